@@ -1,0 +1,184 @@
+//! What sources observe.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::flow::{End, SocketRef};
+use crate::sample::{SocketSample, TcpState, WireSample};
+use crate::seq::SeqNumber;
+use crate::time::{Timestamp, seconds};
+
+/// One observation. Events are facts; what follows from them are [`Finding`](crate::Finding)s.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it happened, on the observation clock, as stamped by whoever saw it.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What an [`Event`] speaks of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum EventKind {
+    /// Something about one connection.
+    Socket(SocketEvent),
+    /// Something about the source itself.
+    Source(SourceEvent),
+}
+
+/// Something a source says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum SourceEvent {
+    /// Observations were lost since the last such event.
+    EventsLost {
+        /// How many.
+        count: u64,
+        /// Where.
+        lost_by: LossPoint,
+    },
+    /// A part of the source is not available.
+    Degraded {
+        /// The part, in a few words: `kernel programs`.
+        part: String,
+        /// Why: `no permission (needs CAP_BPF and CAP_NET_ADMIN)`.
+        because: String,
+        /// What cannot be known without it.
+        without: String,
+    },
+    /// Socket diagnostics were read in full at this time: a socket of theirs not mentioned since the last such
+    /// event is gone.
+    SocketsPolled {
+        /// How far apart two polls are.
+        #[serde(with = "seconds")]
+        period: Duration,
+    },
+}
+
+/// Where observations were lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossPoint {
+    /// The kernel's ring buffer was full.
+    RingBuffer,
+    /// The map of connections in the kernel was full.
+    ConnectionMap,
+    /// A record from the kernel could not be understood.
+    Decoder,
+    /// The capture's own counter of dropped packets, or a gap in it.
+    Capture,
+    /// Lines of a log that could not be read.
+    Log,
+}
+
+/// Something about one connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SocketEvent {
+    /// The socket at which it was seen.
+    #[serde(flatten)]
+    pub socket: SocketRef,
+    /// What was seen.
+    #[serde(flatten)]
+    pub kind: SocketEventKind,
+}
+
+/// A process as the kernel names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Process {
+    /// Process id (the thread group's), in the observer's pid namespace.
+    pub pid: u32,
+    /// Thread id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tid: Option<u32>,
+    /// The name the kernel keeps, at most 15 bytes; what is not UTF-8 is replaced. Not cleaned for a terminal.
+    pub comm: String,
+}
+
+/// What was seen of a connection. `by` is the end that did it, wherever it was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum SocketEventKind {
+    /// A SYN or SYN-ACK: the connection begins.
+    Syn {
+        /// SYN: the client. SYN-ACK: the server.
+        by: End,
+        /// Its window scale option (RFC 7323), `None` without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window_scale: Option<u8>,
+        /// Its initial sequence number.
+        seq: SeqNumber,
+    },
+    /// The socket changed its state (`inet_sock_set_state`).
+    State {
+        /// From.
+        from: TcpState,
+        /// To.
+        to: TcpState,
+        /// The process in whose context it happened; `None` where the kernel did it by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        process: Option<Process>,
+    },
+    /// The window was closed: an advertised window of zero after one that was not.
+    ZeroWindow {
+        /// Whose window.
+        by: End,
+        /// What this end has acknowledged.
+        ack: SeqNumber,
+    },
+    /// The window was opened again after a zero window.
+    WindowUpdate {
+        /// Whose window.
+        by: End,
+        /// The window, scaled; `None` where the scale is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<u32>,
+        /// What this end has acknowledged.
+        ack: SeqNumber,
+    },
+    /// A probe of the peer's closed window.
+    ZeroWindowProbe {
+        /// The writer that probes.
+        by: End,
+    },
+    /// Window zero again, in answer to a probe.
+    ZeroWindowProbeAck {
+        /// The reader that answers.
+        by: End,
+    },
+    /// The first segment with FIN.
+    Fin {
+        /// Who closes.
+        by: End,
+        /// The sequence number of the FIN itself: everything before it was data.
+        seq: SeqNumber,
+    },
+    /// A segment with RST.
+    Reset {
+        /// Who resets.
+        by: End,
+    },
+    /// The server's greeting, plaintext even when TLS follows.
+    Greeting {
+        /// The server's version as it names itself. Not cleaned for a terminal.
+        version: String,
+        /// The thread (connection) id.
+        thread_id: u32,
+    },
+    /// A command of the client that may change the session (`SET …`): its first bytes, from the MySQL packet
+    /// header on.
+    Command {
+        /// Length of the packet's payload as its header says.
+        length: u32,
+        /// The bytes as text, what is not UTF-8 replaced. Not cleaned for a terminal.
+        text: String,
+    },
+    /// Counters of the kernel programs, sampled.
+    Wire(Box<WireSample>),
+    /// Socket diagnostics, sampled.
+    Socket(Box<SocketSample>),
+    /// The socket is gone from the kernel (`tcp_destroy_sock`, or no longer in the diagnostics).
+    Destroyed,
+}

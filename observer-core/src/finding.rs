@@ -1,0 +1,146 @@
+//! What follows from the observations.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::WriteClock;
+use crate::event::LossPoint;
+use crate::flow::{ConnectionId, End, Flow};
+use crate::time::{Timestamp, seconds};
+
+/// A conclusion: derived from events, marked as such in the log, computed again on replay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The moment it became true, on the observation clock: for a deadline the deadline itself, not the moment
+    /// somebody looked.
+    pub at: Timestamp,
+    /// The connection it speaks of; `None` for findings about the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionId>,
+    /// The connection's addresses.
+    #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<Flow>,
+    /// What was found.
+    #[serde(flatten)]
+    pub kind: FindingKind,
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth a line, nothing is at risk.
+    Notice,
+    /// Something is at risk.
+    Warning,
+    /// Little time is left.
+    Critical,
+    /// A connection or an observation is lost.
+    Lost,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "finding", rename_all = "snake_case")]
+pub enum FindingKind {
+    /// A client has stopped reading, data waits behind its zero window, and the write clock runs.
+    Stalled {
+        /// When the window closed.
+        since: Timestamp,
+        /// The clock that runs.
+        clock: WriteClock,
+        /// Bytes that wait at the server, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queued: Option<u64>,
+        /// Bytes that the application has not read, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unread: Option<u64>,
+    },
+    /// The first share of the timeout is used up.
+    Warning {
+        /// The clock that runs.
+        clock: WriteClock,
+        /// The share that is used, 0 to 1.
+        used: f64,
+    },
+    /// The second share of the timeout is used up.
+    Critical {
+        /// The clock that runs.
+        clock: WriteClock,
+        /// The share that is used, 0 to 1.
+        used: f64,
+    },
+    /// The deadline has passed: the server has closed, and nothing on the wire shows it yet.
+    Lost {
+        /// The clock that ran out.
+        clock: WriteClock,
+    },
+    /// The client reads again in time, the stall is over.
+    Recovered {
+        /// How long the window was closed.
+        #[serde(with = "seconds")]
+        stalled_for: Duration,
+        /// The share of the timeout that had been used, 0 to 1.
+        used: f64,
+    },
+    /// The server has closed (FIN) or reset (RST) the connection while it was in trouble or the client still
+    /// had bytes to read.
+    ServerClosed {
+        /// Whether it was a reset.
+        reset: bool,
+        /// Bytes the application has yet to read before it fails, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unread: Option<u64>,
+        /// When the application will notice at its present rate, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fails_at: Option<Timestamp>,
+    },
+    /// The client has closed or reset a connection that was in trouble.
+    ClientClosed {
+        /// Whether it was a reset.
+        reset: bool,
+    },
+    /// A connection that was in trouble is gone.
+    Closed {
+        /// Who ended it, where that was seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<End>,
+        /// How long it had been in trouble altogether, from the closing of the window.
+        #[serde(default, with = "seconds::option", skip_serializing_if = "Option::is_none")]
+        troubled_for: Option<Duration>,
+    },
+    /// Observations were lost: what is said of connections may miss something from here on.
+    EventsLost {
+        /// How many.
+        count: u64,
+        /// How many altogether.
+        total: u64,
+        /// Where.
+        lost_by: LossPoint,
+    },
+    /// A part of the source is missing.
+    Degraded {
+        /// The part.
+        part: String,
+        /// Why.
+        because: String,
+        /// What cannot be known without it.
+        without: String,
+    },
+}
+
+impl FindingKind {
+    /// How much this matters.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::Stalled { .. }
+            | Self::Recovered { .. }
+            | Self::ClientClosed { .. }
+            | Self::Closed { .. } => Severity::Notice,
+            Self::Warning { .. } | Self::Degraded { .. } => Severity::Warning,
+            Self::Critical { .. } => Severity::Critical,
+            Self::Lost { .. } | Self::ServerClosed { .. } | Self::EventsLost { .. } => Severity::Lost,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The parts of the observer program: sources of events, what is done with findings, and the commands.
+
+pub mod source;

@@ -1,0 +1,2 @@
+//! `observer`: watches MySQL connections for clients that stop reading.
+fn main() {}
