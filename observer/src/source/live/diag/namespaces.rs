@@ -44,7 +44,7 @@ pub(crate) struct Namespace {
 pub(crate) struct Discovery {
     /// Every other namespace, named ones first.
     pub(crate) namespaces: Vec<Namespace>,
-    /// Processes whose namespace may not be seen; kernel threads and dying processes are not counted.
+    /// Processes whose namespace may not be seen.
     pub(crate) hidden: usize,
     /// There were more than [`MAX_NAMESPACES`].
     pub(crate) too_many: bool,

@@ -10,7 +10,7 @@ use observer_core::{Event, EventKind, SourceEvent};
 use super::namespaces::{Discovery, Home, MAX_NAMESPACES, Namespace, Visit};
 use super::sweep::Sweep;
 use super::troubles::{Part, Troubles};
-use crate::source::live::ObservationClock;
+use crate::source::live::{Capabilities, Capability, ObservationClock};
 
 /// How often namespaces are looked for, and those without sockets of ours asked again. A dump walks the hash
 /// table of the whole host, whatever the namespace; a host with hundreds of quiet containers must not pay for
@@ -82,7 +82,7 @@ impl Poller {
         self.discovered = Some(Instant::now());
         // Moving to where the thread is already changes nothing, but takes the same permission as moving away.
         if let Err(error) = self.home.enter() {
-            return Some(format!("entering them needs CAP_SYS_ADMIN: {error}"));
+            return Some(format!("to enter them needs {}: {error}", Capability::SysAdmin));
         }
         let Discovery { namespaces, hidden, too_many } = self.home.discover();
         self.namespaces = namespaces;
@@ -90,10 +90,11 @@ impl Poller {
         self.sweep.forget_all_but(|id| id == self.home.id || left.contains(&id));
         if too_many {
             Some(format!("there are more than {MAX_NAMESPACES}"))
-        } else if hidden > 0 {
-            Some(format!("seeing those of {hidden} processes needs CAP_SYS_PTRACE"))
         } else {
-            None
+            // With the capability, those who hide belong to a machine around this one.
+            let is_allowed = Capabilities::effective().is_ok_and(|set| set.has(Capability::SysPtrace));
+            (hidden > 0 && !is_allowed)
+                .then(|| format!("to see those of {hidden} of the processes needs {}", Capability::SysPtrace))
         }
     }
 
