@@ -144,6 +144,11 @@ fn read(mut datagram: &[u8], sequence: u32, mut each: impl FnMut(Reply)) -> io::
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use netlink_packet_sock_diag::{AF_INET, AF_INET6};
+    use nix::sys::socket::{setsockopt, sockopt};
+
     use super::*;
 
     fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
@@ -200,5 +205,43 @@ mod tests {
         assert!(count(&[]).0.is_err());
         assert!(count(&[0; 16]).0.is_err(), "a length of zero");
         assert!(count(&message(20, 0, 7, &[0; 8])[..20]).0.is_err(), "a length beyond the datagram");
+    }
+
+    /// The sockets with this port at either end.
+    fn sockets(netlink: &mut Netlink, family: u8, port: u16) -> Vec<SocketId> {
+        let mut found = Vec::new();
+        let answer = netlink.request(
+            &mut request::dump(family, &[port]),
+            || (),
+            |(), Reply(reply)| found.extend(reply.unwrap().map(|record| record.id)),
+        );
+        assert_eq!(answer.unwrap(), Answer::Whole);
+        found
+    }
+
+    #[test]
+    fn finds_a_socket_by_its_name_until_it_is_gone() {
+        for (listen, connect, family) in
+            [("127.0.0.1", "127.0.0.1", AF_INET), ("::1", "::1", AF_INET6), ("::", "127.0.0.1", AF_INET6)]
+        {
+            let listener = TcpListener::bind((listen, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let client = TcpStream::connect((connect, port)).unwrap();
+            let (server, _) = listener.accept().unwrap();
+            let mut netlink = Netlink::open().unwrap();
+            let found = sockets(&mut netlink, family, port);
+            assert!(!found.is_empty(), "{listen}");
+            for id in &found {
+                assert_eq!(netlink.lookup(id.clone()).unwrap().unwrap().id, *id);
+            }
+            // Reset, so that nothing stays behind; the listener has the server's address still.
+            let no_wait = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+            setsockopt(&client, sockopt::Linger, &no_wait).unwrap();
+            drop(client);
+            drop(server);
+            for id in found {
+                assert!(netlink.lookup(id).unwrap().is_none(), "{listen}");
+            }
+        }
     }
 }
