@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use observer::source::live::diag::{SocketCount, survey};
 use observer_core::{TimerKind, Vantage};
 
 use crate::support::{Connection, Diag, FAST, LOOPBACK_4, NEVER, cookies, degraded, destroyed, samples};
@@ -91,6 +92,14 @@ fn a_named_namespace_is_found_without_being_told() {
     let mut there = Connection::open_within(&namespace.path(), here.port());
     diag.handle.poll_now();
     assert_eq!(samples(&diag.next(), there.flow()).len(), 2, "found when asked for");
+
+    let survey = survey(&[here.port()]).unwrap();
+    let both = SocketCount { clients: 1, servers: 1 };
+    assert_eq!(survey.own, Ok(both));
+    assert_eq!(survey.incomplete, None);
+    let with_sockets: Vec<_> =
+        survey.others.into_iter().filter(|(_, count)| *count != SocketCount::default()).collect();
+    assert_eq!(with_sockets, [(namespace.path(), both)]);
 
     there.stall();
     diag.handle.set_period(FAST);

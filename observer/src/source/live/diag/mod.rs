@@ -22,9 +22,11 @@ mod namespaces;
 mod netlink;
 mod poller;
 mod request;
+mod survey;
 mod sweep;
 mod tcp_info;
 mod thread;
 mod troubles;
 
+pub use survey::{SocketCount, Survey, survey};
 pub use thread::{DiagHandle, DiagOptions, spawn};

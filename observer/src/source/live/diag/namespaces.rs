@@ -4,21 +4,24 @@
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 
+use crate::source::live::{Capabilities, Capability};
+
 /// Namespaces looked at, at most.
-pub(crate) const MAX_NAMESPACES: usize = 4096;
+const MAX_NAMESPACES: usize = 4096;
 
 /// Where `ip netns` and Docker keep the namespaces they have given names.
 const NAMED: [&str; 2] = ["/run/netns", "/var/run/docker/netns"];
 
 /// Which namespace: the file system of namespaces gives each an inode of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct NamespaceId {
+pub(super) struct NamespaceId {
     device: u64,
     inode: u64,
 }
@@ -31,30 +34,28 @@ impl From<&Metadata> for NamespaceId {
 
 /// A namespace other than the observer's own.
 #[derive(Clone, Debug)]
-pub(crate) struct Namespace {
+pub(super) struct Namespace {
     /// Which.
-    pub(crate) id: NamespaceId,
+    pub(super) id: NamespaceId,
     /// A file by which it can be entered, as long as the process or the name exists. The file is opened only to
     /// enter: an open file would keep the namespace alive.
-    pub(crate) path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 /// What was found on the host.
-#[derive(Debug, Default)]
-pub(crate) struct Discovery {
-    /// Every other namespace, named ones first.
-    pub(crate) namespaces: Vec<Namespace>,
-    /// Processes whose namespace may not be seen.
-    pub(crate) hidden: usize,
-    /// There were more than [`MAX_NAMESPACES`].
-    pub(crate) too_many: bool,
+#[derive(Debug)]
+pub(super) struct Discovery {
+    /// Every other namespace that can be entered, named ones first.
+    pub(super) namespaces: Vec<Namespace>,
+    /// Why there may be more of them.
+    pub(super) incomplete: Option<String>,
 }
 
 /// The observer's own network namespace, to which a thread comes back.
-pub(crate) struct Home {
+pub(super) struct Home {
     file: File,
     /// Which it is.
-    pub(crate) id: NamespaceId,
+    pub(super) id: NamespaceId,
 }
 
 impl Home {
@@ -63,18 +64,13 @@ impl Home {
     /// # Errors
     ///
     /// When `/proc` is not mounted or hidden.
-    pub(crate) fn of_this_thread() -> io::Result<Self> {
+    pub(super) fn of_this_thread() -> io::Result<Self> {
         let file = File::open("/proc/thread-self/ns/net")?;
         let id = NamespaceId::from(&file.metadata()?);
         Ok(Self { file, id })
     }
 
-    /// Moves the thread here, where it is already or to where it belongs.
-    ///
-    /// # Errors
-    ///
-    /// `EPERM` without CAP_SYS_ADMIN: no other namespace can be entered either.
-    pub(crate) fn enter(&self) -> io::Result<()> {
+    fn enter(&self) -> io::Result<()> {
         Ok(setns(&self.file, CloneFlags::CLONE_NEWNET)?)
     }
 
@@ -84,7 +80,7 @@ impl Home {
     ///
     /// [`Visit::Refused`] when it may not be entered, [`Visit::Stranded`] when the thread could not come back:
     /// it is of no use any more.
-    pub(crate) fn visit<T>(
+    pub(super) fn visit<T>(
         &self,
         namespace: &Namespace,
         work: impl FnOnce() -> T,
@@ -106,49 +102,74 @@ impl Home {
 
     /// Looks for the namespaces that have a process, or a name. A thread that has left its process's namespace
     /// is not followed.
-    pub(crate) fn discover(&self) -> Discovery {
-        let mut discovery = Discovery::default();
-        let mut seen = HashSet::from([self.id]);
-        for directory in NAMED {
-            for path in entries(Path::new(directory)) {
-                self.take(path, &mut seen, &mut discovery);
-            }
+    pub(super) fn discover(&self) -> Discovery {
+        // Moving to where the thread is already changes nothing, but takes the same permission as moving away.
+        if let Err(error) = self.enter() {
+            let incomplete = Some(format!("to enter them needs {}: {error}", Capability::SysAdmin));
+            return Discovery { namespaces: Vec::new(), incomplete };
         }
+        let mut search = Search { home: self.id, seen: HashSet::new(), found: Vec::new(), hidden: 0 };
+        let named = NAMED.into_iter().flat_map(|directory| entries(Path::new(directory)));
         let is_pid = |path: &PathBuf| {
             path.file_name().is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit))
         };
-        for process in entries(Path::new("/proc")).filter(is_pid) {
-            self.take(process.join("ns/net"), &mut seen, &mut discovery);
-        }
-        discovery
-    }
+        let of_processes = entries(Path::new("/proc")).filter(is_pid).map(|process| process.join("ns/net"));
+        let too_many = named.chain(of_processes).any(|path| search.take(path).is_break());
 
-    fn take(&self, path: PathBuf, seen: &mut HashSet<NamespaceId>, discovery: &mut Discovery) {
+        let incomplete = if too_many {
+            Some(format!("there are more than {MAX_NAMESPACES}"))
+        } else if search.hidden > 0 && !may_see_all() {
+            Some(format!(
+                "to see those of {} of the processes needs {}",
+                search.hidden,
+                Capability::SysPtrace
+            ))
+        } else {
+            None
+        };
+        Discovery { namespaces: search.found, incomplete }
+    }
+}
+
+/// A search for namespaces under way.
+struct Search {
+    home: NamespaceId,
+    seen: HashSet<NamespaceId>,
+    found: Vec<Namespace>,
+    /// Processes whose namespace may not be seen.
+    hidden: usize,
+}
+
+impl Search {
+    /// Looks at a file that may be a namespace. Breaks when there are too many.
+    fn take(&mut self, path: PathBuf) -> ControlFlow<()> {
         let id = match fs::metadata(&path) {
             Ok(metadata) => NamespaceId::from(&metadata),
             Err(error) => {
-                if error.kind() == io::ErrorKind::PermissionDenied {
-                    discovery.hidden += 1;
-                }
-                return;
+                self.hidden += usize::from(error.kind() == io::ErrorKind::PermissionDenied);
+                return ControlFlow::Continue(());
             }
         };
         // A file left over from a name that is no longer mounted lies on another device.
-        if id.device != self.id.device || seen.contains(&id) {
-            return;
+        if id == self.home || id.device != self.home.device || !self.seen.insert(id) {
+            return ControlFlow::Continue(());
         }
-        if discovery.namespaces.len() == MAX_NAMESPACES {
-            discovery.too_many = true;
-            return;
+        if self.found.len() == MAX_NAMESPACES {
+            return ControlFlow::Break(());
         }
-        seen.insert(id);
-        discovery.namespaces.push(Namespace { id, path });
+        self.found.push(Namespace { id, path });
+        ControlFlow::Continue(())
     }
+}
+
+/// Whether processes that hide their namespaces belong to a machine around this one, which has no say here.
+fn may_see_all() -> bool {
+    Capabilities::effective().is_ok_and(|set| set.has(Capability::SysPtrace))
 }
 
 /// Why a namespace was not visited.
 #[derive(Debug)]
-pub(crate) enum Visit {
+pub(super) enum Visit {
     /// It could not be entered.
     Refused(io::Error),
     /// It was entered, and the thread could not get out again.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use observer_core::{Event, EventKind, SourceEvent};
 
-use super::namespaces::{Discovery, Home, MAX_NAMESPACES, Namespace, Visit};
+use super::namespaces::{Discovery, Home, Namespace, Visit};
 use super::sweep::Sweep;
 use super::troubles::{Part, Troubles};
-use crate::source::live::{Capabilities, Capability, ObservationClock};
+use crate::source::live::ObservationClock;
 
 /// How often namespaces are looked for, and those without sockets of ours asked again. A dump walks the hash
 /// table of the whole host, whatever the namespace; a host with hundreds of quiet containers must not pay for
@@ -80,22 +80,11 @@ impl Poller {
     /// Looks for namespaces. What of them cannot be seen is the answer.
     fn discover(&mut self) -> Option<String> {
         self.discovered = Some(Instant::now());
-        // Moving to where the thread is already changes nothing, but takes the same permission as moving away.
-        if let Err(error) = self.home.enter() {
-            return Some(format!("to enter them needs {}: {error}", Capability::SysAdmin));
-        }
-        let Discovery { namespaces, hidden, too_many } = self.home.discover();
+        let Discovery { namespaces, incomplete } = self.home.discover();
         self.namespaces = namespaces;
         let left: HashSet<_> = self.namespaces.iter().map(|namespace| namespace.id).collect();
         self.sweep.forget_all_but(|id| id == self.home.id || left.contains(&id));
-        if too_many {
-            Some(format!("there are more than {MAX_NAMESPACES}"))
-        } else {
-            // With the capability, those who hide belong to a machine around this one.
-            let is_allowed = Capabilities::effective().is_ok_and(|set| set.has(Capability::SysPtrace));
-            (hidden > 0 && !is_allowed)
-                .then(|| format!("to see those of {hidden} of the processes needs {}", Capability::SysPtrace))
-        }
+        incomplete
     }
 
     /// Asks the other namespaces. What of them cannot be asked is the answer.
@@ -122,7 +111,7 @@ impl Poller {
 }
 
 /// Why the kernel did not answer, and what can be done.
-fn explain(error: &io::Error) -> String {
+pub(super) fn explain(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::EPROTONOSUPPORT) => {
             format!("the kernel has none ({error}); try `modprobe tcp_diag`")
