@@ -11,7 +11,9 @@ pub(super) fn difference(expected: &Map<String, Value>, actual: &Value) -> Optio
     expected.iter().find_map(|(key, expected)| {
         let actual = actual.get(key).unwrap_or(&Value::Null);
         match (expected, actual) {
-            (Value::Object(expected), actual) => difference(expected, actual).map(|inner| format!("{key}: {inner}")),
+            (Value::Object(expected), actual) => {
+                difference(expected, actual).map(|inner| format!("{key}: {inner}"))
+            }
             // A moment: seconds from the beginning in the story, RFC 3339 in the log.
             (Value::Number(seconds), Value::String(text)) => {
                 let expected = moment(seconds.as_f64()?).to_string();
