@@ -1,3 +1,4 @@
 //! The parts of the observer program: sources of events, what is done with findings, and the commands.
 
+pub mod doctor;
 pub mod source;
