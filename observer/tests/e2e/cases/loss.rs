@@ -8,6 +8,7 @@ use observer_core::FindingKind;
 
 use crate::harness::Setup;
 use crate::harness::lab::Lab;
+use crate::harness::log::listed;
 use crate::harness::observer::{Observer, Vantage};
 
 /// Connections that come and go while the observer cannot read: each is several records.
@@ -33,7 +34,7 @@ pub(crate) fn tiny_ring_buffer(_: &Setup) -> anyhow::Result<()> {
     let lines = observer.lines();
     let log = observer.stop()?;
     let found = |kind: &FindingKind| matches!(kind, FindingKind::EventsLost { .. });
-    ensure!(log.findings.iter().any(|finding| found(&finding.kind)), "{:#?}", log.findings);
+    ensure!(log.findings.iter().any(|finding| found(&finding.kind)), "{}", listed(&log.findings));
     ensure!(lines.iter().any(|line| line.contains("  lost  ")), "standard output does not tell: {lines:#?}");
     Ok(())
 }

@@ -10,6 +10,7 @@ use observer::source::live::ObservationClock;
 use super::{CLOSE, TIMEOUT, ensure_close, is_closed, is_lost};
 use crate::harness::Setup;
 use crate::harness::lab::Lab;
+use crate::harness::log::listed;
 use crate::harness::observer::{Observer, Vantage};
 use crate::harness::process::PATIENCE;
 
@@ -51,7 +52,7 @@ pub(crate) fn ten_of_200(_: &Setup) -> anyhow::Result<()> {
         .iter()
         .filter(|finding| finding.flow.is_none_or(|flow| !stalled.contains(&flow.client)))
         .collect();
-    ensure!(others.is_empty(), "findings about clients that read: {others:#?}");
+    ensure!(others.is_empty(), "findings about clients that read: {}", listed(others));
     ensure!(log.lost() == 0, "{} observations were lost", log.lost());
     Ok(())
 }
@@ -81,7 +82,7 @@ pub(crate) fn second_port(_: &Setup) -> anyhow::Result<()> {
         observer.wait_finding("the end", *client, is_closed)?;
     }
     let log = observer.stop()?;
-    ensure!(log.connections().len() == 2, "{:#?}", log.findings);
+    ensure!(log.connections().len() == 2, "{}", listed(&log.findings));
     ensure!(log.lost() == 0, "{} observations were lost", log.lost());
     Ok(())
 }

@@ -59,7 +59,7 @@ impl Log {
     ) -> anyhow::Result<&Finding> {
         let findings = self.findings_of(client);
         let found = findings.iter().find(|finding| kind(&finding.kind));
-        found.copied().with_context(|| format!("no such finding among {findings:#?}"))
+        found.copied().with_context(|| format!("no such finding among {}", listed(findings.iter().copied())))
     }
 
     /// Every connection that something was found about.
@@ -99,4 +99,10 @@ impl Log {
 pub(crate) fn name(kind: &FindingKind) -> String {
     let value = serde_json::to_value(kind).unwrap_or_default();
     value["finding"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Findings a line each, for messages.
+pub(crate) fn listed<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
+    let lines = findings.into_iter().map(|finding| serde_json::to_string(finding).unwrap_or_default());
+    lines.map(|line| "\n    ".to_owned() + &line).collect()
 }

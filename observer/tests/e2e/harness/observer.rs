@@ -15,7 +15,7 @@ use observer_core::FindingKind;
 use tempfile::TempDir;
 
 use super::lab::Side;
-use super::log::Log;
+use super::log::{Log, listed};
 use super::process::{PATIENCE, Process};
 
 /// The user without privilege.
@@ -98,7 +98,7 @@ impl Observer {
                 return Ok(());
             }
             if since.elapsed() > PATIENCE {
-                bail!("{what} did not come within {PATIENCE:?}; found: {:#?}", log.findings);
+                bail!("{what} did not come within {PATIENCE:?}; found: {}", listed(&log.findings));
             }
             thread::sleep(Duration::from_millis(50));
         }

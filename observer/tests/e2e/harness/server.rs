@@ -143,9 +143,10 @@ impl Server {
         }
     }
 
-    /// Whether the server has logged that it aborted any connection.
-    pub(crate) fn has_aborted(&self) -> bool {
-        self.process.stderr.all().iter().any(|line| line.contains("Aborted connection"))
+    /// Whether the server has logged that it could not write to any client.
+    pub(crate) fn has_given_up(&self) -> bool {
+        // Another reason is a client that goes without COM_QUIT, as aiomysql's does.
+        self.process.stderr.all().iter().any(|line| line.contains("writing communication packets"))
     }
 }
 
