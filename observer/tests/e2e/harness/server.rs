@@ -71,7 +71,8 @@ fn initialise(setup: &Setup, dialect: Dialect, place: &Path) -> anyhow::Result<(
         Dialect::MySql => run(mysqld(Command::new("unshare"), setup, place)
             .args(["--initialize-insecure", "--init-file=/mnt/init.sql"])),
         Dialect::MariaDb => run(Command::new("mariadb-install-db")
-            .args(["--no-defaults", "--user=root", "--skip-test-db"])
+            // Forced: it looks up the host's name otherwise, which need not be known.
+            .args(["--no-defaults", "--user=root", "--skip-test-db", "--force"])
             .arg("--auth-root-authentication-method=normal")
             .arg(format!("--datadir={}", place.join("data").display()))),
     }
