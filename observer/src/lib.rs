@@ -1,3 +1,7 @@
 //! The parts of the observer program: sources of events, what is done with findings, and the commands.
 
+pub mod cli;
+pub mod command;
+pub mod log;
 pub mod source;
+pub mod text;

@@ -1,0 +1,7 @@
+//! Text that people read: made safe for a terminal, fitted to a width, in forms that do not jump.
+
+mod fit;
+mod safe;
+
+pub use fit::{fit, shorten_middle, width};
+pub use safe::safe;
