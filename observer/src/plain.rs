@@ -10,6 +10,7 @@ use observer_core::{Event, Finding, FindingKind, Severity, Timestamp, Tracker};
 use crate::log;
 use crate::output::{Output, WhenSourceEnds};
 use crate::text::safe;
+use crate::text::sentence::Sentence as _;
 
 /// Prints findings to one writer and talks about the observation itself on another.
 ///
@@ -57,7 +58,10 @@ impl<W: Write, T: Write> Output for Plain<W, T> {
                 self.say(format_args!("writing the log: {why}; the observation goes on without it"));
             }
             (Some(_), None) => {
-                self.say(format_args!("the log is written again; {} events are missing in it", status.events_missing));
+                self.say(format_args!(
+                    "the log is written again; {} events are missing in it",
+                    status.events_missing
+                ));
             }
             _ => {}
         }

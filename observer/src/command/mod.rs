@@ -1,7 +1,8 @@
 //! The commands: each puts parts together and runs them.
 
 mod generate;
-//mod live;
+mod live;
+pub mod watch;
 
 use crate::cli::{Cli, Command};
 
@@ -21,10 +22,7 @@ pub enum Outcome {
 /// When the command failed (status 2): what was being done, why it did not work, and what the user can do.
 pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command.unwrap_or(Command::Live(cli.live)) {
-        Command::Live(args) => {
-            let _ = args;
-            todo!()
-        }
+        Command::Live(args) => live::run(&args),
         Command::Doctor(_) | Command::Demo(_) => anyhow::bail!("not in this build"),
         Command::Man => generate::man(),
         Command::Completions { shell } => generate::completions(shell),

@@ -11,7 +11,7 @@ mod writer;
 use observer_core::{Event, Finding, Severity};
 use serde::{Deserialize, Serialize};
 
-pub use file::LogFile;
+pub use file::{LogFile, Sink};
 pub use header::{Header, SCHEMA};
 pub use reader::Reader;
 pub use writer::{Status, Writer};
