@@ -141,11 +141,6 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
     fn observe(&mut self, batch: &[Event]) -> anyhow::Result<()> {
         let now = (self.clock)();
         for event in batch {
-            // Deadlines before this event come first, as they do on replay.
-            if self.tracker.poll_timeout().is_some_and(|at| at <= event.at) {
-                self.tracker.handle_timeout(event.at);
-                self.tell_findings(now)?;
-            }
             if let Some(log) = &mut self.log {
                 log.event(event, now);
             }

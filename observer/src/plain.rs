@@ -10,7 +10,6 @@ use observer_core::{Event, Finding, FindingKind, Severity, Timestamp, Tracker};
 use crate::log;
 use crate::output::{Output, WhenSourceEnds};
 use crate::text::safe;
-use crate::text::sentence::Sentence as _;
 
 /// Prints findings to one writer and talks about the observation itself on another.
 ///

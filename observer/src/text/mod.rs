@@ -2,9 +2,8 @@
 
 mod fit;
 mod safe;
-pub(crate) mod sentence;
 mod units;
 
 pub use fit::{fit, shorten_middle, width};
 pub use safe::safe;
-pub use units::{bytes, seconds};
+pub use units::short;

@@ -50,10 +50,11 @@ pub(super) fn bar(share: f64, cells: u16) -> String {
 
 /// Windows as a line of bars, against the largest; `_` for a closed one, a blank where nothing is known.
 pub(super) fn spark(windows: &[Option<u32>], largest: u32) -> String {
-    const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    // Not to the full cell: rows below each other stay apart.
+    const LEVELS: [char; 7] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇'];
     let level = |window: u32| {
-        let share = u64::from(window) * 8 / u64::from(largest.max(window));
-        LEVELS[usize::try_from(share).unwrap_or(7).min(7)]
+        let level = u64::from(window) * 7 / u64::from(largest.max(window));
+        LEVELS[usize::try_from(level).unwrap_or(6).min(6)]
     };
     let bar = |window: &Option<u32>| match window {
         None => ' ',
@@ -71,7 +72,7 @@ mod tests {
     fn bars_fill_by_eighths() {
         assert_eq!(bar(0.0, 4), "░░░░");
         assert_eq!(bar(0.5, 4), "██░░");
-        assert_eq!(bar(0.53, 4), "██▏░");
+        assert_eq!(bar(0.54, 4), "██▏░");
         assert_eq!(bar(1.0, 4), "████");
         assert_eq!(bar(7.0, 4), "████");
         assert_eq!(bar(f64::NAN, 4), "░░░░");
@@ -80,8 +81,8 @@ mod tests {
 
     #[test]
     fn only_a_closed_window_is_drawn_as_closed() {
-        assert_eq!(spark(&[Some(0), Some(1), Some(800), Some(400), None], 800), "_▁█▅ ");
-        assert_eq!(spark(&[Some(500)], 0), "█");
+        assert_eq!(spark(&[Some(0), Some(1), Some(800), Some(400), None], 800), "_▁▇▄ ");
+        assert_eq!(spark(&[Some(500)], 0), "▇");
     }
 
     #[test]

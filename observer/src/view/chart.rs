@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use observer_core::{Connection, Timestamp};
+use observer_core::{Bytes, Connection, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
@@ -15,7 +15,6 @@ use ratatui::widgets::canvas::{Canvas, Context, Line};
 use super::canvas::{put, put_right, rule, spark};
 use super::series::{Point, Series};
 use super::theme;
-use crate::text::bytes;
 
 /// Cells left of the plot: a size and the axis.
 const LABELS: u16 = 8;
@@ -62,12 +61,12 @@ impl Widget for &Chart<'_> {
             put(picture, line, area.x + 3, area.width, "Nothing sampled of this connection yet.", theme::DIM);
             return;
         };
-        // Title, axis, labels and the line of windows.
-        if area.height < 7 || area.width < 40 {
+        // Title, moments, axis, labels and the line of windows.
+        if area.height < 8 || area.width < 40 {
             return;
         }
         let plot =
-            Rect { x: area.x + LABELS, y: area.y + 1, width: area.width - LABELS, height: area.height - 4 };
+            Rect { x: area.x + LABELS, y: area.y + 2, width: area.width - LABELS, height: area.height - 5 };
         let axes = Axes::new(plot, series, self.connection, self.now);
         axes.draw(picture);
         Canvas::default()
@@ -94,26 +93,27 @@ fn legend(area: Rect, picture: &mut Buffer) {
 }
 
 impl Chart<'_> {
-    /// Now, and the deadline or its range.
+    /// Now, and the deadline or its range, named above the plot.
     fn moments(&self, axes: &Axes, picture: &mut Buffer) {
         let plot = axes.plot;
-        let mut after_now = plot.x;
+        let names = Rect { y: plot.y - 1, height: 1, ..plot };
+        let mut named_up_to = plot.x;
         if let Some(column) = axes.column(self.now) {
-            let x = column.saturating_sub(3).max(plot.x);
-            put(picture, plot, x, 4, " now", theme::DIM);
-            after_now = x + 5;
+            let x = column.saturating_sub(2).max(plot.x);
+            put(picture, names, x, 3, "now", theme::DIM);
+            named_up_to = x + 4;
         }
         let Some(abort) = self.connection.abort() else { return };
         let (earliest, latest) = (axes.column(abort.earliest), axes.column(abort.latest));
         for column in [earliest, latest].into_iter().flatten() {
-            for row in plot.y..plot.bottom() {
+            for row in names.y..plot.bottom() {
                 put(picture, Rect { y: row, height: 1, ..plot }, column, 1, "┊", DEADLINE);
             }
         }
-        let clock_time = abort.earliest.to_string();
-        let text = clock_time.get(11..19).unwrap_or_default();
-        if let Some(column) = earliest.filter(|&column| column >= after_now + 9) {
-            put_right(picture, plot, column - 9, 9, text, DEADLINE);
+        let time = abort.earliest.to_string();
+        let time = time.get(11..19).unwrap_or_default();
+        if let Some(column) = earliest.filter(|&column| column >= named_up_to + 9) {
+            put_right(picture, names, column - 9, 9, time, DEADLINE);
         }
     }
 
@@ -175,7 +175,7 @@ impl Axes {
 
     fn draw(&self, picture: &mut Buffer) {
         let plot = self.plot;
-        for row in plot.y..plot.bottom() {
+        for row in plot.y - 1..plot.bottom() {
             put(picture, Rect { y: row, height: 1, ..plot }, plot.x - 1, 1, "│", theme::DIM);
         }
         let bottom = plot.bottom() - 1;
@@ -187,7 +187,9 @@ impl Axes {
                 width: LABELS,
                 height: 1,
             };
-            put_right(picture, line, line.x, LABELS - 2, &bytes(u64::from(index) * self.step), theme::DIM);
+            // The steps are round: their decimals say nothing.
+            let label = Bytes(u64::from(index) * self.step).to_string().replace(".0 ", " ");
+            put_right(picture, line, line.x, LABELS - 2, &label, theme::DIM);
         }
         let axis = Rect { x: plot.x - 1, y: plot.bottom(), width: plot.width + 1, height: 1 };
         put(picture, axis, axis.x, axis.width, &format!("└{}", "─".repeat(plot.width.into())), theme::DIM);

@@ -1,6 +1,6 @@
 //! The region of the selected connection: who, how long is left, the chart, the facts.
 
-use observer_core::{Connection, End, Timestamp};
+use observer_core::{Bytes, Connection, End, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -11,7 +11,7 @@ use super::chart::Chart;
 use super::overview::counts_down;
 use super::series::Series;
 use super::{theme, words};
-use crate::text::{bytes, safe, seconds};
+use crate::text::{safe, short};
 
 /// From this width on the facts stand beside the chart.
 const WITH_FACTS: u16 = 100;
@@ -61,7 +61,7 @@ impl Detail<'_> {
                 let used = self.now.since(clock.started.earliest);
                 let cells = area.width.saturating_sub(34).min(60);
                 let bar = bar(clock.used(self.now), cells);
-                format!("{bar}  {} of {} s   {left} left", seconds(used), timeout.as_secs())
+                format!("{bar}  {} of {} s   {left} left", short(used), timeout.as_secs())
             }
             _ => words::outcome(self.connection, self.now),
         };
@@ -79,7 +79,7 @@ impl Detail<'_> {
     /// What is known of it, by name.
     fn known(&self) -> Vec<(&'static str, String)> {
         let Self { connection, now, .. } = *self;
-        let ago = |at: Timestamp| format!("{} ago", seconds(now.since(at)));
+        let ago = |at: Timestamp| format!("{} ago", short(now.since(at)));
         let mut facts = Vec::new();
         let timeout = connection.timeout();
         let source = match timeout.source {
@@ -90,19 +90,19 @@ impl Detail<'_> {
         };
         facts.push(("net_write_timeout", format!("{} s, {source}", timeout.duration.as_secs())));
         if let Some(window) = connection.window() {
-            facts.push(("advertised window", bytes(window.into())));
+            facts.push(("advertised window", Bytes(window.into()).to_string()));
         }
-        facts.push(("largest window seen", bytes(connection.largest_window().into())));
+        facts.push(("largest window seen", Bytes(connection.largest_window().into()).to_string()));
         if let Some(queued) = connection.queued() {
-            facts.push(("queued at the server", bytes(queued)));
+            facts.push(("queued at the server", Bytes(queued).to_string()));
         }
         if let Some((_, socket)) = connection.end(End::Server).socket.as_deref() {
             let buffer =
-                format!("{} of {}", bytes(socket.send_buffer_used.into()), bytes(socket.send_buffer.into()));
+                format!("{} of {}", Bytes(socket.send_buffer_used.into()), Bytes(socket.send_buffer.into()));
             facts.push(("send buffer", buffer));
         }
         if let Some(unread) = connection.unread() {
-            facts.push(("unread at the client", bytes(unread)));
+            facts.push(("unread at the client", Bytes(unread).to_string()));
         }
         let (probes, answered) = connection.probes();
         facts.push(("probes / answered", format!("{probes} / {answered}")));

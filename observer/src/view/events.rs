@@ -2,19 +2,22 @@
 
 use std::collections::VecDeque;
 
-use observer_core::{End, Event, EventKind, Finding, FindingKind, Flow, SocketEventKind, Timestamp};
+use observer_core::{Bytes, End, Event, EventKind, Finding, Flow, SocketEventKind, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::canvas::{put, rule};
+use super::fragment::{fragment, label};
 use super::theme;
-use crate::text::sentence::Sentence as _;
-use crate::text::{bytes, safe, seconds, shorten_middle};
+use crate::text::{safe, short, shorten_middle};
 
 /// Entries kept; what is older is in the log.
 const KEPT: usize = 1000;
+
+/// Wireshark's name for a window that has closed: a new stall begins.
+const ZERO_WINDOW: &str = "ZeroWindow";
 
 /// One line of the region.
 #[derive(Clone, Debug)]
@@ -40,10 +43,10 @@ impl EventList {
     pub(super) fn observe(&mut self, event: &Event) -> bool {
         let EventKind::Socket(socket) = &event.kind else { return false };
         let (label, text) = match &socket.kind {
-            SocketEventKind::ZeroWindow { by: End::Client, .. } => ("ZeroWindow", String::new()),
+            SocketEventKind::ZeroWindow { by: End::Client, .. } => (ZERO_WINDOW, String::new()),
             SocketEventKind::WindowUpdate { by: End::Client, window, .. } => (
                 "WindowUpdate",
-                window.map_or_else(String::new, |window| format!("wnd {}", bytes(window.into()))),
+                window.map_or_else(String::new, |window| format!("wnd {}", Bytes(window.into()))),
             ),
             SocketEventKind::ZeroWindowProbe { by: End::Server } => {
                 return self.probe(event.at, socket.socket.flow);
@@ -65,25 +68,22 @@ impl EventList {
             at: finding.at,
             flow: finding.flow,
             label: label(&finding.kind),
-            text: safe(&finding.sentence()).into_owned(),
+            text: safe(&fragment(finding)).into_owned(),
             style: theme::of_severity(finding.kind.severity()),
             probes: 0,
         });
     }
 
-    /// Probes follow each other; one line counts them.
+    /// Probes of one stall are one line, that of the last of them, with their count.
     fn probe(&mut self, at: Timestamp, flow: Flow) -> bool {
-        let newest = self.entries.iter_mut().rev().find(|entry| entry.flow == Some(flow));
-        let probes = match newest {
-            Some(entry) if entry.probes > 0 => entry.probes + 1,
-            _ => 1,
-        };
-        if probes > 1 {
-            self.entries.retain(|entry| entry.flow != Some(flow) || entry.probes != probes - 1);
-        }
-        let text = if probes == 1 { String::new() } else { format!("{probes} in this stall") };
-        let label = "ZeroWindowProbe";
-        self.push(Entry { at, flow: Some(flow), label, text, style: Style::new(), probes });
+        let of_this_stall = |entry: &&Entry| entry.flow != Some(flow) || entry.label != ZERO_WINDOW;
+        let before = self.entries.iter().rev().take_while(of_this_stall);
+        let earlier = before.enumerate().find(|(_, entry)| entry.flow == Some(flow) && entry.probes > 0);
+        let earlier = earlier.map(|(from_end, _)| self.entries.len() - 1 - from_end);
+        let probes = earlier.and_then(|index| self.entries.remove(index)).map_or(1, |entry| entry.probes + 1);
+        let text = if probes == 1 { String::new() } else { format!("{probes} so far") };
+        let (flow, style) = (Some(flow), Style::new());
+        self.push(Entry { at, flow, label: "ZeroWindowProbe", text, style, probes });
         true
     }
 
@@ -92,21 +92,6 @@ impl EventList {
             self.entries.pop_front();
         }
         self.entries.push_back(entry);
-    }
-}
-
-fn label(kind: &FindingKind) -> &'static str {
-    match kind {
-        FindingKind::Stalled { .. } => "stalled",
-        FindingKind::Warning { .. } => "warning",
-        FindingKind::Critical { .. } => "critical",
-        FindingKind::Lost { .. } => "lost",
-        FindingKind::Recovered { .. } => "recovered",
-        FindingKind::ServerClosed { .. } => "server closed",
-        FindingKind::ClientClosed { .. } => "client closed",
-        FindingKind::Closed { .. } => "closed",
-        FindingKind::EventsLost { .. } => "events lost",
-        FindingKind::Degraded { .. } => "degraded",
     }
 }
 
@@ -144,7 +129,7 @@ impl Events<'_> {
             x += width + 1;
         };
         if self.only.is_some() {
-            column(&format!("{:>9}", format!("-{}", seconds(self.now.since(entry.at)))), 9, theme::DIM);
+            column(&format!("{:>9}", format!("-{}", short(self.now.since(entry.at)))), 9, theme::DIM);
         } else {
             column(entry.at.to_string().get(11..23).unwrap_or_default(), 12, theme::DIM);
             let width: u16 = if area.width >= 100 { 22 } else { 20 };

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
-use super::canvas::{put, put_right};
+use super::canvas::put;
 use super::overview::Overview;
 use super::theme;
 use crate::log;
@@ -25,64 +25,120 @@ pub(super) struct Header<'a> {
     pub(super) events_lost: u64,
 }
 
+/// A piece of the line.
+struct Item {
+    text: String,
+    style: Style,
+    /// What goes first when there is no room: the highest.
+    rank: u8,
+}
+
+/// Cells between two pieces on the left, and on the right, where a dot stands between them.
+const GAPS: (u16, u16) = (2, 3);
+
 impl Widget for &Header<'_> {
     fn render(self, area: Rect, picture: &mut Buffer) {
-        // What was lost is the last to go; the rest goes from the front when there is no room.
-        let mut room = area.width.saturating_sub(1);
-        let mut x = area.right().saturating_sub(1);
-        for (index, (text, style)) in self.counts().into_iter().rev().enumerate() {
-            let gap = if index == 0 { 0 } else { 3 };
-            let cells = u16::try_from(width(&text)).unwrap_or(u16::MAX).saturating_add(gap);
-            if cells > room {
-                break;
-            }
-            (room, x) = (room - cells, x - cells);
-            put(picture, area, x, cells - gap, &text, style);
-            if gap > 0 {
-                put_right(picture, area, x + cells - gap, gap, "· ", theme::DIM);
-            }
-        }
+        let (mut left, mut right) = (self.watched(), self.counts());
+        fit(&mut left, &mut right, area.width);
         let mut x = area.x + 1;
-        let end = area.x + 1 + room.saturating_sub(2);
-        for (text, style) in self.watched() {
-            let cells = u16::try_from(width(&text)).unwrap_or(u16::MAX);
-            if x.saturating_add(cells) > end {
-                continue;
+        for item in &left {
+            put(picture, area, x, area.width, &item.text, item.style);
+            x += cells(&item.text) + GAPS.0;
+        }
+        let mut x = area.right().saturating_sub(1);
+        for (index, item) in right.iter().rev().enumerate() {
+            if index > 0 {
+                x = x.saturating_sub(GAPS.1);
+                put(picture, area, x + 1, 1, "·", theme::DIM);
             }
-            put(picture, area, x, cells, &text, style);
-            x += cells + 2;
+            x = x.saturating_sub(cells(&item.text));
+            put(picture, area, x, area.width, &item.text, item.style);
         }
     }
 }
 
-impl Header<'_> {
-    /// The numbers, the most important last.
-    fn counts(&self) -> [(String, Style); 4] {
-        let Overview { open, zero_windows, at_risk, .. } = *self.overview;
-        let when = |count: usize, style| if count > 0 { style } else { theme::DIM };
-        let lost = if self.events_lost > 0 { theme::LOST } else { theme::DIM };
-        [
-            (format!("{open} conns"), Style::new()),
-            (format!("{zero_windows} zero window"), when(zero_windows, Style::new())),
-            (format!("{at_risk} at risk"), when(at_risk, theme::WARNING)),
-            (format!("{} lost", self.events_lost), lost),
-        ]
+/// Leaves out the pieces of the highest rank until the others fit.
+fn fit(left: &mut Vec<Item>, right: &mut Vec<Item>, width: u16) {
+    let needed = |items: &[Item], gap: u16| items.iter().map(|item| cells(&item.text) + gap).sum::<u16>();
+    while needed(left, GAPS.0) + needed(right, GAPS.1) > width {
+        let Some(last) = left.iter().chain(right.iter()).map(|item| item.rank).max() else { return };
+        left.retain(|item| item.rank < last);
+        right.retain(|item| item.rank < last);
     }
+}
 
-    /// What is said on the left; what does not fit is left out, what matters has been first.
-    fn watched(&self) -> Vec<(String, Style)> {
-        let mut parts = Vec::new();
+fn cells(text: &str) -> u16 {
+    // No host name or list of ports is longer than what a sum of a few of these can hold.
+    u16::try_from(width(text)).unwrap_or(u16::MAX).min(1000)
+}
+
+impl Header<'_> {
+    /// What is watched, and what is amiss with the watching.
+    fn watched(&self) -> Vec<Item> {
+        let mut items = vec![
+            Item { text: "observer".to_owned(), style: theme::ACCENT, rank: 8 },
+            Item { text: self.place.to_owned(), style: theme::STRONG, rank: 7 },
+        ];
         if !self.degraded.is_empty() {
-            parts.push((format!("no {}", self.degraded.join(", ")), theme::WARNING));
+            let text = format!("no {}", self.degraded.join(", "));
+            items.push(Item { text, style: theme::WARNING, rank: 2 });
         }
         if self.log.failing.is_some() {
-            parts.push(("log not written".to_owned(), theme::CRITICAL));
+            items.push(Item { text: "log not written".to_owned(), style: theme::CRITICAL, rank: 3 });
         } else if self.log.events_missing > 0 {
-            parts.push((format!("log lacks {}", self.log.events_missing), theme::WARNING));
+            let text = format!("log lacks {}", self.log.events_missing);
+            items.push(Item { text, style: theme::WARNING, rank: 3 });
         }
-        // Named first, drawn in the order of reading.
-        parts.insert(0, ("observer".to_owned(), theme::ACCENT));
-        parts.insert(1, (self.place.to_owned(), theme::STRONG));
-        parts
+        items
+    }
+
+    /// The counts. What was lost is the last to go.
+    fn counts(&self) -> Vec<Item> {
+        let Overview { open, zero_windows, at_risk, .. } = *self.overview;
+        let when = |some: bool, style| if some { style } else { theme::DIM };
+        vec![
+            Item { text: format!("{open} conns"), style: Style::new(), rank: 6 },
+            Item {
+                text: format!("{zero_windows} zero window"),
+                style: when(zero_windows > 0, Style::new()),
+                rank: 5,
+            },
+            Item { text: format!("{at_risk} at risk"), style: when(at_risk > 0, theme::WARNING), rank: 4 },
+            Item {
+                text: format!("{} lost", self.events_lost),
+                style: when(self.events_lost > 0, theme::LOST),
+                rank: 1,
+            },
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(cells: u16, degraded: &[&str]) -> String {
+        let overview = Overview { open: 42, zero_windows: 3, at_risk: 1, order: Vec::new() };
+        let degraded: Vec<_> = degraded.iter().map(|&part| part.to_owned()).collect();
+        let log = log::Status::default();
+        let header =
+            Header { place: "db1:3306", degraded: &degraded, log: &log, overview: &overview, events_lost: 7 };
+        let mut picture = Buffer::empty(Rect::new(0, 0, cells, 1));
+        header.render(picture.area, &mut picture);
+        picture.content.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim().to_owned()
+    }
+
+    #[test]
+    fn what_was_lost_is_the_last_to_go_and_what_is_missing_the_last_but_one() {
+        let all = line(100, &["kernel programs"]);
+        assert!(all.starts_with("observer  db1:3306  no kernel programs  "), "{all}");
+        assert!(all.ends_with("42 conns · 3 zero window · 1 at risk · 7 lost"), "{all}");
+        let narrow = line(60, &["kernel programs"]);
+        assert!(
+            narrow.contains("no kernel programs") && narrow.ends_with("· 1 at risk · 7 lost"),
+            "{narrow}"
+        );
+        assert_eq!(line(20, &["kernel programs"]), "7 lost");
+        assert_eq!(line(3, &["kernel programs"]), "");
     }
 }

@@ -34,8 +34,8 @@ pub(super) struct Binding {
     action: Action,
     /// How they are written.
     pub(super) label: &'static str,
-    /// What they do, in one word.
-    pub(super) hint: &'static str,
+    /// How they and what they do are written in the hint line.
+    pub(super) hint: (&'static str, &'static str),
     /// What they do, in one line.
     pub(super) help: &'static str,
     /// Where the hint is shown.
@@ -51,7 +51,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::Up, NONE), (KeyCode::Char('k'), NONE)],
         action: Action::Up,
         label: "↑ k",
-        hint: "",
+        hint: ("", ""),
         help: "select the connection above",
         places: &[],
     },
@@ -59,7 +59,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::Down, NONE), (KeyCode::Char('j'), NONE)],
         action: Action::Down,
         label: "↓ j",
-        hint: "select",
+        hint: ("↑↓", "select"),
         help: "select the connection below",
         places: &[Place::List],
     },
@@ -67,7 +67,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::PageUp, NONE)],
         action: Action::PageUp,
         label: "PgUp",
-        hint: "",
+        hint: ("", ""),
         help: "one page up",
         places: &[],
     },
@@ -75,7 +75,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::PageDown, NONE)],
         action: Action::PageDown,
         label: "PgDn",
-        hint: "",
+        hint: ("", ""),
         help: "one page down",
         places: &[],
     },
@@ -83,7 +83,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::Home, NONE), (KeyCode::Char('g'), NONE)],
         action: Action::Top,
         label: "Home g",
-        hint: "",
+        hint: ("", ""),
         help: "select the first connection: the one with the least time left",
         places: &[],
     },
@@ -91,7 +91,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::End, NONE), (KeyCode::Char('G'), NONE)],
         action: Action::Bottom,
         label: "End G",
-        hint: "",
+        hint: ("", ""),
         help: "select the last connection",
         places: &[],
     },
@@ -99,7 +99,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::Enter, NONE)],
         action: Action::Open,
         label: "↵",
-        hint: "open",
+        hint: ("↵", "open"),
         help: "look at the selected connection",
         places: &[Place::List],
     },
@@ -107,7 +107,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::Esc, NONE), (KeyCode::Backspace, NONE)],
         action: Action::Back,
         label: "esc",
-        hint: "back",
+        hint: ("esc", "back"),
         help: "back to the list; close the help",
         places: &[Place::Detail],
     },
@@ -115,7 +115,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::Char('n'), NONE)],
         action: Action::NextInTrouble,
         label: "n",
-        hint: "next stalled",
+        hint: ("n", "next stalled"),
         help: "select the next connection that stands still",
         places: &[Place::List, Place::Detail],
     },
@@ -123,7 +123,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::Char('l'), CTRL)],
         action: Action::Redraw,
         label: "ctrl-l",
-        hint: "",
+        hint: ("", ""),
         help: "draw the screen anew",
         places: &[],
     },
@@ -131,7 +131,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::Char('?'), NONE), (KeyCode::F(1), NONE)],
         action: Action::Help,
         label: "?",
-        hint: "help",
+        hint: ("?", "help"),
         help: "this page",
         places: &[Place::List, Place::Detail],
     },
@@ -139,7 +139,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         keys: &[(KeyCode::Char('q'), NONE), (KeyCode::Char('c'), CTRL)],
         action: Action::Quit,
         label: "q",
-        hint: "quit",
+        hint: ("q", "quit"),
         help: "quit; ctrl-c does too",
         places: &[Place::List, Place::Detail],
     },
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn what_is_hinted_at_has_a_word() {
         for place in [Place::List, Place::Detail] {
-            assert!(hints(place).all(|binding| !binding.hint.is_empty()));
+            assert!(hints(place).all(|binding| !binding.hint.0.is_empty() && !binding.hint.1.is_empty()));
         }
         assert!(BINDINGS.iter().all(|binding| !binding.help.is_empty() && !binding.label.is_empty()));
     }

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 pub(super) struct Regions {
     /// One line: the program, the host, the counts.
     pub(super) header: Rect,
-    /// One line, or all there is on the smallest screens: what matters most.
+    /// One line, two on narrow screens, all there is on the smallest: what matters most.
     pub(super) sentence: Rect,
     /// The connections, with their title and column heads.
     pub(super) list: Rect,
@@ -32,6 +32,8 @@ pub(super) enum Page {
 const SMALLEST: (u16, u16) = (40, 8);
 /// From this height on there is room for events.
 const WITH_EVENTS: u16 = 20;
+/// Below this width the sentence may need a second line.
+const ONE_LINE: u16 = 80;
 /// From this size on there is room for list and detail together.
 const COMBINED: (u16, u16) = (120, 34);
 
@@ -48,7 +50,9 @@ pub(super) fn regions(area: Rect, page: Page) -> Regions {
         height if combined => 1 + 5 + (height - COMBINED.1) / 8,
         _ => 1 + 5,
     };
-    let middle = area.height - 3 - events;
+    let sentence = if area.width < ONE_LINE { 2 } else { 1 };
+    let head = 1 + sentence;
+    let middle = area.height - head - events - 1;
     let detail = match page {
         Page::Detail => middle,
         Page::List if combined => middle / 2 + 3,
@@ -57,10 +61,10 @@ pub(super) fn regions(area: Rect, page: Page) -> Regions {
     let block = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
     Regions {
         header: line(0),
-        sentence: line(1),
-        list: block(2, middle - detail),
-        detail: block(2 + middle - detail, detail),
-        events: block(2 + middle, events),
+        sentence: block(1, sentence),
+        list: block(head, middle - detail),
+        detail: block(head + middle - detail, detail),
+        events: block(head + middle, events),
         hints: line(area.height - 1),
     }
 }

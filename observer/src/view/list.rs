@@ -1,6 +1,6 @@
 //! The region of connections.
 
-use observer_core::{Connection, ConnectionId, Phase, Timestamp, Tracker};
+use observer_core::{Bytes, Connection, ConnectionId, Phase, Timestamp, Tracker};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::canvas::{bar, put, put_right, rule, spark};
 use super::series::Series;
 use super::{theme, words};
-use crate::text::{bytes, seconds, shorten_middle};
+use crate::text::{short, shorten_middle};
 
 /// Lines above the first connection: the title and the column heads.
 const HEAD: u16 = 2;
@@ -140,6 +140,8 @@ impl List<'_> {
             let style = match column {
                 Column::Client if selected => quiet.patch(theme::STRONG),
                 Column::Timeout => quiet.patch(style),
+                // What is as it should be does not draw the eye.
+                Column::History if connection.phase() == Phase::Flowing => theme::DIM,
                 _ => quiet,
             };
             let text = self.cell(connection, column, cells);
@@ -153,21 +155,23 @@ impl List<'_> {
         match column {
             Column::Client => shorten_middle(&connection.flow().client.to_string(), cells.into()),
             Column::Process => words::process(connection).unwrap_or_default(),
-            Column::State => words::state(connection).to_owned(),
+            Column::State => connection.state_word().to_owned(),
             Column::Window => match connection.window() {
                 _ if connection.phase() == Phase::Closed => String::new(),
                 Some(0) => "0".to_owned(),
-                Some(window) => bytes(window.into()),
+                Some(window) => Bytes(window.into()).to_string(),
                 None => "?".to_owned(),
             },
             Column::History => (self.series)(connection).map_or_else(String::new, |series| {
                 let windows = series.smallest_windows(self.now - HISTORY, self.now, cells.into());
                 spark(&windows, connection.largest_window())
             }),
-            Column::Waiting => words::waiting(connection).map_or_else(String::new, bytes),
+            Column::Waiting => {
+                words::waiting(connection).map_or_else(String::new, |count| Bytes(count).to_string())
+            }
             Column::Stalled => connection
                 .window_closed_since()
-                .map_or_else(String::new, |since| seconds(self.now.since(since))),
+                .map_or_else(String::new, |since| short(self.now.since(since))),
             Column::Timeout => match words::left(connection, self.now) {
                 Some(left) if super::overview::counts_down(connection) => {
                     let used = connection.clock().map_or(0.0, |clock| clock.used(self.now));

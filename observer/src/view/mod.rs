@@ -7,6 +7,7 @@ mod canvas;
 mod chart;
 mod detail;
 mod events;
+mod fragment;
 mod header;
 mod help;
 mod keys;

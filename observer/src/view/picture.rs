@@ -1,6 +1,6 @@
 //! The whole screen, put together from its regions.
 
-use observer_core::{Connection, Timestamp, Tracker};
+use observer_core::{Connection, Timestamp, Tracker, headline};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -64,11 +64,16 @@ impl Widget for &Picture<'_> {
 }
 
 impl Picture<'_> {
+    /// On the page of one connection its own sentence, else what matters most of all.
     fn sentence(&self, area: Rect, picture: &mut Buffer) {
-        let subject = self.screen.subject().and_then(|id| self.tracker.connection(id));
-        let (sign, text) = match subject {
-            Some(connection) => (words::sign(connection), words::sentence(connection, self.now)),
-            None => ((" ", Style::new()), "Waiting for connections.".to_owned()),
+        let Picture { screen, tracker, now } = *self;
+        let only = screen.selected.filter(|_| screen.page == Page::Detail);
+        let (sign, text) = if let Some(connection) = only.and_then(|id| tracker.connection(id)) {
+            (words::sign(connection), words::sentence(connection, now))
+        } else {
+            let headline = headline(tracker, now);
+            let subject = headline.connection.and_then(|id| tracker.connection(id));
+            (subject.map_or((" ", Style::new()), words::sign), headline.text)
         };
         Sentence { sign, text: &text }.render(area, picture);
     }
@@ -78,13 +83,14 @@ impl Picture<'_> {
             if self.screen.page == Page::Detail || self.screen.help { Place::Detail } else { Place::List };
         let mut x = area.x + 1;
         for binding in hints(place) {
+            let (keys, word) = binding.hint;
             let cells = |text| u16::try_from(width(text)).unwrap_or(0);
-            let (label, hint) = (cells(binding.label), cells(binding.hint));
+            let (label, hint) = (cells(keys), cells(word));
             if x + label + 1 + hint > area.right() {
                 break;
             }
-            put(picture, area, x, label, binding.label, theme::ACCENT);
-            put(picture, area, x + label + 1, hint, binding.hint, theme::DIM);
+            put(picture, area, x, label, keys, theme::ACCENT);
+            put(picture, area, x + label + 1, hint, word, theme::DIM);
             x += label + hint + 4;
         }
     }

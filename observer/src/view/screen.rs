@@ -12,7 +12,7 @@ use super::events::EventList;
 use super::keys::Action;
 use super::layout::{Page, Regions, regions};
 use super::list;
-use super::overview::{Overview, is_in_trouble};
+use super::overview::{Overview, counts_down, is_in_trouble};
 use super::series::Series;
 use crate::log;
 use crate::text::safe;
@@ -177,8 +177,9 @@ impl Screen {
 
     /// Whether something on the screen changes by time alone, and within a tenth of a second.
     pub(super) fn counts_down(&self, tracker: &Tracker) -> bool {
-        self.on_screen(tracker)
-            .any(|connection| connection.window_closed_since().is_some() || connection.clock().is_some())
+        // The sentence speaks of one that need not be in the visible part of the list.
+        tracker.unsettled().any(counts_down)
+            || self.on_screen(tracker).any(|connection| connection.window_closed_since().is_some())
     }
 
     /// Whether something on the screen changes by time alone, if slowly.
@@ -188,16 +189,6 @@ impl Screen {
 
     fn on_screen<'a>(&'a self, tracker: &'a Tracker) -> impl Iterator<Item = &'a Connection> {
         let detail = self.selected.filter(|_| self.regions().detail.height > 0);
-        // The sentence speaks of the first, which need not be in sight.
-        let first = self.overview.order.first().copied();
-        self.visible().iter().copied().chain(detail).chain(first).filter_map(|id| tracker.connection(id))
-    }
-
-    /// The connection the sentence speaks of: the selected one on its own page, else the one with the least time.
-    pub(super) fn subject(&self) -> Option<ConnectionId> {
-        match self.page {
-            Page::Detail => self.selected,
-            Page::List => self.overview.order.first().copied(),
-        }
+        self.visible().iter().copied().chain(detail).filter_map(|id| tracker.connection(id))
     }
 }

@@ -17,17 +17,16 @@ pub(super) struct Sentence<'a> {
 impl Widget for &Sentence<'_> {
     fn render(self, area: Rect, picture: &mut Buffer) {
         let (sign, style) = self.sign;
-        let mut spans = vec![Span::raw(" ")];
+        let area = Rect { x: area.x + area.width.min(1), width: area.width.saturating_sub(1), ..area };
+        let mut line = Line::default();
         if !sign.trim().is_empty() {
-            spans.push(Span::styled(format!("{sign} "), style));
+            line.push_span(Span::styled(format!("{sign} "), style));
         }
-        spans.push(Span::styled(self.text, style));
-        let line = Line::from(spans);
+        line.push_span(Span::styled(self.text, style));
         if area.height == 1 {
-            // A sentence that is cut ends with an ellipsis.
-            let cells: usize = line.spans.iter().map(Span::width).sum();
+            let is_cut = line.width() > area.width.into();
             line.render(area, picture);
-            if cells > area.width.into() && area.width > 0 {
+            if is_cut && area.width > 0 {
                 picture[(area.right() - 1, area.y)].set_char('…');
             }
         } else {

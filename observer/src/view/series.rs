@@ -284,9 +284,9 @@ mod tests {
     #[test]
     fn nothing_new_is_nothing_to_see() {
         let mut series = series();
-        assert!(series.observe(&update(0, 500)));
-        assert!(!series.observe(&update(1000, 500)));
-        assert!(!series.observe(&update(500, 400)), "older than what is known");
+        assert!(series.observe(&update(1000, 500)));
+        assert!(!series.observe(&update(2000, 500)));
+        assert!(!series.observe(&update(900, 400)), "older than what is known");
         assert_eq!(series.points().count(), 1);
     }
 

@@ -1,11 +1,11 @@
 //! A connection's state in a sign and a few words.
 
-use observer_core::{Connection, End, Phase, Timestamp};
+use observer_core::{Bytes, Connection, End, Phase, Timestamp};
 use ratatui::style::Style;
 
 use super::overview::counts_down;
 use super::theme;
-use crate::text::{bytes, seconds};
+use crate::text::short;
 
 /// The sign of a connection and its style. The sign alone tells the cases apart, without colour.
 pub(super) fn sign(connection: &Connection) -> (&'static str, Style) {
@@ -20,29 +20,19 @@ pub(super) fn sign(connection: &Connection) -> (&'static str, Style) {
     }
 }
 
-/// What stands in the column STATE: at most 11 cells.
-pub(super) fn state(connection: &Connection) -> &'static str {
-    match connection.phase() {
-        Phase::Closed => "closed",
-        Phase::Lost => "lost",
-        Phase::ServerClosed if connection.ending().is_some_and(|ending| ending.reset) => "server RST",
-        Phase::ServerClosed => "server FIN",
-        _ if connection.window_closed_since().is_some() => "zero window",
-        // Less than an eighth of the largest window: it will close soon at this rate.
-        _ if connection.window().is_some_and(|window| window < connection.largest_window() / 8) => "closing",
-        _ => "open",
-    }
-}
-
 /// What stands in the column TIMEOUT IN where no clock runs: at most 16 cells.
 pub(super) fn outcome(connection: &Connection, now: Timestamp) -> String {
     match connection.phase() {
+        // The clock does not run: either the server has nothing more to write, or room to write it.
+        Phase::Stalled if connection.queued().is_some_and(|queued| queued > 0) => {
+            "server can write".to_owned()
+        }
         Phase::Stalled => "nothing queued".to_owned(),
         Phase::Lost => connection
             .abort()
-            .map_or_else(String::new, |abort| format!("lost {} ago", seconds(now.since(abort.earliest)))),
+            .map_or_else(String::new, |abort| format!("lost {} ago", short(now.since(abort.earliest)))),
         Phase::ServerClosed => match connection.fails_at() {
-            Some(at) => format!("fails in {}", seconds(at.since(now))),
+            Some(at) => format!("fails in {}", short(at.since(now))),
             None => "fails later".to_owned(),
         },
         Phase::Closed => match connection.ending() {
@@ -60,7 +50,7 @@ pub(super) fn outcome(connection: &Connection, now: Timestamp) -> String {
 pub(super) fn left(connection: &Connection, now: Timestamp) -> Option<String> {
     let clock = connection.clock()?;
     let about = if clock.abort().width().as_secs() >= 1 { "~" } else { "" };
-    Some(format!("{about}{}", seconds(clock.left(now))))
+    Some(format!("{about}{}", short(clock.left(now))))
 }
 
 /// Bytes that wait for the reader, on whichever end they are seen; the server's first.
@@ -78,26 +68,30 @@ pub(super) fn process(connection: &Connection) -> Option<String> {
 
 /// What the selected connection does, in one sentence.
 pub(super) fn sentence(connection: &Connection, now: Timestamp) -> String {
-    let since = connection.window_closed_since().map(|since| seconds(now.since(since)));
-    let waiting = waiting(connection).filter(|&count| count > 0).map(bytes);
-    match (connection.phase(), since) {
-        (Phase::Stalled | Phase::Warning | Phase::Critical, Some(since)) => match waiting {
-            Some(waiting) => {
-                format!("The client has stopped reading: window 0 for {since} with {waiting} waiting.")
+    match connection.phase() {
+        Phase::Flowing => "Nothing stands still.".to_owned(),
+        Phase::Stalled | Phase::Warning | Phase::Critical => stalled(connection, now),
+        Phase::Lost => {
+            "The server has given up; its FIN is stuck behind data the client does not read.".to_owned()
+        }
+        Phase::ServerClosed => match connection.unread().filter(|unread| *unread > 1) {
+            Some(unread) => {
+                format!("The server has closed; the client fails when {} are read.", Bytes(unread))
             }
-            None => format!("The client has stopped reading: window 0 for {since}."),
+            None => "The server has closed.".to_owned(),
         },
-        (Phase::Stalled | Phase::Warning | Phase::Critical, None) => {
-            "The client reads too slowly: the server's write clock runs.".to_owned()
-        }
-        (Phase::Lost, _) => {
-            "The server has given up and closed; its FIN is stuck behind the data the client does not read."
-                .to_owned()
-        }
-        (Phase::ServerClosed, _) => {
-            "The server has closed; the client will fail when it has read what it has.".to_owned()
-        }
-        (Phase::Flowing, _) => "Nothing stands still.".to_owned(),
-        (Phase::Closed, _) => "The connection has ended.".to_owned(),
+        Phase::Closed => "The connection has ended.".to_owned(),
     }
+}
+
+fn stalled(connection: &Connection, now: Timestamp) -> String {
+    let Some(since) = connection.window_closed_since() else {
+        return "The client reads too slowly: the server cannot write.".to_owned();
+    };
+    let waiting = match (connection.queued(), connection.unread()) {
+        (Some(queued), _) if queued > 0 => format!(" with {} queued", Bytes(queued)),
+        (_, Some(unread)) if unread > 0 => format!(" with {} unread", Bytes(unread)),
+        _ => String::new(),
+    };
+    format!("The client has stopped reading: window 0 for {}{waiting}.", short(now.since(since)))
 }
