@@ -15,7 +15,9 @@ pub enum TcpState {
     Established,
     SynSent,
     SynReceived,
+    #[serde(rename = "fin-wait-1")]
     FinWait1,
+    #[serde(rename = "fin-wait-2")]
     FinWait2,
     TimeWait,
     Closed,

@@ -143,15 +143,11 @@ impl Connection {
         sample: &SocketSample,
         cx: &mut Context<'_>,
     ) {
-        match before {
-            Some((before, reading)) if written(sample) > reading.written => {
-                self.last_write = Some(AbortRange { earliest: before, latest: at });
-            }
-            Some(_) => {}
-            None => {
-                self.last_write =
-                    Some(AbortRange { earliest: at - sample.last_data_sent - TICK, latest: at });
-            }
+        let can_write = matches!(sample.state, TcpState::Established | TcpState::CloseWait);
+        if let Some((before, reading)) = before.filter(|_| can_write)
+            && written(sample) > reading.written
+        {
+            self.last_write = Some(AbortRange { earliest: before, latest: at });
         }
         let closed = match sample.send_window {
             Some(window) => window == 0,

@@ -31,29 +31,18 @@ impl Connection {
     /// Whether the server waits for this client, judged at `at` while its window is closed.
     pub(super) fn server_wait(&self, stall: &Stall, at: Timestamp, config: &Config) -> Wait {
         let probed = stall.probes.count() > 0;
-        match self.server.socket.as_deref().filter(|_| !self.server.gone) {
-            Some((sampled_at, sample)) if *sampled_at >= stall.closed.earliest => {
-                if is_blocked(sample) {
-                    Wait::Since(self.began(stall.closed))
-                } else {
-                    Wait::None
-                }
-            }
-            // The server's socket can be seen and will tell soon whether the rest fits into it; that is worth a
-            // little patience.
-            Some(_) => {
-                let until = stall.closed.earliest + patience(config);
-                match probed {
-                    true if at >= until => Wait::Since(stall.closed),
-                    true => Wait::Undecided { until: Some(until) },
-                    false => Wait::Undecided { until: None },
-                }
-            }
-            // A probe proves that the server's kernel has something unsent.
-            None if probed => Wait::Since(stall.closed),
+        let until = stall.closed.earliest + patience(config);
+        let sample = self.server.socket.as_deref().filter(|(at, _)| *at >= stall.closed.earliest);
+        match sample.filter(|_| !self.server.gone) {
+            Some((_, sample)) if is_blocked(sample) => Wait::Since(self.began(stall.closed)),
+            Some(_) => Wait::None,
             // Without segments there are no probes to see. Rather an alarm too many than one too few.
             None if self.window.told == Told::BySockets => Wait::Since(stall.closed),
-            None => Wait::Undecided { until: None },
+            None if !probed => Wait::Undecided { until: None },
+            // A probe proves that the server's kernel has something unsent. Where the server's socket can be seen,
+            // it will tell soon whether the rest fits into it; that is worth a little patience.
+            None if self.server.is_alive() && at < until => Wait::Undecided { until: Some(until) },
+            None => Wait::Since(stall.closed),
         }
     }
 
