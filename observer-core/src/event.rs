@@ -49,8 +49,8 @@ pub enum SourceEvent {
         /// What cannot be known without it.
         without: String,
     },
-    /// Socket diagnostics were read in full at this time: a socket of theirs not mentioned since the last such
-    /// event is gone.
+    /// Socket diagnostics were read at this time. Polling works, and whatever it found was told before this:
+    /// a socket without an event is as it was, a socket that is gone had its [`SocketEventKind::Destroyed`].
     SocketsPolled {
         /// How far apart two polls are.
         #[serde(with = "seconds")]

@@ -1,2 +1,62 @@
-//! Set-up, build, demo, test and bench of observer.
-fn main() {}
+//! Set-up, build, demo, test and bench of observer: `cargo xtask COMMAND`.
+
+#![expect(clippy::print_stderr, reason = "this is a program that talks to who builds observer")]
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+mod demo;
+mod places;
+mod root;
+mod setup;
+mod step;
+mod test;
+
+/// Set-up, build, demo, test and bench of observer
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Play the story on this host: a server, clients, one that stops reading, and the live view of it
+    Demo(DemoArgs),
+    /// Run the lints and every test, unit to end to end, after doing the set-up they need
+    #[command(visible_alias = "ci")]
+    Test(TestArgs),
+    /// Install what the full tests need and cargo does not bring
+    Setup,
+}
+
+#[derive(Args)]
+struct DemoArgs {
+    /// Options of `observer demo`, such as --plain
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    options: Vec<String>,
+}
+
+#[derive(Args)]
+struct TestArgs {
+    /// Without set-up, the kernel programs' build and the end-to-end tests: needs no root
+    #[arg(long)]
+    quick: bool,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Demo(args) => demo::run(&args.options),
+        Task::Test(args) => test::run(args.quick),
+        Task::Setup => setup::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! One namespace asked, both families: what is new there and what is gone.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+
+use netlink_packet_core::DecodeError;
+use netlink_packet_sock_diag::{AF_INET, AF_INET6};
+use observer_core::{Event, Flow, SocketRef, Timestamp};
+
+use super::decode::{Record, Reply};
+use super::known::Known;
+use super::namespaces::NamespaceId;
+use super::netlink::{Answer, Netlink};
+use super::request;
+use crate::source::live::ObservationClock;
+
+/// Sockets that are remembered, at most, over all namespaces; each takes about a quarter of a kilobyte.
+const MAX_SOCKETS: usize = 65_536;
+
+/// The sockets of every namespace, and what there is to tell of them.
+pub(super) struct Sweep {
+    ports: Vec<u16>,
+    clock: ObservationClock,
+    /// The dump requests, IPv4 and IPv6.
+    dumps: [Vec<u8>; 2],
+    /// Only of namespaces that have such sockets.
+    known: HashMap<NamespaceId, Known>,
+    news: News,
+}
+
+/// What was found since it was last told.
+#[derive(Default)]
+pub(super) struct News {
+    /// Samples, and sockets that are gone.
+    pub(super) events: Vec<Event>,
+    /// Sockets left out because [`MAX_SOCKETS`] were known.
+    left_out: usize,
+    /// Records that were not understood, and why the last was not.
+    not_understood: usize,
+    reason: Option<DecodeError>,
+}
+
+impl News {
+    /// Why not every socket is known.
+    pub(super) fn missing_sockets(&self) -> Option<String> {
+        if let Some(reason) = &self.reason {
+            return Some(format!("{} were not understood: {reason}", self.not_understood));
+        }
+        (self.left_out > 0).then(|| format!("there are {} more than {MAX_SOCKETS}", self.left_out))
+    }
+}
+
+impl Sweep {
+    /// For the sockets with one of `ports` at either end.
+    pub(super) fn new(ports: Vec<u16>, clock: ObservationClock) -> Self {
+        Self {
+            dumps: [request::dump(AF_INET, &ports), request::dump(AF_INET6, &ports)],
+            ports,
+            clock,
+            known: HashMap::new(),
+            news: News::default(),
+        }
+    }
+
+    /// Whether this namespace had sockets of ours when it was last asked.
+    pub(super) fn knows(&self, namespace: NamespaceId) -> bool {
+        self.known.contains_key(&namespace)
+    }
+
+    /// Takes out what there is to tell.
+    pub(super) fn take_news(&mut self) -> News {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Forgets the namespaces that are no more; their sockets can no longer be seen.
+    pub(super) fn forget_all_but(&mut self, is_left: impl Fn(NamespaceId) -> bool) {
+        let at = self.clock.now();
+        for (_, gone) in self.known.extract_if(|id, _| !is_left(*id)) {
+            self.news.events.extend(gone.forget_all(at));
+        }
+    }
+
+    /// Asks the namespace the thread is in, which is `namespace`.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not answer; what it told until then is news all the same.
+    pub(super) fn ask(&mut self, namespace: NamespaceId) -> io::Result<()> {
+        let mut known = self.known.remove(&namespace).unwrap_or_default();
+        let asked = self.update(&mut known);
+        if known.len() > 0 {
+            self.known.insert(namespace, known);
+        }
+        asked
+    }
+
+    fn update(&mut self, known: &mut Known) -> io::Result<()> {
+        let Self { ports, clock, dumps, known: elsewhere, news } = self;
+        let room = MAX_SOCKETS.saturating_sub(elsewhere.values().map(Known::len).sum());
+        let mut netlink = Netlink::open()?;
+        known.begin_dump();
+        let mut answer = Answer::Whole;
+        for dump in dumps {
+            let part = netlink.request(
+                dump,
+                || clock.now(),
+                |at, Reply(reply)| match reply {
+                    Ok(Some(record)) if known.len() < room || known.contains(record.cookie) => {
+                        news.events.extend(see(known, *record, ports, at));
+                    }
+                    Ok(Some(_)) => news.left_out += 1,
+                    Ok(None) => {}
+                    Err(error) => {
+                        news.not_understood += 1;
+                        news.reason = Some(error);
+                    }
+                },
+            )?;
+            if part == Answer::Partial {
+                answer = Answer::Partial;
+            }
+        }
+        if answer == Answer::Whole {
+            // The walk through the hash table can step over a socket when another of its bucket goes away in the
+            // meantime; before a socket is said to be gone, it is asked for by its name.
+            for (cookie, id) in known.not_seen() {
+                let at = clock.now();
+                let event = match netlink.lookup(id)? {
+                    Some(record) => see(known, *record, ports, at),
+                    None => known.forget(cookie, at),
+                };
+                news.events.extend(event);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn see(known: &mut Known, record: Record, ports: &[u16], at: Timestamp) -> Option<Event> {
+    let local = SocketAddr::new(record.id.source_address, record.id.source_port);
+    let remote = SocketAddr::new(record.id.destination_address, record.id.destination_port);
+    // The kernel has filtered by the same ports; another one is none of ours.
+    let (flow, end) = Flow::of_socket(local, remote, ports)?;
+    let socket = SocketRef { flow, seen_at: end.into(), cookie: Some(record.cookie) };
+    known.see(record, socket, at)
+}

@@ -1,0 +1,174 @@
+//! Connections to look at, and the source that looks at them.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sched::{CloneFlags, setns};
+use observer::source::live::ObservationClock;
+use observer::source::live::diag::{DiagHandle, DiagOptions, spawn};
+use observer_core::{Event, EventKind, Flow, SocketEventKind, SocketSample, SourceEvent, Vantage};
+use tokio::sync::mpsc::{Receiver, channel};
+
+pub(crate) const LOOPBACK_4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const LOOPBACK_6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+/// Polls follow each other so fast that a test waits for the kernel, not for polls.
+pub(crate) const FAST: Duration = Duration::from_millis(20);
+/// A poll that will not come by itself.
+pub(crate) const NEVER: Duration = Duration::from_hours(1);
+/// After so many polls without what was expected a test gives up.
+pub(crate) const PATIENCE: usize = 1_000;
+
+/// A connection over loopback whose server's port is the MySQL port.
+pub(crate) struct Connection {
+    pub(crate) client: TcpStream,
+    pub(crate) server: TcpStream,
+}
+
+impl Connection {
+    /// At a port of the system's choice when `port` is 0.
+    pub(crate) fn open(address: IpAddr, port: u16) -> Self {
+        let listener = TcpListener::bind(SocketAddr::new(address, port)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let server = listener.accept().unwrap().0;
+        Self { client, server }
+    }
+
+    /// Over the loopback of another namespace, which one thread enters for it.
+    pub(crate) fn open_within(namespace: &Path, port: u16) -> Self {
+        let namespace = File::open(namespace).unwrap();
+        std::thread::spawn(move || {
+            setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
+            Self::open(LOOPBACK_4, port)
+        })
+        .join()
+        .unwrap()
+    }
+
+    pub(crate) fn flow(&self) -> Flow {
+        Flow { client: self.client.local_addr().unwrap(), server: self.client.peer_addr().unwrap() }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.flow().server.port()
+    }
+
+    /// Writes at the server's end until nothing more goes in. The client never reads.
+    pub(crate) fn stall(&mut self) {
+        self.server.set_nonblocking(true).unwrap();
+        loop {
+            match self.server.write(&[b'x'; 16_384]) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => panic!("writing to the client: {error}"),
+            }
+        }
+    }
+}
+
+/// The inode of a socket, as its owner sees it.
+pub(crate) fn inode(stream: &TcpStream) -> u32 {
+    let link = fs::read_link(format!("/proc/self/fd/{}", stream.as_raw_fd())).unwrap();
+    let text = link.to_str().unwrap();
+    text.trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap()
+}
+
+/// The source, and what it tells.
+pub(crate) struct Diag {
+    pub(crate) handle: DiagHandle,
+    events: Receiver<Vec<Event>>,
+}
+
+impl Diag {
+    pub(crate) fn start(port: u16, period: Duration) -> Self {
+        let (sender, events) = channel(4);
+        let clock = ObservationClock::new().unwrap();
+        let handle = spawn(DiagOptions { ports: vec![port], period, clock }, sender).unwrap();
+        Self { handle, events }
+    }
+
+    /// The next poll.
+    pub(crate) fn next(&mut self) -> Vec<Event> {
+        self.events.blocking_recv().expect("the source goes on")
+    }
+
+    /// Takes polls until `found` finds something in one.
+    pub(crate) fn wait_for<T>(&mut self, what: &str, mut found: impl FnMut(&[Event]) -> Option<T>) -> T {
+        (0..PATIENCE)
+            .find_map(|_| found(&self.next()))
+            .unwrap_or_else(|| panic!("{what}: not in {PATIENCE} polls"))
+    }
+
+    /// Takes polls until one end gives a sample as expected. The socket's cookie comes with it.
+    pub(crate) fn wait_for_sample(
+        &mut self,
+        what: &str,
+        (flow, end): (Flow, Vantage),
+        expected: impl Fn(&SocketSample) -> bool,
+    ) -> (u64, SocketSample) {
+        self.wait_for(what, |events| {
+            samples(events, flow)
+                .into_iter()
+                .find(|&(seen_at, _, sample)| seen_at == end && expected(sample))
+                .map(|(_, cookie, sample)| (cookie, sample.clone()))
+        })
+    }
+
+    /// Takes polls until two sockets were said to be gone. Gives their cookies.
+    pub(crate) fn wait_for_end(&mut self, of: Flow) -> Vec<u64> {
+        let mut gone = Vec::new();
+        self.wait_for("both sockets gone", |events| {
+            gone.extend(destroyed(events, of));
+            (gone.len() == 2).then_some(())
+        });
+        gone.sort_unstable();
+        gone
+    }
+}
+
+pub(crate) fn samples(events: &[Event], of: Flow) -> Vec<(Vantage, u64, &SocketSample)> {
+    let sample = |event| match event {
+        &Event { kind: EventKind::Socket(ref event), .. } if event.socket.flow == of => match &event.kind {
+            SocketEventKind::Socket(sample) => {
+                Some((event.socket.seen_at, event.socket.cookie.expect("a cookie"), &**sample))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    events.iter().filter_map(sample).collect()
+}
+
+pub(crate) fn cookies(events: &[Event], of: Flow) -> Vec<u64> {
+    let mut cookies: Vec<_> = samples(events, of).into_iter().map(|(_, cookie, _)| cookie).collect();
+    cookies.sort_unstable();
+    cookies
+}
+
+pub(crate) fn destroyed(events: &[Event], of: Flow) -> Vec<u64> {
+    let cookie = |event: &Event| match &event.kind {
+        EventKind::Socket(event) if event.socket.flow == of && event.kind == SocketEventKind::Destroyed => {
+            event.socket.cookie
+        }
+        _ => None,
+    };
+    events.iter().filter_map(cookie).collect()
+}
+
+pub(crate) fn degraded(events: &[Event]) -> Vec<(&str, &str)> {
+    let part = |event| match event {
+        &Event { kind: EventKind::Source(SourceEvent::Degraded { ref part, ref because, .. }), .. } => {
+            Some((part.as_str(), because.as_str()))
+        }
+        _ => None,
+    };
+    events.iter().filter_map(part).collect()
+}
+
+pub(crate) fn ends_with_sockets_polled(events: &[Event]) -> bool {
+    matches!(events.last(), Some(Event { kind: EventKind::Source(SourceEvent::SocketsPolled { .. }), .. }))
+}

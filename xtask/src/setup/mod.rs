@@ -1,0 +1,71 @@
+//! What the full tests need and cargo does not bring. Everything is installed once and found again.
+//!
+//! Debian packages go into the system; all else into the cache directory, where each thing is built under
+//! another name and renamed when it is whole, so that what is there can be trusted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::places;
+use crate::step::step;
+
+mod bpf_linker;
+mod mysql;
+mod packages;
+mod python;
+
+/// One thing in the cache directory.
+struct Item {
+    /// Its directory's name.
+    directory: &'static str,
+    /// A file that is there when it is.
+    proof: &'static str,
+    /// What it is.
+    what: &'static str,
+    /// Why it is needed.
+    why: &'static str,
+    /// Builds it in a directory that does not exist yet.
+    build: fn(&Path) -> anyhow::Result<()>,
+}
+
+const ITEMS: [&Item; 3] = [&bpf_linker::ITEM, &mysql::ITEM, &python::ITEM];
+
+/// Installs what is missing, and says so before it does.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let cache = places::cache()?;
+    packages::install()?;
+    for item in ITEMS {
+        item.install(&cache)?;
+    }
+    eprintln!("    set-up is complete: Debian packages, and {}", cache.display());
+    Ok(())
+}
+
+impl Item {
+    fn install(&self, cache: &Path) -> anyhow::Result<()> {
+        let place = cache.join(self.directory);
+        // The link of a virtual environment's python points out of it.
+        if fs::symlink_metadata(place.join(self.proof)).is_ok() {
+            return Ok(());
+        }
+        let unfinished = cache.join(format!("{}.unfinished", self.directory));
+        step(&format!("install {} in {}, for {}", self.what, place.display(), self.why), || {
+            fs::create_dir_all(cache).with_context(|| format!("making {}", cache.display()))?;
+            remove(&unfinished)?;
+            (self.build)(&unfinished)?;
+            remove(&place)?;
+            fs::rename(&unfinished, &place).with_context(|| format!("renaming to {}", place.display()))
+        })
+    }
+}
+
+fn remove(directory: &PathBuf) -> anyhow::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", directory.display()))
+        }
+        _ => Ok(()),
+    }
+}
