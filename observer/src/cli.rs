@@ -15,6 +15,12 @@ Exit status:
   1  something was
   2  the command failed";
 
+const DOCTOR_EXIT_STATUS: &str = "\
+Exit status:
+  0  everything is there
+  1  something is missing, and observer does without it
+  2  the command failed";
+
 /// Watches MySQL connections for clients that stop reading, and counts down to net_write_timeout.
 ///
 /// A server does not wait for ever for a client that has stopped reading: net_write_timeout (60 s by default)
@@ -39,6 +45,7 @@ pub enum Command {
     #[command(after_help = EXIT_STATUS)]
     Live(LiveArgs),
     /// Show what this host offers for the observation, and what is missing
+    #[command(after_help = DOCTOR_EXIT_STATUS)]
     Doctor(DoctorArgs),
     /// Play the whole story on this host: a server, a client that stops reading, and the view of it
     Demo(DemoArgs),
@@ -103,7 +110,7 @@ pub struct LiveArgs {
     pub poll: Duration,
 
     /// How many connections are followed at most
-    #[arg(long, value_name = "NUMBER", default_value_t = 100_000,
+    #[arg(long, value_name = "NUMBER", default_value_t = 16_384,
           value_parser = clap::value_parser!(u32).range(1..=10_000_000), help_heading = "Sources")]
     pub max_connections: u32,
 
@@ -119,6 +126,11 @@ pub struct LiveArgs {
 /// Options of `doctor`.
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
+    /// Port the MySQL servers listen on; may be given several times
+    #[arg(long = "port", short = 'p', value_name = "PORT", default_values_t = [DEFAULT_PORT],
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub ports: Vec<u16>,
+
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -274,7 +286,11 @@ mod tests {
         assert_eq!(live.config(), bare.config());
         assert_eq!(bare.config().net_write_timeout.duration, Duration::from_secs(8));
         assert_eq!(bare.config().net_write_timeout.source, TimeoutSource::Flag);
-        assert_eq!(parse(&[]).unwrap().live.config(), Config::default());
+        let defaults = parse(&[]).unwrap().live.config();
+        assert_eq!(
+            Config { max_connections: Config::default().max_connections, ..defaults },
+            Config::default()
+        );
         assert!(parse(&["--port", "3307", "doctor"]).is_err(), "an option of live before another command");
     }
 

@@ -1,38 +1,31 @@
 //! `observer live`: this host, as it is now.
 
-use anyhow::Context as _;
-
 use super::Outcome;
-use super::watch::{Watch, watch};
+use super::watch::{Watch, in_runtime, watch};
 use crate::cli::LiveArgs;
 use crate::log::LogFile;
 use crate::source::live::ObservationClock;
+use crate::source::live::diag::{DiagOptions, spawn};
 
 /// Runs the command.
 pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
     // What the user can have got wrong comes first, before anything is attached to the kernel.
     let log = args.log.as_deref().map(LogFile::create).transpose()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the asynchronous runtime")?;
-    runtime.block_on(async {
+    in_runtime(async {
         let clock = ObservationClock::new()?;
-        let (_sender, events) = tokio::sync::mpsc::channel(16);
-        let mut sources = vec!["socket diagnostics".to_owned()];
-        if !args.no_kernel {
-            sources.insert(0, "kernel programs".to_owned());
-        }
-        watch(Watch {
+        let (sender, events) = tokio::sync::mpsc::channel(64);
+        let options = DiagOptions { ports: args.ports.clone(), period: args.poll, clock };
+        let _source = spawn(options, sender)?;
+        let watched = Watch {
             events,
             clock,
             ports: args.ports.clone(),
-            sources,
+            sources: vec!["socket diagnostics".to_owned()],
             config: args.config(),
             log,
             plain: args.plain,
             fail_on: args.fail_on.map(Into::into),
-        })
-        .await
+        };
+        watch(watched, std::future::pending()).await
     })
 }

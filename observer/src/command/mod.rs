@@ -1,8 +1,10 @@
 //! The commands: each puts parts together and runs them.
 
+mod demo;
+mod doctor;
 mod generate;
 mod live;
-pub mod watch;
+mod watch;
 
 use crate::cli::{Cli, Command};
 
@@ -23,7 +25,8 @@ pub enum Outcome {
 pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command.unwrap_or(Command::Live(cli.live)) {
         Command::Live(args) => live::run(&args),
-        Command::Doctor(_) | Command::Demo(_) => anyhow::bail!("not in this build"),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Demo(args) => demo::run(&args),
         Command::Man => generate::man(),
         Command::Completions { shell } => generate::completions(shell),
     }

@@ -14,61 +14,78 @@ use crate::log::{Header, LogFile, SCHEMA, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
 use crate::source::live::ObservationClock;
+use crate::text::safe;
 use crate::view::{Abilities, View, terminal};
 
 /// What is watched and how it is shown.
-pub struct Watch {
+pub(super) struct Watch {
     /// The observations.
-    pub events: mpsc::Receiver<Vec<Event>>,
+    pub(super) events: mpsc::Receiver<Vec<Event>>,
     /// The clock of their stamps.
-    pub clock: ObservationClock,
+    pub(super) clock: ObservationClock,
     /// Ports of the servers.
-    pub ports: Vec<u16>,
+    pub(super) ports: Vec<u16>,
     /// What was asked for; what is missing of it is told by events.
-    pub sources: Vec<String>,
+    pub(super) sources: Vec<String>,
     /// What the judgement is told.
-    pub config: Config,
+    pub(super) config: Config,
     /// The log, where one is kept.
-    pub log: Option<LogFile>,
+    pub(super) log: Option<LogFile>,
     /// Lines instead of the view.
-    pub plain: bool,
+    pub(super) plain: bool,
     /// From which severity on a finding counts for the exit status.
-    pub fail_on: Option<Severity>,
+    pub(super) fail_on: Option<Severity>,
 }
 
-/// Runs until a key, a signal or the end of the source.
+/// Runs `task` in the one thread of the program.
+pub(super) fn in_runtime<T>(task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the asynchronous runtime")?
+        .block_on(task)
+}
+
+/// Runs until a key, a signal, the end of the source, or `until` has come.
 ///
 /// # Errors
 ///
 /// When the log cannot be begun, or the output fails.
-pub async fn watch(watch: Watch) -> anyhow::Result<Outcome> {
+pub(super) async fn watch(watch: Watch, until: impl Future<Output = ()>) -> anyhow::Result<Outcome> {
+    let signals = signals()?;
+    let stop = async {
+        tokio::select! {
+            () = signals => {}
+            () = until => {}
+        }
+    };
     let place = format!("{}:{}", host(), ports(&watch.ports));
     if watch.plain || !io::stdout().is_terminal() {
         // Talk; nobody has to listen.
-        let _ = writeln!(io::stderr(), "observer: watching {place}; ctrl-c ends it");
+        let _ = writeln!(io::stderr(), "observer: watching {}; ctrl-c ends it", safe(&place));
         let output = Plain::new(io::stdout(), io::stderr());
-        return run(watch, output, stream::pending()).await;
+        return run(watch, output, stream::pending(), stop).await;
     }
     let (_guard, terminal) = terminal::take()?;
     let abilities = Abilities::from_environment(|name| std::env::var(name).ok());
     let view = View::new(terminal, abilities, &place, watch.config.clone());
-    run(watch, view, crossterm::event::EventStream::new()).await
+    run(watch, view, crossterm::event::EventStream::new(), stop).await
 }
 
 async fn run<O: Output>(
     watch: Watch,
     output: O,
     inputs: impl futures_util::Stream<Item = io::Result<O::Input>>,
+    stop: impl Future<Output = ()>,
 ) -> anyhow::Result<Outcome> {
     let header = header(&watch);
     let Watch { events, clock, config, log, fail_on, .. } = watch;
     let log = log.map(|file| Writer::new(file, &header)).transpose().context("beginning the log")?;
-    let stop = stop()?;
     app::run(Parts { events, inputs, stop, clock: move || clock.now(), output, log, config, fail_on }).await
 }
 
 /// Comes when the program is told to end: by ctrl-c, by a service manager, or by its terminal going away.
-fn stop() -> anyhow::Result<impl Future<Output = ()>> {
+fn signals() -> anyhow::Result<impl Future<Output = ()>> {
     let listen = |kind| signal(kind).context("listening for signals");
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
