@@ -65,6 +65,31 @@ pub struct Flow {
     pub server: SocketAddr,
 }
 
+impl Flow {
+    /// The flow of a socket with these addresses, and which end that socket is; `None` when neither port is a
+    /// MySQL port.
+    ///
+    /// When both are MySQL ports the lower one is the server's, for ports given to clients by the system are
+    /// high ones; of two equal ports the one at the lower address. Both sockets of a connection give the same
+    /// answer.
+    pub fn of_socket(local: SocketAddr, remote: SocketAddr, mysql_ports: &[u16]) -> Option<(Self, End)> {
+        let local = SocketAddr::new(local.ip().to_canonical(), local.port());
+        let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+        let key = |address: SocketAddr| (address.port(), address.ip());
+        let is_server = match (mysql_ports.contains(&local.port()), mysql_ports.contains(&remote.port())) {
+            (true, false) => true,
+            (false, true) => false,
+            (true, true) => key(local) <= key(remote),
+            (false, false) => return None,
+        };
+        Some(if is_server {
+            (Self { client: remote, server: local }, End::Server)
+        } else {
+            (Self { client: local, server: remote }, End::Client)
+        })
+    }
+}
+
 impl fmt::Debug for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} -> {}", self.client, self.server)
@@ -91,3 +116,39 @@ pub struct SocketRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ConnectionId(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_end_with_the_mysql_port_is_the_server() {
+        let (client, server) = (address("10.0.0.5:41234"), address("10.0.0.9:3306"));
+        let flow = Flow { client, server };
+        assert_eq!(Flow::of_socket(client, server, &[3306]), Some((flow, End::Client)));
+        assert_eq!(Flow::of_socket(server, client, &[3306]), Some((flow, End::Server)));
+        assert_eq!(Flow::of_socket(server, client, &[3307]), None);
+    }
+
+    #[test]
+    fn of_two_mysql_ports_the_lower_is_the_servers_seen_from_both_ends() {
+        let ports = [33060, 3306];
+        let (client, server) = (address("10.0.0.5:33060"), address("10.0.0.9:3306"));
+        let flow = Flow { client, server };
+        assert_eq!(Flow::of_socket(client, server, &ports), Some((flow, End::Client)));
+        assert_eq!(Flow::of_socket(server, client, &ports), Some((flow, End::Server)));
+    }
+
+    #[test]
+    fn mapped_addresses_are_written_as_ipv4() {
+        let (flow, end) =
+            Flow::of_socket(address("[::ffff:10.0.0.9]:3306"), address("[::ffff:10.0.0.5]:41234"), &[3306])
+                .unwrap();
+        assert_eq!(end, End::Server);
+        assert_eq!(flow, Flow { client: address("10.0.0.5:41234"), server: address("10.0.0.9:3306") });
+    }
+}
