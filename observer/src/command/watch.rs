@@ -4,23 +4,22 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use futures_util::stream;
-use observer_core::{Config, Event, Severity};
+use observer_core::{Config, Severity};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 
 use super::Outcome;
 use crate::app::{self, Parts};
 use crate::log::{Header, LogFile, SCHEMA, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
-use crate::source::live::ObservationClock;
+use crate::source::live::{LiveSource, ObservationClock};
 use crate::text::safe;
 use crate::view::{Abilities, View, terminal};
 
 /// What is watched and how it is shown.
 pub(super) struct Watch {
     /// The observations.
-    pub(super) events: mpsc::Receiver<Vec<Event>>,
+    pub(super) source: LiveSource,
     /// The clock of their stamps.
     pub(super) clock: ObservationClock,
     /// Ports of the servers.
@@ -79,8 +78,10 @@ async fn run<O: Output>(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<Outcome> {
     let header = header(&watch);
-    let Watch { events, clock, config, log, fail_on, .. } = watch;
+    let Watch { source, clock, config, log, fail_on, .. } = watch;
     let log = log.map(|file| Writer::new(file, &header)).transpose().context("beginning the log")?;
+    // Held until the end: it is what keeps the events coming.
+    let LiveSource { events, running: _running, .. } = source;
     app::run(Parts { events, inputs, stop, clock: move || clock.now(), output, log, config, fail_on }).await
 }
 
