@@ -20,6 +20,7 @@ pub use capabilities::{Capabilities, Capability};
 pub use cgroup::Cgroup;
 pub use degradation::Degradation;
 pub use kernel::{Kernel, KernelOptions};
+pub(crate) use kernel::{TRACEPOINTS, WITHOUT_ALL};
 pub use observation_clock::ObservationClock;
 pub use tracefs::{Field, Format, Tracefs};
 
@@ -144,7 +145,7 @@ async fn tell_failure(
     clock: ObservationClock,
 ) {
     if let Err(error) = reader.await {
-        let degradation = Degradation::new("kernel programs", &error, kernel::WITHOUT_ALL);
+        let degradation = Degradation::new("kernel programs", &error, WITHOUT_ALL);
         // Nobody listens any more: nobody to tell.
         let _ = events.send(vec![degraded(&degradation, clock)]).await;
     }
