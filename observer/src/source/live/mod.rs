@@ -22,6 +22,7 @@ pub use cgroup::Cgroup;
 pub use degradation::Degradation;
 use diag::DiagOptions;
 pub use kernel::{Kernel, KernelOptions};
+pub(crate) use kernel::{TRACEPOINTS, WITHOUT_ALL};
 pub use observation_clock::ObservationClock;
 pub use tracefs::{Field, Format, Tracefs};
 
@@ -162,7 +163,7 @@ async fn tell_failure(
     clock: ObservationClock,
 ) {
     if let Err(error) = reader.await {
-        let degradation = Degradation::new("kernel programs", &error, kernel::WITHOUT_ALL);
+        let degradation = Degradation::new("kernel programs", &error, WITHOUT_ALL);
         // Nobody listens any more: nobody to tell.
         let _ = events.send(vec![tell(&degradation, clock)]).await;
     }

@@ -237,11 +237,7 @@ fn attach_to_tracepoint(ebpf: &mut Ebpf, tracepoint: &Tracepoint) -> anyhow::Res
 }
 
 fn without(tracepoint: &Tracepoint, error: &anyhow::Error) -> Degradation {
-    Degradation::new(
-        &format!("tracepoint {}:{}", tracepoint.category, tracepoint.event),
-        error,
-        tracepoint.without,
-    )
+    Degradation::new(&tracepoint.part(), error, tracepoint.without)
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ mod records;
 mod sampler;
 mod tracepoints;
 
-pub(super) use load::WITHOUT_ALL;
+pub(crate) use load::WITHOUT_ALL;
 pub use load::{Kernel, KernelOptions};
 pub(super) use reader::read;
 pub(super) use records::Decoder;
+pub(crate) use tracepoints::ALL as TRACEPOINTS;

@@ -19,6 +19,11 @@ pub(crate) struct Tracepoint {
 }
 
 impl Tracepoint {
+    /// What it is called when it is missing.
+    pub(crate) fn part(&self) -> String {
+        format!("tracepoint {}:{}", self.category, self.event)
+    }
+
     /// Reads where the running kernel keeps the fields.
     ///
     /// # Errors
