@@ -97,6 +97,9 @@ pub struct Connection {
     pub(crate) older: Option<Slot>,
 }
 
+/// A hundred thousand of them have to fit into 64 MiB, with what is sampled of them.
+const _: () = assert!(size_of::<Connection>() <= 408);
+
 impl Connection {
     pub(crate) fn new(id: ConnectionId, flow: Flow, at: Timestamp, timeout: Timeout) -> Self {
         Self {

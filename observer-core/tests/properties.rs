@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use observer_core::{Config, ConnectionId, Event, Finding, FindingKind, Phase, Timestamp, Tracker};
+use observer_core::{
+    Config, Connection, ConnectionId, Event, Finding, FindingKind, Phase, Timestamp, Tracker,
+};
 
 /// An event, or time that passes without one.
 #[derive(Clone, Debug)]
@@ -23,7 +25,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => events::moment().prop_map(Step::Time),
     ];
     // Mostly in order, as a source would deliver; now and then anything.
-    (prop::collection::vec(step, 0..200), any::<bool>()).prop_map(|(mut steps, sorted)| {
+    (prop::collection::vec(step, 0..100), any::<bool>()).prop_map(|(mut steps, sorted)| {
         if sorted {
             steps.sort_by_key(|step| match step {
                 Step::Event(event) => event.at,
@@ -74,7 +76,7 @@ proptest! {
                 .filter(|connection| !matches!(connection.phase(), Phase::Flowing | Phase::Closed));
             assert_eq!(tracker.unsettled().count(), unsettled.count());
             for connection in tracker.connections() {
-                assert_eq!(tracker.connection(connection.id()).map(|same| same.id()), Some(connection.id()));
+                assert_eq!(tracker.connection(connection.id()).map(Connection::id), Some(connection.id()));
             }
         });
     }

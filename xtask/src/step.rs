@@ -13,9 +13,14 @@ const TAIL: usize = 40;
 /// Widest line of progress, for a terminal of 80 columns.
 const WIDTH: usize = 76;
 
+/// Says what is done next.
+pub(crate) fn announce(name: &str) {
+    eprintln!("==> {name}");
+}
+
 /// Says what is done, does it, and says how long it took.
 pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    eprintln!("==> {name}");
+    announce(name);
     let started = Instant::now();
     let done = work().with_context(|| name.to_owned())?;
     eprintln!("    {name}: {:.1} s", started.elapsed().as_secs_f64());

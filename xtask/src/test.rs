@@ -18,7 +18,9 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
     step("cargo clippy", || {
         step::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
     })?;
-    step("cargo test", || step::run(&mut tests))
+    // The last words are cargo's own.
+    step::announce("cargo test");
+    step::run(&mut tests)
 }
 
 /// The end-to-end tests take the place of the set-up as the sign that they are to run; they need root.

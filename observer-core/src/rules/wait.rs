@@ -42,7 +42,7 @@ impl Connection {
             // A probe proves that the server's kernel has something unsent. Where the server's socket can be seen,
             // it will tell soon whether the rest fits into it; that is worth a little patience.
             None if self.server.is_alive() && at < until => Wait::Undecided { until: Some(until) },
-            None => Wait::Since(stall.closed),
+            None => Wait::Since(self.began(stall.closed)),
         }
     }
 
@@ -58,7 +58,7 @@ impl Connection {
 
 /// How long a probe waits for a sample of the server's socket.
 fn patience(config: &Config) -> Duration {
-    config.debounce.saturating_mul(2)
+    config.debounce.saturating_mul(3) / 2
 }
 
 /// Whether the server's write waits, by its own socket.

@@ -1,9 +1,10 @@
 //! The one sentence that matters most now.
 
+use crate::clock::WriteClock;
 use crate::connection::{Connection, Phase};
 use crate::finding::Severity;
 use crate::flow::ConnectionId;
-use crate::text::sentence::dropped;
+use crate::text::sentence::{countdown, lost};
 use crate::text::units::{Bytes, Seconds};
 use crate::time::Timestamp;
 use crate::tracker::Tracker;
@@ -26,15 +27,15 @@ pub fn headline(tracker: &Tracker, now: Timestamp) -> Headline {
         most_urgent(tracker, |connection| connection.phase() < Phase::Lost && connection.clock().is_some());
     let lost = most_urgent(tracker, |connection| connection.phase() == Phase::Lost);
     let closing = most_urgent(tracker, |connection| connection.told_server_closed);
-    if let Some((count, first)) = at_risk {
+    if let Some((count, first, clock)) = with_clock(at_risk) {
         let severity = match first.phase() {
             Phase::Critical => Severity::Critical,
             Phase::Warning => Severity::Warning,
             _ => Severity::Notice,
         };
-        about(severity, first, at_risk_text(count, first, now))
-    } else if let Some((count, first)) = lost {
-        about(Severity::Lost, first, lost_text(count, first))
+        about(severity, first, at_risk_text(count, first, clock, now))
+    } else if let Some((count, first, clock)) = with_clock(lost) {
+        about(Severity::Lost, first, lost_text(count, first, clock, now))
     } else if let Some((count, first)) = closing {
         about(Severity::Lost, first, closing_text(count, first, now))
     } else {
@@ -53,27 +54,23 @@ fn most_urgent(tracker: &Tracker, is_meant: impl Fn(&Connection) -> bool) -> Opt
     Some((meant().count(), meant().min_by_key(abort)?))
 }
 
-fn at_risk_text(count: usize, first: &Connection, now: Timestamp) -> String {
-    let Some(clock) = first.clock() else { return String::new() };
-    if count > 1 {
-        let assumed = dropped(clock, now).replacen("mysqld drops it", "the first is dropped", 1);
-        return format!("{count} clients have stopped reading; {assumed}");
-    }
-    format!("{} has stopped reading. {}", first.flow().client, dropped(clock, now))
+/// Without a clock nobody waits, and nothing was lost.
+fn with_clock(found: Option<(usize, &Connection)>) -> Option<(usize, &Connection, &WriteClock)> {
+    found.and_then(|(count, first)| Some((count, first, first.clock()?)))
 }
 
-fn lost_text(count: usize, first: &Connection) -> String {
-    let assumed = match first.clock() {
-        Some(clock) if clock.timeout.source == crate::TimeoutSource::Assumed => {
-            ", if net_write_timeout is as assumed"
-        }
-        _ => "",
-    };
+fn at_risk_text(count: usize, first: &Connection, clock: &WriteClock, now: Timestamp) -> String {
+    let countdown = countdown(clock, now);
     if count > 1 {
-        format!("mysqld has dropped {count} clients that do not know it yet{assumed}.")
+        format!("{count} clients have stopped reading; the first is dropped {countdown}.")
     } else {
-        format!("mysqld has dropped {}; the client does not know it yet{assumed}.", first.flow().client)
+        format!("{} has stopped reading. mysqld drops it {countdown}.", first.flow().client)
     }
+}
+
+fn lost_text(count: usize, first: &Connection, clock: &WriteClock, now: Timestamp) -> String {
+    let whom = if count > 1 { format!("{count} clients") } else { first.flow().client.to_string() };
+    lost(&whom, clock, now)
 }
 
 fn closing_text(count: usize, first: &Connection, now: Timestamp) -> String {

@@ -19,18 +19,32 @@ impl Finding {
                     (None, Some(unread)) => format!(" with {} unread", Bytes(*unread)),
                     (None, None) => String::new(),
                 };
-                format!("{client} has stopped reading{waiting}. {}", dropped(clock, self.at))
+                format!(
+                    "{client} has stopped reading{waiting}. mysqld drops it {}.",
+                    countdown(clock, self.at)
+                )
             }
             FindingKind::Warning { clock, used } | FindingKind::Critical { clock, used } => {
                 let waited = Seconds(self.at.since(clock.started.earliest));
                 let share = match clock.timeout.source {
                     // The condition comes with the countdown.
                     TimeoutSource::Assumed => String::new(),
-                    _ => format!(", {} of {}", percent(*used), timeout(clock.timeout)),
+                    _ => format!(
+                        ", {} of net_write_timeout ({})",
+                        percent(*used),
+                        setting(clock.timeout.duration)
+                    ),
                 };
-                format!("{client} has not read for {waited}{share}. {}", dropped(clock, self.at))
+                format!(
+                    "{client} has not read for {waited}{share}. mysqld drops it {}.",
+                    countdown(clock, self.at)
+                )
             }
             FindingKind::Lost { clock } => lost(&client, clock, self.at),
+            FindingKind::Recovered { stalled_for, used } if *used >= 1.0 => format!(
+                "{client} goes on after {}: the server's net_write_timeout is longer than was thought.",
+                Seconds(*stalled_for)
+            ),
             FindingKind::Recovered { stalled_for, used } => format!(
                 "{client} reads again after {}; {} of net_write_timeout was used.",
                 Seconds(*stalled_for),
@@ -75,14 +89,9 @@ impl Finding {
     }
 }
 
-/// `mysqld drops it in 18.8 s.`, and under which assumption.
-pub(super) fn dropped(clock: &WriteClock, now: Timestamp) -> String {
-    match clock.timeout.source {
-        TimeoutSource::Assumed => {
-            format!("mysqld drops it {} if {}.", left(clock, now), timeout(clock.timeout))
-        }
-        _ => format!("mysqld drops it {}.", left(clock, now)),
-    }
+/// When the server gives up, and under which assumption: `in 18.8 s if net_write_timeout is 60 s (assumed)`.
+pub(super) fn countdown(clock: &WriteClock, now: Timestamp) -> String {
+    format!("{}{}", left(clock, now), condition(clock.timeout))
 }
 
 /// The time that is left: `in 18.8 s`, `in 17.2 to 18.8 s`, `at any moment`.
@@ -99,34 +108,23 @@ fn left(clock: &WriteClock, now: Timestamp) -> String {
     }
 }
 
-/// `net_write_timeout (60 s)`; an assumed one is a condition: `net_write_timeout is 60 s (assumed)`.
-fn timeout(timeout: Timeout) -> String {
-    let duration = setting(timeout.duration);
+/// An assumed timeout is no fact but a condition: ` if net_write_timeout is 60 s (assumed)`.
+fn condition(timeout: Timeout) -> String {
     match timeout.source {
-        TimeoutSource::Assumed => format!("net_write_timeout is {duration} (assumed)"),
-        _ => format!("net_write_timeout ({duration})"),
+        TimeoutSource::Assumed => format!(" if net_write_timeout is {} (assumed)", setting(timeout.duration)),
+        _ => String::new(),
     }
 }
 
-fn lost(client: &str, clock: &WriteClock, at: Timestamp) -> String {
-    if at < clock.abort().earliest {
-        return format!(
-            "mysqld has given up {client}, {} after it began to wait; the client cannot see that yet.",
-            Seconds(at.since(clock.started.earliest))
-        );
-    }
-    match clock.timeout.source {
-        TimeoutSource::Assumed => {
-            format!(
-                "mysqld has dropped {client} if {}; the client cannot see that yet.",
-                timeout(clock.timeout)
-            )
-        }
-        _ => format!(
-            "mysqld has dropped {client} after {}; the client cannot see that yet.",
-            timeout(clock.timeout)
-        ),
-    }
+/// `mysqld has dropped` somebody, and why.
+pub(super) fn lost(whom: &str, clock: &WriteClock, now: Timestamp) -> String {
+    let why = match clock.timeout.source {
+        // It has not waited for its timeout; its socket told that it has closed.
+        _ if now < clock.abort().earliest => String::new(),
+        TimeoutSource::Assumed => condition(clock.timeout),
+        _ => format!(" after net_write_timeout ({})", setting(clock.timeout.duration)),
+    };
+    format!("mysqld has dropped {whom}{why}; nothing on the wire shows it yet.")
 }
 
 fn percent(share: f64) -> String {

@@ -86,7 +86,7 @@ fn seq() -> impl Strategy<Value = SeqNumber> {
 }
 
 fn state() -> impl Strategy<Value = TcpState> {
-    (1..=12_u8).prop_map(|number| TcpState::try_from(number).unwrap())
+    (1..=12_u8).prop_map(|number| TcpState::try_from(number).expect("1 to 12 are states"))
 }
 
 fn process() -> impl Strategy<Value = Process> {
@@ -142,10 +142,10 @@ fn socket_sample() -> impl Strategy<Value = SocketSample> {
     ]);
     let size = || prop_oneof![Just(0), any::<u32>()];
     let sizes = (size(), size(), size(), size(), size(), size());
-    let times = (duration(), duration(), duration(), duration(), duration());
+    let durations = (duration(), duration(), duration(), duration(), duration());
     let bytes = (any::<u64>(), any::<u64>());
     let windows = (option::of(size()), option::of(size()), option::of(any::<u8>()));
-    (state(), timer, sizes, times, bytes, windows).prop_map(
+    (state(), timer, sizes, durations, bytes, windows).prop_map(
         |(state, timer, sizes, times, bytes, (send_window, recv_window, scale))| SocketSample {
             state,
             recv_queue: sizes.0,

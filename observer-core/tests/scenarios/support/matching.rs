@@ -30,7 +30,7 @@ pub(super) fn difference(expected: &Map<String, Value>, actual: &Value) -> Optio
 
 /// A finding as the log has it, with its sentence.
 pub(super) fn finding(finding: &Finding) -> Value {
-    let mut json = serde_json::to_value(finding).unwrap();
+    let mut json = serde_json::to_value(finding).expect("a finding has a JSON form");
     json["sentence"] = finding.sentence().into();
     json
 }

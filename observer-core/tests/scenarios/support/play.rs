@@ -14,11 +14,15 @@ impl Story {
         let (findings, mut failures) = self.play(&mut tracker, false);
         let mut connections: Vec<_> = tracker.connections().collect();
         connections.sort_by_key(|connection| (connection.first_seen(), connection.id()));
-        failures.extend(compare("finding", &self.findings, findings.iter().map(finding).collect()));
+        failures.extend(compare(
+            "finding",
+            &self.findings,
+            &findings.iter().map(finding).collect::<Vec<_>>(),
+        ));
         failures.extend(compare(
             "connection",
             &self.connections,
-            connections.into_iter().map(connection).collect(),
+            &connections.into_iter().map(connection).collect::<Vec<_>>(),
         ));
         let (with_timers, _) = self.play(&mut Tracker::new(self.config.clone()), true);
         if with_timers != findings {
@@ -60,7 +64,7 @@ fn check_headline(tracker: &mut Tracker, at: Timestamp, text: &str) -> Option<St
     (actual != text).then(|| format!("headline: expected {text:?}, got {actual:?}"))
 }
 
-fn compare(what: &str, expected: &[Map<String, Value>], actual: Vec<Value>) -> Vec<String> {
+fn compare(what: &str, expected: &[Map<String, Value>], actual: &[Value]) -> Vec<String> {
     let mut failures = Vec::new();
     for (number, actual) in actual.iter().enumerate() {
         match expected.get(number).map(|expected| difference(expected, actual)) {

@@ -1,0 +1,61 @@
+//! The cases, by what they are about.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use observer_core::{FindingKind, Timestamp};
+
+use crate::harness::Setup;
+
+mod calm;
+mod loss;
+mod many;
+mod stall;
+mod truth;
+
+/// A case by its name.
+type Case = (&'static str, fn(&Setup) -> anyhow::Result<()>);
+
+/// All of them, the long ones first: they run beside each other.
+pub(crate) const ALL: &[Case] = &[
+    ("mysql_stall_is_seen_from_the_host", stall::mysql_from_the_host),
+    ("mysql_stall_is_seen_from_the_client", stall::mysql_from_the_client),
+    ("mysql_stall_is_seen_from_the_server", stall::mysql_from_the_server),
+    ("mysql_stall_on_loopback_is_one_connection", stall::mysql_on_loopback),
+    ("mysql_stall_is_seen_over_ipv6", stall::mysql_over_ipv6),
+    ("mysql_stall_is_seen_of_a_connection_from_before", stall::mysql_from_before),
+    ("mysql_stall_is_seen_without_privilege", stall::mysql_without_privilege),
+    ("mariadb_stall_is_seen_from_the_host", stall::mariadb_from_the_host),
+    ("mariadb_stall_is_seen_from_the_client", stall::mariadb_from_the_client),
+    ("mariadb_stall_is_seen_from_the_server", stall::mariadb_from_the_server),
+    ("mariadb_stall_on_loopback_is_one_connection", stall::mariadb_on_loopback),
+    ("a_second_port_is_watched_too", many::second_port),
+    ("ten_of_200_connections_stall", many::ten_of_200),
+    ("a_pause_within_the_timeout_is_recovered_from", calm::short_pause),
+    ("a_fast_query_makes_no_noise", calm::fast_query),
+    ("a_full_ring_buffer_is_counted_and_told", loss::tiny_ring_buffer),
+    ("the_demo_actors_speak_with_real_ones", truth::demo_actors),
+    ("the_tests_know_when_mysql_aborts", truth::mysql),
+    ("the_tests_know_when_mariadb_aborts", truth::mariadb),
+];
+
+/// net_write_timeout of the cases.
+const TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How far two stamps of the same thing may be apart.
+const CLOSE: Duration = Duration::from_millis(500);
+
+/// Fails when `seen` is not close to `truth`.
+fn ensure_close(what: &str, seen: Timestamp, truth: Timestamp, tolerance: Duration) -> anyhow::Result<()> {
+    let apart = seen.since(truth).max(truth.since(seen));
+    ensure!(apart <= tolerance, "{what} at {seen}, in truth at {truth}: {apart:?} apart");
+    Ok(())
+}
+
+fn is_lost(kind: &FindingKind) -> bool {
+    matches!(kind, FindingKind::Lost { .. })
+}
+
+fn is_closed(kind: &FindingKind) -> bool {
+    matches!(kind, FindingKind::Closed { .. })
+}

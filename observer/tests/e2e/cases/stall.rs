@@ -1,0 +1,209 @@
+//! The story: the client stops reading, the server gives up after net_write_timeout, the client learns of it
+//! much later. It is judged by the stamps of the server's log and of tcpdump.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use observer::demo::Dialect;
+use observer_core::{End, FindingKind, SocketEventKind, Timestamp};
+
+use super::{CLOSE, TIMEOUT, ensure_close, is_closed, is_lost};
+use crate::harness::Setup;
+use crate::harness::capture::{Capture, Segment};
+use crate::harness::lab::Lab;
+use crate::harness::log::{Log, listed, name};
+use crate::harness::observer::{Observer, Vantage};
+use crate::harness::reader::{Outcome, Reader};
+use crate::harness::server::{Server, story_query};
+
+/// The observer's own poll period, by which polling alone may be late.
+const POLL: Duration = Duration::from_secs(1);
+
+pub(crate) fn mysql_from_the_host(setup: &Setup) -> anyhow::Result<()> {
+    Stall::of(Dialect::MySql, Lab::new()?).run(setup, |_| Vantage::Host)
+}
+
+pub(crate) fn mysql_from_the_client(setup: &Setup) -> anyhow::Result<()> {
+    Stall::of(Dialect::MySql, Lab::new()?).run(setup, |lab| Vantage::Side(&lab.client))
+}
+
+pub(crate) fn mysql_from_the_server(setup: &Setup) -> anyhow::Result<()> {
+    Stall::of(Dialect::MySql, Lab::new()?).run(setup, |lab| Vantage::Side(lab.server()))
+}
+
+pub(crate) fn mysql_on_loopback(setup: &Setup) -> anyhow::Result<()> {
+    Stall::of(Dialect::MySql, Lab::one_host()?).run(setup, |_| Vantage::Host)
+}
+
+pub(crate) fn mysql_over_ipv6(setup: &Setup) -> anyhow::Result<()> {
+    let stall = Stall { ipv6: true, ..Stall::of(Dialect::MySql, Lab::new()?) };
+    stall.run(setup, |_| Vantage::Host)
+}
+
+pub(crate) fn mysql_from_before(setup: &Setup) -> anyhow::Result<()> {
+    let stall = Stall { connected_before: true, ..Stall::of(Dialect::MySql, Lab::new()?) };
+    stall.run(setup, |lab| Vantage::Side(&lab.client))
+}
+
+pub(crate) fn mysql_without_privilege(setup: &Setup) -> anyhow::Result<()> {
+    let stall = Stall { lateness: POLL, ..Stall::of(Dialect::MySql, Lab::new()?) };
+    stall.run(setup, |lab| Vantage::Unprivileged(&lab.client))
+}
+
+pub(crate) fn mariadb_from_the_host(setup: &Setup) -> anyhow::Result<()> {
+    Stall::of(Dialect::MariaDb, Lab::new()?).run(setup, |_| Vantage::Host)
+}
+
+pub(crate) fn mariadb_from_the_client(setup: &Setup) -> anyhow::Result<()> {
+    Stall::of(Dialect::MariaDb, Lab::new()?).run(setup, |lab| Vantage::Side(&lab.client))
+}
+
+pub(crate) fn mariadb_from_the_server(setup: &Setup) -> anyhow::Result<()> {
+    Stall::of(Dialect::MariaDb, Lab::new()?).run(setup, |lab| Vantage::Side(lab.server()))
+}
+
+pub(crate) fn mariadb_on_loopback(setup: &Setup) -> anyhow::Result<()> {
+    Stall::of(Dialect::MariaDb, Lab::one_host()?).run(setup, |_| Vantage::Host)
+}
+
+/// One way to tell the story.
+struct Stall {
+    dialect: Dialect,
+    lab: Lab,
+    ipv6: bool,
+    /// The connection is there before the observer is.
+    connected_before: bool,
+    /// By how much the observer may be later than otherwise.
+    lateness: Duration,
+}
+
+/// What really happened.
+struct Truth {
+    client: SocketAddr,
+    aborted: Timestamp,
+    segments: Vec<Segment>,
+}
+
+impl Stall {
+    fn of(dialect: Dialect, lab: Lab) -> Self {
+        Self { dialect, lab, ipv6: false, connected_before: false, lateness: Duration::ZERO }
+    }
+
+    fn run<'a>(&'a self, setup: &Setup, vantage: impl FnOnce(&'a Lab) -> Vantage<'a>) -> anyhow::Result<()> {
+        let lab = &self.lab;
+        let address = if self.ipv6 { lab.address_v6() } else { lab.address() };
+        let server = Server::start(setup, self.dialect, lab.server(), lab.port, TIMEOUT)?;
+        let connect = || Reader::connect(setup, &lab.client, address, story_query(self.dialect));
+        let connected_before = if self.connected_before { Some(connect()?) } else { None };
+        let observer = observe(vantage(lab), lab.port)?;
+        let capture = Capture::start(&lab.client, lab.port)?;
+
+        let mut reader = connected_before.map_or_else(connect, Ok)?;
+        let client = reader.address;
+        reader.query_and_pause()?;
+        let logged = server.wait_abort(reader.thread_id)?;
+        let aborted = match logged {
+            Some(at) => at,
+            // Its log has whole seconds only, but its reset goes out at that very moment.
+            None => capture.wait("the reset", |segment| is_reset(segment, address))?.at,
+        };
+        observer.wait_log("the loss", |log| {
+            log.finding(client, |kind| is_lost(kind) || is_server_closed(kind)).is_ok()
+        })?;
+        let outcome = reader.read_on()?;
+        reader.wait()?;
+        ensure!(matches!(outcome, Outcome::Failed { rows: 8.., .. }), "{outcome:?}");
+        observer.wait_finding("the end", client, is_closed)?;
+        let lines = observer.lines();
+        let log = observer.stop()?;
+
+        let truth = Truth { client, aborted, segments: capture.stop()? };
+        self.judge(&log, &truth)?;
+        let told = |line: &String| line.contains(&client.to_string()) && line.contains("  lost  ");
+        ensure!(lines.iter().any(told), "standard output does not tell of it: {lines:#?}");
+        Ok(())
+    }
+
+    fn judge(&self, log: &Log, truth: &Truth) -> anyhow::Result<()> {
+        let findings = log.findings_of(truth.client);
+        let names: Vec<_> = findings.iter().map(|finding| name(&finding.kind)).collect();
+        let may_miss = |name: &str| match name {
+            // The reset comes at the deadline; which of the two is first is a matter of microseconds.
+            "lost" => self.dialect == Dialect::MariaDb,
+            // The client reads what was left, and the FIN, in less than the time between two polls.
+            "server_closed" => !self.lateness.is_zero(),
+            _ => false,
+        };
+        let mut expected = vec!["stalled", "warning", "critical", "lost", "server_closed", "closed"];
+        expected.retain(|name| !may_miss(name) || names.iter().any(|found| found == name));
+        ensure!(names == expected, "expected {expected:?}, found: {}", listed(findings));
+        ensure!(log.connections().len() == 1, "one connection, seen as {:?}", log.connections());
+        ensure!(log.lost() == 0, "{} observations were lost", log.lost());
+
+        let tolerance = CLOSE + self.lateness;
+        for finding in findings {
+            let expected = match &finding.kind {
+                FindingKind::Warning { .. } => truth.aborted - TIMEOUT.mul_f64(0.5),
+                FindingKind::Critical { .. } => truth.aborted - TIMEOUT.mul_f64(0.2),
+                FindingKind::Lost { .. } => truth.aborted,
+                FindingKind::ServerClosed { reset, .. } => {
+                    ensure!(*reset == (self.dialect == Dialect::MariaDb), "{finding:?}");
+                    self.end(truth)?.at
+                }
+                _ => continue,
+            };
+            ensure_close(&name(&finding.kind), finding.at, expected, tolerance)?;
+        }
+        if self.lateness.is_zero() { self.judge_wire(log, truth) } else { Ok(()) }
+    }
+
+    /// What only the kernel programs see.
+    fn judge_wire(&self, log: &Log, truth: &Truth) -> anyhow::Result<()> {
+        let closed = truth
+            .segments
+            .iter()
+            .find(|segment| {
+                segment.from == truth.client && segment.window == 0 && !segment.flags.contains('R')
+            })
+            .context("the client's window closed")?;
+        let zero_window =
+            |kind: &SocketEventKind| matches!(kind, SocketEventKind::ZeroWindow { by: End::Client, .. });
+        let seen = log.times_of(truth.client, zero_window);
+        ensure_close("zero window", *seen.first().context("a zero window")?, closed.at, CLOSE)?;
+
+        let end = log.times_of(truth.client, |kind| match self.dialect {
+            Dialect::MySql => matches!(kind, SocketEventKind::Fin { by: End::Server, .. }),
+            Dialect::MariaDb => matches!(kind, SocketEventKind::Reset { by: End::Server }),
+        });
+        ensure_close(
+            "the server's end",
+            *end.first().context("the server's end")?,
+            self.end(truth)?.at,
+            CLOSE,
+        )
+    }
+
+    /// The segment with which the server ended the connection.
+    fn end<'a>(&self, truth: &'a Truth) -> anyhow::Result<&'a Segment> {
+        let flag = match self.dialect {
+            Dialect::MySql => 'F',
+            Dialect::MariaDb => 'R',
+        };
+        let end = truth.segments.iter().find(|s| s.to == truth.client && s.flags.contains(flag));
+        end.with_context(|| format!("{flag} among {:?}", truth.segments))
+    }
+}
+
+fn observe(vantage: Vantage<'_>, port: u16) -> anyhow::Result<Observer> {
+    let (port, timeout) = (port.to_string(), TIMEOUT.as_secs().to_string());
+    Observer::start(vantage, &["--port", &port, "--net-write-timeout", &timeout])
+}
+
+fn is_reset(segment: &Segment, server: SocketAddr) -> bool {
+    segment.from == server && segment.flags.contains('R')
+}
+
+fn is_server_closed(kind: &FindingKind) -> bool {
+    matches!(kind, FindingKind::ServerClosed { .. })
+}

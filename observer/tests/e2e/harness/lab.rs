@@ -1,0 +1,173 @@
+//! Two hosts and a cable: network namespaces joined by a veth pair, each with a cgroup of its own.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+
+use anyhow::{Context as _, anyhow};
+use nix::sched::{CloneFlags, setns};
+
+use super::process::run;
+
+/// Numbers of the labs of this run: no two share a name, an address or a port.
+static NUMBER: AtomicU8 = AtomicU8::new(1);
+
+/// The place of one case, gone when it is dropped.
+pub(crate) struct Lab {
+    /// Where the applications run.
+    pub(crate) client: Side,
+    /// Where the server runs; `None` when that is the same host.
+    server: Option<Side>,
+    /// A port for a server, nobody else's; `port + 1` is free as well.
+    pub(crate) port: u16,
+}
+
+impl Lab {
+    /// Client and server on two hosts.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let client = Side::new(number, 2)?;
+        let server = Side::new(number, 1)?;
+        ip(&format!(
+            "link add {} netns {} type veth peer name {} netns {}",
+            client.device, client.name, server.device, server.name
+        ))?;
+        client.configure(24, 64)?;
+        server.configure(24, 64)?;
+        Ok(Self { client, server: Some(server), port: port(number) })
+    }
+
+    /// Client and server on one host, where they talk over the loopback device.
+    pub(crate) fn one_host() -> anyhow::Result<Self> {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut host = Side::new(number, 1)?;
+        (host.device, host.v4, host.v6) = ("lo".to_owned(), Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+        ip(&format!("-n {} link set lo up", host.name))?;
+        Ok(Self { client: host, server: None, port: port(number) })
+    }
+
+    /// Where the server runs.
+    pub(crate) fn server(&self) -> &Side {
+        self.server.as_ref().unwrap_or(&self.client)
+    }
+
+    /// The server's address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        (self.server().v4, self.port).into()
+    }
+
+    /// The server's IPv6 address.
+    pub(crate) fn address_v6(&self) -> SocketAddr {
+        (self.server().v6, self.port).into()
+    }
+}
+
+fn port(number: u8) -> u16 {
+    13_000 + 10 * u16::from(number)
+}
+
+/// One host.
+pub(crate) struct Side {
+    name: String,
+    /// Its network device.
+    pub(crate) device: String,
+    v4: Ipv4Addr,
+    v6: Ipv6Addr,
+    cgroup: PathBuf,
+}
+
+impl Side {
+    fn new(number: u8, host: u8) -> anyhow::Result<Self> {
+        let run = std::process::id();
+        let name = format!("observer-e2e-{run}-{number}-{host}");
+        let cgroup = cgroup_root()?.join(&name);
+        let side = Self {
+            // Device names have 15 bytes at most.
+            device: format!("ob{run}n{number}h{host}"),
+            v4: Ipv4Addr::new(10, 77, number, host),
+            v6: Ipv6Addr::new(0xfd77, 0, 0, u16::from(number), 0, 0, 0, u16::from(host)),
+            cgroup,
+            name,
+        };
+        fs::create_dir(&side.cgroup)
+            .with_context(|| format!("making the cgroup {}", side.cgroup.display()))?;
+        ip(&format!("netns add {}", side.name))?;
+        Ok(side)
+    }
+
+    fn configure(&self, v4_prefix: u8, v6_prefix: u8) -> anyhow::Result<()> {
+        let Self { name, device, v4, v6, .. } = self;
+        ip(&format!("-n {name} address add {v4}/{v4_prefix} dev {device}"))?;
+        // Without duplicate address detection the address can be used at once.
+        ip(&format!("-n {name} address add {v6}/{v6_prefix} dev {device} nodad"))?;
+        ip(&format!("-n {name} link set {device} up"))
+    }
+
+    /// Its address in the family of `peer`.
+    pub(crate) fn address(&self, peer: SocketAddr) -> IpAddr {
+        if peer.is_ipv4() { self.v4.into() } else { self.v6.into() }
+    }
+
+    /// The cgroup that holds every process of [`command`](Self::command).
+    pub(crate) fn cgroup(&self) -> &Path {
+        &self.cgroup
+    }
+
+    /// A command that runs `program` on this host. It does not outlive the test.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", r#"echo $$ > "$0/cgroup.procs" && exec "$@""#])
+            .arg(&self.cgroup)
+            .arg("nsenter")
+            .arg(format!("--net={}", self.namespace().display()))
+            .args(["setpriv", "--pdeathsig", "KILL"])
+            .arg(program);
+        command
+    }
+
+    /// Runs `work` in a thread of this process that is on this host: the sockets it makes are there.
+    pub(crate) fn within<T: Send>(
+        &self,
+        work: impl FnOnce() -> anyhow::Result<T> + Send,
+    ) -> anyhow::Result<T> {
+        let namespace = self.namespace();
+        thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                let file =
+                    fs::File::open(&namespace).with_context(|| format!("opening {}", namespace.display()))?;
+                setns(file, CloneFlags::CLONE_NEWNET).context("entering a network namespace")?;
+                work()
+            });
+            thread.join().map_err(|_| anyhow!("a thread of the test panicked"))?
+        })
+    }
+
+    fn namespace(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.name)
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        // Both fail only when a step of `new` did; what is left over then is empty.
+        let _ = ip(&format!("netns delete {}", self.name));
+        let _ = fs::remove_dir(&self.cgroup);
+    }
+}
+
+fn ip(arguments: &str) -> anyhow::Result<()> {
+    run(Command::new("ip").args(arguments.split(' ')))
+}
+
+/// Where cgroup v2 is mounted.
+fn cgroup_root() -> anyhow::Result<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("reading /proc/self/mountinfo")?;
+    let mount =
+        mounts.lines().find(|line| line.contains(" - cgroup2 ")).context("cgroup v2 is not mounted")?;
+    Ok(mount.split(' ').nth(4).context("reading /proc/self/mountinfo")?.into())
+}

@@ -1,0 +1,56 @@
+//! What the cases are made of: hosts, servers, clients, captures, and the observer itself.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+use nix::unistd::Uid;
+
+pub(crate) mod capture;
+pub(crate) mod lab;
+pub(crate) mod log;
+pub(crate) mod observer;
+pub(crate) mod process;
+pub(crate) mod reader;
+pub(crate) mod server;
+
+/// Names the directory of the set-up, and thereby asks for these tests.
+pub(crate) const VARIABLE: &str = "OBSERVER_E2E";
+
+/// What `cargo xtask setup` has installed, and what is made once a run.
+pub(crate) struct Setup {
+    directory: PathBuf,
+    templates: server::Templates,
+}
+
+impl Setup {
+    /// Finds the set-up.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the tests cannot run here.
+    pub(crate) fn find() -> anyhow::Result<Self> {
+        let directory = std::env::var_os(VARIABLE).with_context(|| {
+            format!("{VARIABLE} does not name the directory of the set-up: run `cargo xtask test`")
+        })?;
+        ensure!(Uid::effective().is_root(), "network namespaces and kernel programs need root");
+        let setup = Self { directory: directory.into(), templates: server::Templates::new()? };
+        for path in [setup.mysql_root().join("usr/sbin/mysqld"), setup.python()] {
+            ensure!(
+                path.symlink_metadata().is_ok(),
+                "{} is missing: run `cargo xtask setup`",
+                path.display()
+            );
+        }
+        Ok(setup)
+    }
+
+    /// The Debian system that has MySQL's server.
+    fn mysql_root(&self) -> PathBuf {
+        self.directory.join("mysql")
+    }
+
+    /// The Python that has aiomysql.
+    fn python(&self) -> PathBuf {
+        self.directory.join("python/bin/python")
+    }
+}

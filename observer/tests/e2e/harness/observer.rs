@@ -1,0 +1,134 @@
+//! The real program, as a user starts it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use observer_core::FindingKind;
+use tempfile::TempDir;
+
+use super::lab::Side;
+use super::log::{Log, listed};
+use super::process::{PATIENCE, Process};
+
+/// The user without privilege.
+const NOBODY: u32 = 65_534;
+
+/// Where the observer stands.
+#[derive(Clone, Copy)]
+pub(crate) enum Vantage<'a> {
+    /// On the host of all of them: it sees every network namespace.
+    Host,
+    /// On one side, as if the other were another machine: only this side's cgroup, processes and sockets.
+    Side(&'a Side),
+    /// On one side, as another user.
+    Unprivileged(&'a Side),
+}
+
+/// A running `observer live --plain --log`.
+pub(crate) struct Observer {
+    process: Process,
+    /// Whether the process that was started is only the parent of the observer.
+    wrapped: bool,
+    place: TempDir,
+}
+
+impl Observer {
+    /// Starts it with `options`, and waits until it watches.
+    pub(crate) fn start(vantage: Vantage<'_>, options: &[&str]) -> anyhow::Result<Self> {
+        let program = Path::new(env!("CARGO_BIN_EXE_observer"));
+        let place = TempDir::with_prefix("observer-e2e-").context("making a temporary directory")?;
+        let mut command = match vantage {
+            Vantage::Host => {
+                let mut command = Command::new("setpriv");
+                command.args(["--pdeathsig", "KILL"]).arg(program);
+                command
+            }
+            Vantage::Side(side) => {
+                // In a pid namespace of its own, /proc shows it no process of the other side, and thereby no
+                // other network namespace.
+                let mut command = side.command("unshare");
+                command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(program);
+                command
+            }
+            Vantage::Unprivileged(side) => {
+                // Where the program was built, another user may not be able to read.
+                let copy = place.path().join("observer");
+                fs::copy(program, &copy).context("copying the program")?;
+                fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755))?;
+                chown(place.path(), Some(NOBODY), None).context("giving a directory to nobody")?;
+                let mut command = side.command("setpriv");
+                command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")]);
+                command.arg("--clear-groups").arg(copy);
+                command
+            }
+        };
+        command.args(["live", "--plain", "--log"]).arg(place.path().join("log")).args(options);
+        if let Vantage::Side(side) = vantage {
+            command.arg("--cgroup").arg(side.cgroup());
+        }
+        let process = Process::spawn("observer", &mut command)?;
+        process.wait_stderr("readiness", |line| line.contains("watching").then_some(()))?;
+        Ok(Self { process, wrapped: matches!(vantage, Vantage::Side(_)), place })
+    }
+
+    /// Waits until the log has a finding of a kind about `client`.
+    pub(crate) fn wait_finding(
+        &self,
+        what: &str,
+        client: SocketAddr,
+        kind: impl Fn(&FindingKind) -> bool,
+    ) -> anyhow::Result<()> {
+        self.wait_log(what, |log| log.finding(client, &kind).is_ok())
+    }
+
+    /// Waits until `done` is true of the log. Somebody else writes it: there is nothing to be told by.
+    pub(crate) fn wait_log(&self, what: &str, done: impl Fn(&Log) -> bool) -> anyhow::Result<()> {
+        let since = Instant::now();
+        loop {
+            let log = self.log()?;
+            if done(&log) {
+                return Ok(());
+            }
+            if since.elapsed() > PATIENCE {
+                bail!("{what} did not come within {PATIENCE:?}; found: {}", listed(&log.findings));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Sends a signal to the observer itself.
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let mut pid = self.process.pid();
+        if self.wrapped {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
+                .context("reading which process is the observer")?;
+            pid = Pid::from_raw(children.trim().parse().context("reading which process is the observer")?);
+        }
+        kill(pid, signal).with_context(|| format!("sending {signal} to the observer"))
+    }
+
+    /// The lines on standard output so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.process.stdout.all()
+    }
+
+    /// Ends it as a service manager does, and gives what it has logged.
+    pub(crate) fn stop(mut self) -> anyhow::Result<Log> {
+        self.signal(Signal::SIGTERM)?;
+        let status = self.process.wait()?;
+        ensure!(status.success(), "observer ended with {status}: {:?}", self.process.stderr.all());
+        self.log()
+    }
+
+    fn log(&self) -> anyhow::Result<Log> {
+        Log::read(&self.place.path().join("log"))
+    }
+}

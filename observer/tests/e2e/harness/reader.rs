@@ -1,0 +1,95 @@
+//! The story's client, in Python as it was.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use super::Setup;
+use super::lab::Side;
+use super::process::Process;
+
+/// What the client tells, in this order.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+enum Told {
+    Connected { port: u16, thread_id: u32 },
+    Paused { rows: u64 },
+    Finished { rows: u64 },
+    Failed { rows: u64, error: String },
+}
+
+/// How reading ended.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// All rows came.
+    Finished {
+        /// How many.
+        rows: u64,
+    },
+    /// The connection was lost.
+    Failed {
+        /// How many rows came before.
+        rows: u64,
+        /// What the application saw.
+        error: String,
+    },
+}
+
+/// A connected client.
+pub(crate) struct Reader {
+    process: Process,
+    /// Its address.
+    pub(crate) address: SocketAddr,
+    /// The server's thread id for it.
+    pub(crate) thread_id: u32,
+}
+
+impl Reader {
+    /// Connects from `side` to `server`; `query` is not sent yet.
+    pub(crate) fn connect(
+        setup: &Setup,
+        side: &Side,
+        server: SocketAddr,
+        query: &str,
+    ) -> anyhow::Result<Self> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/harness/reader.py");
+        let mut command = side.command(setup.python());
+        command.args([script, &server.ip().to_string(), &server.port().to_string(), query]);
+        let process = Process::spawn("the client", &mut command)?;
+        let (port, thread_id) = process.wait_stdout("the connection", |line| match parse(line) {
+            Some(Told::Connected { port, thread_id }) => Some((port, thread_id)),
+            _ => None,
+        })?;
+        Ok(Self { process, address: (side.address(server), port).into(), thread_id })
+    }
+
+    /// Sends the query, reads the first rows, and stops reading.
+    pub(crate) fn query_and_pause(&mut self) -> anyhow::Result<()> {
+        self.process.say("query")?;
+        self.process.wait_stdout("the first rows", |line| match parse(line) {
+            Some(Told::Paused { rows }) => Some(rows),
+            _ => None,
+        })?;
+        Ok(())
+    }
+
+    /// Reads on to the end, whichever it is.
+    pub(crate) fn read_on(&mut self) -> anyhow::Result<Outcome> {
+        self.process.say("read")?;
+        self.process.wait_stdout("the end of the rows", |line| match parse(line)? {
+            Told::Finished { rows } => Some(Outcome::Finished { rows }),
+            Told::Failed { rows, error } => Some(Outcome::Failed { rows, error }),
+            Told::Connected { .. } | Told::Paused { .. } => None,
+        })
+    }
+
+    /// Waits until the client has closed its connection and ended.
+    pub(crate) fn wait(mut self) -> anyhow::Result<()> {
+        self.process.wait().map(drop).context("waiting for the client to end")
+    }
+}
+
+fn parse(line: &str) -> Option<Told> {
+    serde_json::from_str(line).ok()
+}

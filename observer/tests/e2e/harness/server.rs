@@ -1,0 +1,174 @@
+//! The real servers, each on a data directory of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use observer::demo::Dialect;
+use observer_core::Timestamp;
+use tempfile::TempDir;
+
+use super::Setup;
+use super::lab::Side;
+use super::process::{Process, run};
+
+/// A user without a password, who may come from anywhere. A statement a line: the servers read it so.
+const INIT_FILE: &str = "\
+CREATE USER reader@'%';
+GRANT ALL ON *.* TO reader@'%';
+CREATE DATABASE story;
+";
+
+/// What the tests do not need and would wait for.
+const SMALL: [&str; 3] =
+    ["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF"];
+
+/// The table of the story, made on the fly: 400,000 rows of about 120 bytes.
+pub(crate) fn story_query(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::MySql => {
+            "WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < 400000) \
+             SELECT /*+ SET_VAR(cte_max_recursion_depth = 400000) */ id, REPEAT('x', 110) FROM ids"
+        }
+        Dialect::MariaDb => "SELECT seq, REPEAT('x', 110) FROM seq_1_to_400000",
+    }
+}
+
+/// Initialised data directories, made once a run and copied.
+pub(crate) struct Templates {
+    directory: TempDir,
+    made: [Mutex<bool>; 2],
+}
+
+impl Templates {
+    /// Nothing yet.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let directory = TempDir::with_prefix("observer-e2e-").context("making a temporary directory")?;
+        Ok(Self { directory, made: Default::default() })
+    }
+
+    /// Copies the template to `place/data`.
+    fn copy(&self, setup: &Setup, dialect: Dialect, place: &Path) -> anyhow::Result<()> {
+        let template = self.directory.path().join(format!("{dialect:?}"));
+        let mut made =
+            self.made[dialect as usize].lock().map_err(|_| anyhow::anyhow!("see the first case"))?;
+        if !*made {
+            fs::create_dir_all(&template).context("making a directory")?;
+            fs::write(template.join("init.sql"), INIT_FILE).context("writing init.sql")?;
+            initialise(setup, dialect, &template)?;
+            *made = true;
+        }
+        drop(made);
+        run(Command::new("cp").args(["--archive", "--reflink=auto"]).arg(template.join(".")).arg(place))
+    }
+}
+
+fn initialise(setup: &Setup, dialect: Dialect, place: &Path) -> anyhow::Result<()> {
+    match dialect {
+        Dialect::MySql => run(mysqld(Command::new("unshare"), setup, place)
+            .args(["--initialize-insecure", "--init-file=/mnt/init.sql"])),
+        Dialect::MariaDb => run(Command::new("mariadb-install-db")
+            // Forced: it looks up the host's name otherwise, which need not be known.
+            .args(["--no-defaults", "--user=root", "--skip-test-db", "--force"])
+            .arg("--auth-root-authentication-method=normal")
+            .arg(format!("--datadir={}", place.join("data").display()))),
+    }
+    .with_context(|| format!("initialising the data directory of {dialect:?}"))
+}
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    dialect: Dialect,
+    process: Process,
+    _place: TempDir,
+}
+
+impl Server {
+    /// Starts one on `side` and waits until it takes connections.
+    pub(crate) fn start(
+        setup: &Setup,
+        dialect: Dialect,
+        side: &Side,
+        port: u16,
+        net_write_timeout: Duration,
+    ) -> anyhow::Result<Self> {
+        let place = TempDir::with_prefix("observer-e2e-").context("making a temporary directory")?;
+        setup.templates.copy(setup, dialect, place.path())?;
+        let mut command = match dialect {
+            Dialect::MySql => {
+                let mut command = mysqld(side.command("unshare"), setup, place.path());
+                // Level 3 logs aborted connections; the stamps are UTC with microseconds.
+                command.args(["--log-error-verbosity=3", "--mysqlx=OFF"]);
+                command.args(["--socket=/mnt/socket", "--pid-file=/mnt/pid"]);
+                command
+            }
+            Dialect::MariaDb => {
+                let file = |name| place.path().join(name).display().to_string();
+                let mut command = side.command("mariadbd");
+                command.args(["--no-defaults", "--user=root", "--log-warnings=2"]);
+                command.arg(format!("--datadir={}", file("data")));
+                command.arg(format!("--init-file={}", file("init.sql")));
+                command.arg(format!("--socket={}", file("socket")));
+                command.arg(format!("--pid-file={}", file("pid")));
+                command
+            }
+        };
+        command.args(SMALL).args(["--skip-log-bin", "--max-connections=500"]);
+        command.arg(format!("--port={port}"));
+        command.arg(format!("--net-write-timeout={}", net_write_timeout.as_secs()));
+        let process = Process::spawn(&format!("{dialect:?}"), &mut command)?;
+        process.wait_stderr("readiness", |line| {
+            // The X plugin and the admin interface have lines of their own.
+            (line.contains("ready for connections") && !line.contains("X Plugin")).then_some(())
+        })?;
+        Ok(Self { dialect, process, _place: place })
+    }
+
+    /// Waits until the server logs that it has aborted the connection `thread_id` because its client did not
+    /// read. Gives the stamp of the line; MariaDB's has whole seconds of local time and is not given.
+    pub(crate) fn wait_abort(&self, thread_id: u32) -> anyhow::Result<Option<Timestamp>> {
+        let aborted = format!("Aborted connection {thread_id} ");
+        let reason = match self.dialect {
+            Dialect::MySql => "Got timeout writing communication packets",
+            Dialect::MariaDb => "Got an error writing communication packets",
+        };
+        let line = self.process.wait_stderr("the abort", |line| {
+            (line.contains(&aborted) && line.contains(reason)).then(|| line.to_owned())
+        })?;
+        match self.dialect {
+            Dialect::MySql => Ok(Some(stamp(&line)?)),
+            Dialect::MariaDb => Ok(None),
+        }
+    }
+
+    /// Whether the server has logged that it could not write to any client.
+    pub(crate) fn has_given_up(&self) -> bool {
+        // Another reason is a client that goes without COM_QUIT, as aiomysql's does.
+        self.process.stderr.all().iter().any(|line| line.contains("writing communication packets"))
+    }
+}
+
+/// The stamp that begins a line of MySQL's error log.
+pub(crate) fn stamp(line: &str) -> anyhow::Result<Timestamp> {
+    let (stamp, _) = line.split_once(' ').unwrap_or((line, ""));
+    serde_json::from_value(stamp.into()).with_context(|| format!("reading the stamp of {line:?}"))
+}
+
+/// `mysqld` in its own Debian system, with `place` as its /mnt. The mounts are in a namespace of its own and
+/// go with it; the system itself is not changed. `command` is `unshare`, wherever it is to run.
+fn mysqld(mut command: Command, setup: &Setup, place: &Path) -> Command {
+    const MOUNT_AND_RUN: &str = r#"
+        mount --bind "$1" "$0/mnt"
+        mount -t proc proc "$0/proc"
+        mount --rbind /dev "$0/dev"
+        shift
+        exec chroot "$0" mysqld "$@""#;
+    command
+        .args(["--mount", "--propagation=private", "sh", "-ec", MOUNT_AND_RUN])
+        .args([setup.mysql_root(), PathBuf::from(place)])
+        .args(["--no-defaults", "--user=root", "--datadir=/mnt/data", "--secure-file-priv="]);
+    command
+}
