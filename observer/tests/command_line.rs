@@ -105,3 +105,25 @@ fn version_and_help_go_to_standard_output() {
     version.wait().expect("the program ends");
     assert_eq!(text.trim(), concat!("observer ", env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn under_nohup_it_outlives_its_terminal() {
+    // The shell has it ignore SIGHUP, as nohup does.
+    let mut child = Command::new("sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" live --plain --no-kernel --port 1"])
+        .arg(env!("CARGO_BIN_EXE_observer"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the shell starts");
+    let mut talk = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    talk.read_line(&mut line).expect("the program talks");
+    let pid = Pid::from_raw(child.id().cast_signed());
+    kill(pid, Signal::SIGHUP).expect("the program runs");
+    // That it has no handler of its own is what can be seen at once; that it lives on could only be waited for.
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the program runs");
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("proc(5) has it");
+    assert_eq!(u64::from_str_radix(mask.trim(), 16).expect("a mask") & 1, 1, "SIGHUP is no longer ignored");
+    kill(pid, Signal::SIGTERM).expect("the program runs");
+    assert_eq!(child.wait().expect("the program ends").code(), Some(0));
+}
