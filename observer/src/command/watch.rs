@@ -90,14 +90,30 @@ fn signals() -> anyhow::Result<impl Future<Output = ()>> {
     let listen = |kind| signal(kind).context("listening for signals");
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
+    // Under nohup it is to outlive its terminal.
+    let outlives = is_ignored(SignalKind::hangup());
+    let mut hang_up = if outlives { None } else { Some(listen(SignalKind::hangup())?) };
     Ok(async move {
+        let terminal_gone = async {
+            match &mut hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
+            _ = terminal_gone => {}
         }
     })
+}
+
+/// Whether whoever started the program has it ignore a signal (`SigIgn` in proc_pid_status(5)).
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
 }
 
 fn header(watch: &Watch) -> Header {
