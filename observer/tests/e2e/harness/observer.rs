@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::lab::Side;
 use super::log::{Log, listed};
+use super::names::temporary_directory;
 use super::process::{PATIENCE, Process};
 
 /// The user without privilege.
@@ -44,7 +45,7 @@ impl Observer {
     /// Starts it with `options`, and waits until it watches.
     pub(crate) fn start(vantage: Vantage<'_>, options: &[&str]) -> anyhow::Result<Self> {
         let program = Path::new(env!("CARGO_BIN_EXE_observer"));
-        let place = TempDir::with_prefix("observer-e2e-").context("making a temporary directory")?;
+        let place = temporary_directory()?;
         let mut command = match vantage {
             Vantage::Host => {
                 let mut command = Command::new("setpriv");
