@@ -51,6 +51,11 @@ pub struct AbortRange {
 }
 
 impl AbortRange {
+    /// A moment that is known.
+    pub(crate) fn at(moment: Timestamp) -> Self {
+        Self { earliest: moment, latest: moment }
+    }
+
     /// How wide the range is.
     pub fn width(&self) -> Duration {
         self.latest.since(self.earliest)
@@ -69,7 +74,7 @@ pub struct WriteClock {
 impl WriteClock {
     /// A clock that is known to have started at one moment.
     pub fn started_at(started: Timestamp, timeout: Timeout) -> Self {
-        Self { started: AbortRange { earliest: started, latest: started }, timeout }
+        Self { started: AbortRange::at(started), timeout }
     }
 
     /// When the server gives up.
@@ -92,5 +97,59 @@ impl WriteClock {
     /// The time until the earliest abort, zero when it has passed.
     pub fn left(&self, now: Timestamp) -> Duration {
         self.abort().earliest.since(now)
+    }
+
+    /// When this share of the timeout is used, by the earliest start. A share is 0 to 1.
+    pub(crate) fn used_at(&self, share: f64) -> Timestamp {
+        let share = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
+        self.started.earliest + self.timeout.duration.mul_f64(share)
+    }
+
+    /// What is known after `newer` became known too, if both can be the same wait: then the range narrows.
+    /// `None` when the server has begun to wait anew.
+    pub(crate) fn narrowed_by(self, newer: Self) -> Option<Self> {
+        let (old, new) = (self.started, newer.started);
+        let started =
+            AbortRange { earliest: old.earliest.max(new.earliest), latest: old.latest.min(new.latest) };
+        if self.timeout != newer.timeout {
+            None
+        } else if started.earliest <= started.latest {
+            Some(Self { started, ..self })
+        } else {
+            (started.earliest.since(started.latest) <= JITTER).then_some(self)
+        }
+    }
+}
+
+/// How far apart two estimates of the same moment can be: the kernel tells the age of the last segment in
+/// milliseconds, made from its ticks, which last up to 10 ms.
+const JITTER: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(earliest: i64, latest: i64) -> WriteClock {
+        let range =
+            AbortRange { earliest: Timestamp::from_micros(earliest), latest: Timestamp::from_micros(latest) };
+        WriteClock { started: range, timeout: Timeout::ASSUMED }
+    }
+
+    #[test]
+    fn estimates_of_one_wait_narrow_and_those_of_another_replace() {
+        let narrowed = clock(0, 1_000_000).narrowed_by(clock(400_000, 2_000_000));
+        assert_eq!(narrowed, Some(clock(400_000, 1_000_000)));
+        assert_eq!(clock(0, 0).narrowed_by(clock(4_000, 4_000)), Some(clock(0, 0)), "jitter");
+        assert_eq!(clock(0, 0).narrowed_by(clock(900_000, 900_000)), None, "a new wait");
+    }
+
+    #[test]
+    fn shares_out_of_range_do_no_harm() {
+        let clock = clock(0, 0);
+        assert_eq!(clock.used_at(0.5), Timestamp::from_micros(30_000_000));
+        for share in [f64::NAN, f64::INFINITY, 7.0] {
+            assert_eq!(clock.used_at(share), clock.abort().earliest);
+        }
+        assert_eq!(clock.used_at(-1.0), Timestamp::EPOCH);
     }
 }

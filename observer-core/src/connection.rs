@@ -1,10 +1,20 @@
 //! One connection and what is known of it.
 
+mod drain;
+mod end;
+mod stall;
+mod window;
+
+pub(crate) use drain::Drain;
+pub use end::EndView;
+pub(crate) use stall::{Progress, Stall};
+pub(crate) use window::{Told, Window, WindowChange};
+
 use crate::clock::{AbortRange, Timeout, WriteClock};
-use crate::event::Process;
 use crate::flow::{ConnectionId, End, Flow};
-use crate::sample::{SocketSample, WireSample};
+use crate::seq::SeqNumber;
 use crate::time::Timestamp;
+use crate::tracker::Slot;
 
 /// Where a connection stands. The order is that of severity while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,13 +22,14 @@ pub enum Phase {
     /// Nothing stands still.
     Flowing,
     /// The window is closed. Whether that is dangerous says [`Connection::clock`]: without a clock nothing is
-    /// queued behind the window, and no timeout runs.
+    /// known to be queued behind the window, and no timeout runs.
     Stalled,
     /// The first share of the timeout is used.
     Warning,
     /// The second share of the timeout is used.
     Critical,
-    /// The deadline has passed: the server has closed, but its FIN is stuck behind the data.
+    /// The server has given up: its deadline has passed, or its socket shows it. Its FIN is stuck behind the
+    /// data.
     Lost,
     /// The server's FIN or RST was seen; the client may still be reading what it had received.
     ServerClosed,
@@ -37,44 +48,94 @@ pub struct Ending {
     pub reset: bool,
 }
 
-/// What is known at one end of a connection.
-#[derive(Clone, Debug, Default)]
-pub struct EndView {
-    /// The socket cookie, once an event carried one.
-    pub cookie: Option<u64>,
-    /// The process that opened or accepted the connection, where it was seen.
-    pub process: Option<Process>,
-    /// The newest counters of the kernel programs, with their time.
-    pub wire: Option<Box<(Timestamp, WireSample)>>,
-    /// The newest socket diagnostics, with their time.
-    pub socket: Option<Box<(Timestamp, SocketSample)>>,
+/// The server's greeting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// The server's version as it names itself. Not cleaned for a terminal.
+    pub version: String,
+    /// The thread (connection) id, by which the server's process list names this connection.
+    pub thread_id: u32,
 }
 
 /// One MySQL connection, seen at its client's end, at its server's end, or at both.
 ///
-/// All of it is read-only to the outside; only the [`Tracker`](crate::Tracker) changes it.
+/// All of it is read-only to the outside; only the [`Tracker`](crate::Tracker) changes it. There may be a
+/// hundred thousand of them: what most connections do not have is behind a box.
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) flow: Flow,
     pub(crate) opened_at: Option<Timestamp>,
+    pub(crate) first_seen: Timestamp,
+    /// The newest event; no longer moved once the connection is closed.
+    pub(crate) last_seen: Timestamp,
+    /// The newest finding: those of one connection never go back in time.
+    pub(crate) last_finding: Timestamp,
     pub(crate) phase: Phase,
+    /// Whether the handshake is over.
+    pub(crate) established: bool,
     pub(crate) timeout: Timeout,
     pub(crate) client: EndView,
     pub(crate) server: EndView,
-    pub(crate) closed_since: Option<Timestamp>,
-    pub(crate) window: Option<u32>,
-    pub(crate) largest_window: u32,
-    pub(crate) zero_windows: u32,
-    pub(crate) probes: u32,
-    pub(crate) probe_acks: u32,
-    pub(crate) clock: Option<WriteClock>,
-    pub(crate) ending: Option<Ending>,
+    pub(crate) window: Window,
+    /// The initial sequence number of the client.
+    pub(crate) client_seq: Option<SeqNumber>,
     pub(crate) last_progress: Option<Timestamp>,
-    pub(crate) fails_at: Option<Timestamp>,
+    /// When the server last wrote into its socket, by the samples of that socket.
+    pub(crate) last_write: Option<AbortRange>,
+    pub(crate) ending: Option<Ending>,
+    /// Whether it was told that the server has closed.
+    pub(crate) told_server_closed: bool,
+    pub(crate) stall: Option<Box<Stall>>,
+    pub(crate) drain: Option<Box<Drain>>,
+    pub(crate) greeting: Option<Box<Greeting>>,
+    /// The deadline the tracker has noted for it.
+    pub(crate) timer: Option<Timestamp>,
+    /// Whether it is on the tracker's list of those worth a closer look.
+    pub(crate) is_unsettled: bool,
+    /// The next older connection with the same addresses.
+    pub(crate) older: Option<Slot>,
 }
 
+/// A hundred thousand of them have to fit into 64 MiB, with what is sampled of them.
+const _: () = assert!(size_of::<Connection>() <= 408);
+
 impl Connection {
+    pub(crate) fn new(id: ConnectionId, flow: Flow, at: Timestamp, timeout: Timeout) -> Self {
+        Self {
+            id,
+            flow,
+            opened_at: None,
+            first_seen: at,
+            last_seen: at,
+            last_finding: Timestamp::EPOCH,
+            phase: Phase::Flowing,
+            established: false,
+            timeout,
+            client: EndView::default(),
+            server: EndView::default(),
+            window: Window::default(),
+            client_seq: None,
+            last_progress: None,
+            last_write: None,
+            ending: None,
+            told_server_closed: false,
+            stall: None,
+            drain: None,
+            greeting: None,
+            timer: None,
+            is_unsettled: false,
+            older: None,
+        }
+    }
+
+    pub(crate) fn end_mut(&mut self, end: End) -> &mut EndView {
+        match end {
+            End::Client => &mut self.client,
+            End::Server => &mut self.server,
+        }
+    }
+
     /// Its number within the tracker.
     pub fn id(&self) -> ConnectionId {
         self.id
@@ -88,6 +149,16 @@ impl Connection {
     /// When it was opened; `None` when it existed before the observation began.
     pub fn opened_at(&self) -> Option<Timestamp> {
         self.opened_at
+    }
+
+    /// When the first event of it was seen.
+    pub fn first_seen(&self) -> Timestamp {
+        self.first_seen
+    }
+
+    /// When the last event of it was seen, up to its end.
+    pub fn last_seen(&self) -> Timestamp {
+        self.last_seen
     }
 
     /// Where it stands.
@@ -110,43 +181,42 @@ impl Connection {
 
     /// Whether `end` is on this host.
     pub fn is_local(&self, end: End) -> bool {
-        let view = self.end(end);
-        view.cookie.is_some() || view.socket.is_some() || view.wire.is_some()
+        self.end(end).is_local()
     }
 
     /// The window the client advertised last, scaled, in bytes.
     pub fn window(&self) -> Option<u32> {
-        self.window
+        self.window.size
     }
 
     /// The largest window the client has advertised, scaled, in bytes.
     pub fn largest_window(&self) -> u32 {
-        self.largest_window
+        self.window.largest
     }
 
     /// When the client's window closed, while it is closed.
     pub fn window_closed_since(&self) -> Option<Timestamp> {
-        self.closed_since
+        self.window.closed_since
     }
 
     /// How often the client's window has closed.
     pub fn zero_windows(&self) -> u32 {
-        self.zero_windows
+        self.window.closings
     }
 
-    /// Probes of the present zero window, and how many of them were answered with window zero.
+    /// Probes of the present or the fatal zero window, and how many of them were answered with window zero.
     pub fn probes(&self) -> (u32, u32) {
-        (self.probes, self.probe_acks)
+        self.stall.as_ref().map_or((0, 0), |stall| (stall.probes.count(), stall.probe_acks.count()))
     }
 
     /// The server's write clock, while it runs or has run out.
     pub fn clock(&self) -> Option<&WriteClock> {
-        self.clock.as_ref()
+        self.stall.as_ref()?.clock.as_ref()
     }
 
     /// When the server gives up or gave up.
     pub fn abort(&self) -> Option<AbortRange> {
-        self.clock.as_ref().map(WriteClock::abort)
+        self.clock().map(WriteClock::abort)
     }
 
     /// How it ended, once it has.
@@ -169,8 +239,18 @@ impl Connection {
         self.server.socket.as_ref().map(|sample| u64::from(sample.1.send_queue))
     }
 
+    /// The rate at which the application reads what is left after the server gave up, in bytes a second.
+    pub fn drain_rate(&self) -> Option<f64> {
+        self.drain.as_ref()?.rate()
+    }
+
     /// After the server has closed: when the application will notice at its present rate, where that is known.
     pub fn fails_at(&self) -> Option<Timestamp> {
-        self.fails_at
+        self.drain.as_ref()?.fails_at
+    }
+
+    /// The server's greeting, if the connection's beginning was seen.
+    pub fn greeting(&self) -> Option<&Greeting> {
+        self.greeting.as_deref()
     }
 }

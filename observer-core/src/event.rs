@@ -72,6 +72,14 @@ pub enum LossPoint {
     Capture,
     /// Lines of a log that could not be read.
     Log,
+    /// The judgement itself was at its limit of connections, and gave up some that had not ended.
+    Tracker,
+}
+
+impl LossPoint {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 6] =
+        [Self::RingBuffer, Self::ConnectionMap, Self::Decoder, Self::Capture, Self::Log, Self::Tracker];
 }
 
 /// Something about one connection.

@@ -15,7 +15,9 @@ pub enum TcpState {
     Established,
     SynSent,
     SynReceived,
+    #[serde(rename = "fin-wait-1")]
     FinWait1,
+    #[serde(rename = "fin-wait-2")]
     FinWait2,
     TimeWait,
     Closed,
@@ -129,9 +131,11 @@ pub struct SocketSample {
 /// What the kernel programs have counted for one socket, read from their map.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WireSample {
-    /// What the client has sent.
+    /// What the client has sent. (`client` and `server` are the addresses in the same JSON object.)
+    #[serde(rename = "sent_by_client")]
     pub client: DirectionSample,
     /// What the server has sent.
+    #[serde(rename = "sent_by_server")]
     pub server: DirectionSample,
     /// When the application last read from this socket, and which process it was (`tcp_rcv_space_adjust`).
     #[serde(default, skip_serializing_if = "Option::is_none")]

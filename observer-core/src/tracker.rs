@@ -1,13 +1,22 @@
-//! All connections, and the rules that turn events into findings.
+//! All connections, and the way of events through the rules to findings.
 
-use std::collections::{HashMap, VecDeque};
+mod index;
+mod pairing;
+mod room;
+
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::config::Config;
-use crate::connection::Connection;
-use crate::event::{Event, LossPoint};
-use crate::finding::Finding;
+use crate::connection::{Connection, Phase};
+use crate::event::{Event, EventKind, LossPoint, SocketEvent, SourceEvent};
+use crate::finding::{Finding, FindingKind};
 use crate::flow::ConnectionId;
+use crate::rules::Context;
 use crate::time::Timestamp;
+
+use index::Index;
+pub(crate) use index::Slot;
+use pairing::Pairing;
 
 /// The judgement: a state machine without clock and I/O.
 ///
@@ -17,31 +26,59 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub struct Tracker {
     config: Config,
-    connections: HashMap<ConnectionId, Connection>,
+    connections: Index,
+    /// The deadlines of the few connections that have one.
+    deadlines: BTreeSet<(Timestamp, ConnectionId)>,
+    /// The few connections that are not [`Phase::Flowing`] and not [`Phase::Closed`].
+    unsettled: BTreeSet<ConnectionId>,
     findings: VecDeque<Finding>,
-    events_lost: u64,
+    lost: [u64; LossPoint::ALL.len()],
 }
 
 /// Inputs.
 impl Tracker {
     /// A tracker that knows nothing yet.
     pub fn new(config: Config) -> Self {
-        Self { config, connections: HashMap::new(), findings: VecDeque::new(), events_lost: 0 }
+        Self {
+            config,
+            connections: Index::default(),
+            deadlines: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+            findings: VecDeque::new(),
+            lost: [0; LossPoint::ALL.len()],
+        }
     }
 
-    /// Takes one event. Events may come a little out of order; what is older than the present state is used as
-    /// far as it still says something.
-    pub fn handle_event(&mut self, _event: &Event) {}
+    /// Takes one event. Deadlines before it come first, as if [`handle_timeout`](Self::handle_timeout) had been
+    /// called; so a source that is replayed needs no timer. Events may come a little out of order: what is older
+    /// than the present state is used as far as it still says something.
+    pub fn handle_event(&mut self, event: &Event) {
+        self.pass_deadlines(|deadline| deadline < event.at);
+        match &event.kind {
+            EventKind::Socket(socket) => self.handle_socket_event(event.at, socket),
+            EventKind::Source(SourceEvent::EventsLost { count, lost_by }) => {
+                self.note_loss(event.at, *count, *lost_by);
+            }
+            EventKind::Source(SourceEvent::Degraded { part, because, without }) => {
+                let (part, because, without) = (part.clone(), because.clone(), without.clone());
+                self.find(event.at, FindingKind::Degraded { part, because, without });
+            }
+            // Sockets that are gone have their own events; that nothing else happened changes nothing.
+            EventKind::Source(SourceEvent::SocketsPolled { .. }) => {}
+        }
+    }
 
     /// Lets time pass: everything that falls due up to `now` happens, each at its own moment.
-    pub fn handle_timeout(&mut self, _now: Timestamp) {}
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.pass_deadlines(|deadline| deadline <= now);
+    }
 }
 
 /// Outputs.
 impl Tracker {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        None
+        self.deadlines.first().map(|(at, _)| *at)
     }
 
     /// The next finding, oldest first.
@@ -59,21 +96,106 @@ impl Tracker {
 
     /// One connection.
     pub fn connection(&self, id: ConnectionId) -> Option<&Connection> {
-        self.connections.get(&id)
+        self.connections.get(id)
+    }
+
+    /// How many connections there are, those that have ended lately included.
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// All connections, those that have ended lately included, in no particular order.
     pub fn connections(&self) -> impl Iterator<Item = &Connection> {
-        self.connections.values()
+        self.connections.iter()
+    }
+
+    /// The connections that stand still, are lost or are closing: those worth a closer look. There are few of
+    /// them, however many connections there are.
+    pub fn unsettled(&self) -> impl Iterator<Item = &Connection> {
+        self.unsettled.iter().filter_map(|id| self.connections.get(*id))
     }
 
     /// How many observations were lost altogether.
     pub fn events_lost(&self) -> u64 {
-        self.events_lost
+        self.lost.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// Observations lost at one place.
-    pub fn events_lost_by(&self, _place: LossPoint) -> u64 {
-        0
+    pub fn events_lost_by(&self, place: LossPoint) -> u64 {
+        self.lost[place as usize]
+    }
+}
+
+impl Tracker {
+    fn handle_socket_event(&mut self, at: Timestamp, event: &SocketEvent) {
+        let id = match pairing::pair(&self.connections, at, event) {
+            Pairing::Known(id) => id,
+            Pairing::New => self.add(at, event),
+            Pairing::Nothing => return,
+        };
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if let Some((end, cookie)) = pairing::identity(event) {
+            connection.end_mut(end).cookie = Some(cookie);
+        }
+        if connection.phase != Phase::Closed {
+            connection.last_seen = connection.last_seen.max(at);
+        }
+        let mut cx = Context { config: &self.config, findings: &mut self.findings };
+        connection.observe(at, event, &mut cx);
+        self.settle(id);
+    }
+
+    fn pass_deadlines(&mut self, is_due: impl Fn(Timestamp) -> bool) {
+        while let Some(&(at, id)) = self.deadlines.first().filter(|(at, _)| is_due(*at)) {
+            self.deadlines.pop_first();
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            connection.timer = None;
+            let mut cx = Context { config: &self.config, findings: &mut self.findings };
+            if connection.deadline_passed(at, &mut cx) {
+                self.forget(id);
+            } else {
+                self.settle(id);
+            }
+        }
+    }
+
+    /// Brings the lists of the few up to date after connection `id` has changed.
+    fn settle(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let cx = Context { config: &self.config, findings: &mut self.findings };
+        let deadline = connection.deadline(&cx);
+        if deadline != connection.timer {
+            if let Some(timer) = std::mem::replace(&mut connection.timer, deadline) {
+                self.deadlines.remove(&(timer, id));
+            }
+            if let Some(deadline) = deadline {
+                self.deadlines.insert((deadline, id));
+            }
+        }
+        let is_unsettled = !matches!(connection.phase, Phase::Flowing | Phase::Closed);
+        if is_unsettled != connection.is_unsettled {
+            connection.is_unsettled = is_unsettled;
+            if is_unsettled {
+                self.unsettled.insert(id);
+            } else {
+                self.unsettled.remove(&id);
+            }
+        }
+    }
+
+    fn note_loss(&mut self, at: Timestamp, count: u64, lost_by: LossPoint) {
+        let lost = &mut self.lost[lost_by as usize];
+        *lost = lost.saturating_add(count);
+        let total = self.events_lost();
+        self.find(at, FindingKind::EventsLost { count, total, lost_by });
+    }
+
+    fn find(&mut self, at: Timestamp, kind: FindingKind) {
+        self.findings.push_back(Finding { at, connection: None, flow: None, kind });
     }
 }

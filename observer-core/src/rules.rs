@@ -1,0 +1,77 @@
+//! The rules: how an observation changes a connection, and what is found by it.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `segments` | what segments say: SYN, windows, probes, FIN, RST, and the counters made of them |
+//! | `sockets` | what sockets say: their states, their diagnostics, their disappearance |
+//! | `wait` | whether the server waits behind a closed window, and since when |
+//! | `stall` | the phases of a stall and their deadlines |
+//! | `ending` | how a connection ends, and what its client still has to read |
+
+mod ending;
+mod segments;
+mod sockets;
+mod stall;
+mod wait;
+
+use std::collections::VecDeque;
+
+use crate::config::Config;
+use crate::connection::{Connection, Greeting};
+use crate::event::{SocketEvent, SocketEventKind};
+use crate::finding::{Finding, FindingKind};
+use crate::flow::End;
+use crate::time::Timestamp;
+
+/// What the rules need besides the connection.
+pub(crate) struct Context<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) findings: &'a mut VecDeque<Finding>,
+}
+
+impl Connection {
+    /// Takes one event that belongs to this connection.
+    pub(crate) fn observe(&mut self, at: Timestamp, event: &SocketEvent, cx: &mut Context<'_>) {
+        let seen_at = event.socket.seen_at;
+        match &event.kind {
+            SocketEventKind::Syn { by, seq, .. } => self.syn(at, *by, *seq),
+            SocketEventKind::ZeroWindow { by: End::Client, ack } => self.zero_window(at, *ack, cx),
+            SocketEventKind::WindowUpdate { by: End::Client, window, ack } => {
+                self.window_update(at, *window, *ack, cx);
+            }
+            SocketEventKind::ZeroWindowProbe { by: End::Server } => self.probe(seen_at),
+            SocketEventKind::ZeroWindowProbeAck { by: End::Client } => self.probe_ack(at, seen_at),
+            SocketEventKind::Fin { by: End::Server, .. } => self.server_finished(at, cx),
+            SocketEventKind::Fin { by: End::Client, .. } => self.client_finished(at, cx),
+            SocketEventKind::Reset { by } => self.reset(at, *by, cx),
+            SocketEventKind::Greeting { version, thread_id } => {
+                self.greeting = Some(Box::new(Greeting { version: version.clone(), thread_id: *thread_id }));
+            }
+            SocketEventKind::Wire(sample) => self.wire_sample(at, seen_at, sample, cx),
+            SocketEventKind::State { from, to, process } => {
+                self.state_changed(at, seen_at, *from, *to, process.as_ref(), cx);
+            }
+            SocketEventKind::Socket(sample) => self.socket_sample(at, seen_at, sample, cx),
+            SocketEventKind::Destroyed => self.destroyed(at, seen_at, cx),
+            // The server's window: a client that cannot send waits for itself, not for net_write_timeout.
+            SocketEventKind::ZeroWindow { by: End::Server, .. }
+            | SocketEventKind::WindowUpdate { by: End::Server, .. }
+            | SocketEventKind::ZeroWindowProbe { by: End::Client }
+            | SocketEventKind::ZeroWindowProbeAck { by: End::Server }
+            // What a session sets for itself is not taken into account.
+            | SocketEventKind::Command { .. } => {}
+        }
+        self.judge(at, cx);
+    }
+
+    /// Tells a finding. Those of one connection never go back in time, even if what they follow from came late.
+    fn find(&mut self, at: Timestamp, kind: FindingKind, cx: &mut Context<'_>) {
+        self.last_finding = self.last_finding.max(at);
+        cx.findings.push_back(Finding {
+            at: self.last_finding,
+            connection: Some(self.id),
+            flow: Some(self.flow),
+            kind,
+        });
+    }
+}

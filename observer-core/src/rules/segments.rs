@@ -1,0 +1,137 @@
+//! What segments say, and the counters made of them.
+
+use std::time::Duration;
+
+use crate::clock::AbortRange;
+use crate::connection::{Connection, Progress, Told, WindowChange};
+use crate::flow::{End, Vantage};
+use crate::rules::Context;
+use crate::sample::WireSample;
+use crate::seq::SeqNumber;
+use crate::time::Timestamp;
+
+/// How long the counters may lag behind the events, both read from the kernel on different ways.
+const LAG: Duration = Duration::from_millis(20);
+
+impl Connection {
+    pub(super) fn syn(&mut self, at: Timestamp, by: End, seq: SeqNumber) {
+        match by {
+            End::Client => {
+                self.client_seq = Some(seq);
+                self.opened_at = Some(self.opened_at.map_or(at, |known| known.min(at)));
+            }
+            End::Server => self.established = true,
+        }
+    }
+
+    pub(super) fn zero_window(&mut self, at: Timestamp, ack: SeqNumber, cx: &mut Context<'_>) {
+        let change = self.window.zero(at, ack);
+        if change == WindowChange::ClosedAgain {
+            self.stall_ends(at, cx);
+        }
+        if matches!(change, WindowChange::Closed | WindowChange::ClosedAgain) {
+            self.stall_begins(AbortRange::at(at));
+        } else if let (Some(since), Some(stall)) = (self.window.closed_since, self.stall.as_deref_mut()) {
+            // The other end saw the same closing a little earlier.
+            if since < stall.closed.earliest && at == since {
+                stall.closed = AbortRange::at(since);
+            }
+        }
+        self.progressed(at);
+    }
+
+    pub(super) fn window_update(
+        &mut self,
+        at: Timestamp,
+        size: Option<u32>,
+        ack: SeqNumber,
+        cx: &mut Context<'_>,
+    ) {
+        if self.window.update(at, size, ack) == WindowChange::Opened {
+            self.stall_ends(at, cx);
+        }
+    }
+
+    pub(super) fn probe(&mut self, seen_at: Vantage) {
+        // A keep-alive looks like a probe; only behind a closed window it is one.
+        if let Some(stall) = self.stall.as_deref_mut().filter(|_| self.window.closed_since.is_some()) {
+            stall.probes.note(seen_at);
+        }
+    }
+
+    pub(super) fn probe_ack(&mut self, at: Timestamp, seen_at: Vantage) {
+        if self.window.closed_since.is_none() {
+            if at < self.window.changed_at {
+                return;
+            }
+            // Its closing was not seen: it lies between the last sign of an open window and now.
+            let open =
+                self.window.changed_at.max(self.first_seen).max(self.last_progress.unwrap_or_default());
+            self.closed_without_event(AbortRange { earliest: open.min(at), latest: at });
+        }
+        self.window.told = Told::BySegments;
+        if let Some(stall) = self.stall.as_deref_mut() {
+            stall.probe_acks.note(seen_at);
+            // What was answered was sent, even if that was not seen.
+            if stall.probes.count() == 0 {
+                stall.probes.note(seen_at);
+            }
+        }
+    }
+
+    /// The window closed within this range, and no event told it.
+    fn closed_without_event(&mut self, closed: AbortRange) {
+        self.window.close(closed.earliest, None, Told::BySegments);
+        self.stall_begins(closed);
+    }
+
+    pub(super) fn wire_sample(
+        &mut self,
+        at: Timestamp,
+        seen_at: Vantage,
+        sample: &WireSample,
+        cx: &mut Context<'_>,
+    ) {
+        let end = match seen_at {
+            Vantage::Client => Some(End::Client),
+            Vantage::Server => Some(End::Server),
+            Vantage::Wire => None,
+        };
+        if let Some(view) = end.map(|end| self.end_mut(end)) {
+            match &mut view.wire {
+                Some(known) if known.0 > at => return,
+                Some(known) => **known = (at, sample.clone()),
+                none => *none = Some(Box::new((at, sample.clone()))),
+            }
+        }
+        if let Some(advance) = sample.client.last_ack_advance {
+            self.progressed(advance);
+        }
+        self.window_sampled(at, sample, cx);
+        self.progress_after_loss(at, Progress::Acknowledged(sample.client.acknowledged), cx);
+    }
+
+    /// The counters tell the state of the window too, should the event of its change have been lost.
+    fn window_sampled(&mut self, at: Timestamp, sample: &WireSample, cx: &mut Context<'_>) {
+        if at < self.window.changed_at + LAG {
+            return;
+        }
+        match (sample.client.window, self.window.closed_since) {
+            (Some(0), None) => {
+                // A window is never taken back: the last segment that acknowledged new data closed it.
+                let advance = sample.client.last_ack_advance.unwrap_or(at);
+                self.closed_without_event(AbortRange::at(advance.max(self.window.changed_at).min(at)));
+            }
+            (Some(size @ 1..), Some(_)) => {
+                self.window.open(at, Some(size));
+                self.stall_ends(at, cx);
+            }
+            (size, _) => self.window.note_size(size),
+        }
+    }
+
+    /// The client acknowledged new data.
+    pub(super) fn progressed(&mut self, at: Timestamp) {
+        self.last_progress = Some(self.last_progress.map_or(at, |known| known.max(at)));
+    }
+}

@@ -1,0 +1,223 @@
+//! What sockets say: their states, their diagnostics, their disappearance.
+
+use std::time::Duration;
+
+use crate::clock::AbortRange;
+use crate::connection::{Connection, Phase, Progress, Told};
+use crate::event::Process;
+use crate::flow::{End, Vantage};
+use crate::rules::Context;
+use crate::rules::wait::written;
+use crate::sample::{SocketSample, TcpState, TimerKind};
+use crate::time::Timestamp;
+
+/// The kernel tells the age of the last segment in milliseconds made from its ticks, which last up to 10 ms.
+const TICK: Duration = Duration::from_millis(10);
+
+/// States.
+impl Connection {
+    pub(super) fn state_changed(
+        &mut self,
+        at: Timestamp,
+        seen_at: Vantage,
+        from: TcpState,
+        to: TcpState,
+        process: Option<&Process>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(end) = end_of(seen_at) else { return };
+        if from == TcpState::Closed && to == TcpState::SynSent {
+            self.opened_at = Some(self.opened_at.map_or(at, |known| known.min(at)));
+        }
+        let view = self.end_mut(end);
+        if view.process.is_none() {
+            view.process = process.cloned().map(Box::new);
+        }
+        if from == TcpState::Established && to == TcpState::Closed {
+            view.state = Some(to);
+            // Only an RST leads here: the own one (SO_LINGER, unread data) in the context of the process that
+            // closes, the peer's in that of the kernel.
+            let by = if process.is_some() { end } else { end.peer() };
+            self.reset(at, by, cx);
+        } else {
+            self.reached(at, at, end, to, cx);
+        }
+    }
+
+    /// The socket at `end` is in this state, and came to it between `since` and `at`.
+    fn reached(&mut self, since: Timestamp, at: Timestamp, end: End, state: TcpState, cx: &mut Context<'_>) {
+        self.end_mut(end).state = Some(state);
+        match state {
+            TcpState::SynSent | TcpState::SynReceived | TcpState::Listen => {}
+            TcpState::Established => self.established = true,
+            TcpState::FinWait1 if end == End::Server => self.server_closes(since, at, cx),
+            TcpState::FinWait1 | TcpState::FinWait2 => self.finished(at, end, cx),
+            TcpState::CloseWait => self.finished(at, end.peer(), cx),
+            TcpState::LastAck => {
+                self.finished(at, end.peer(), cx);
+                self.finished(at, end, cx);
+            }
+            TcpState::Closing => {
+                self.finished(at, end, cx);
+                self.finished(at, end.peer(), cx);
+            }
+            TcpState::TimeWait | TcpState::Closed => self.socket_gone(at, end, cx),
+        }
+    }
+
+    fn finished(&mut self, at: Timestamp, end: End, cx: &mut Context<'_>) {
+        match end {
+            End::Client => self.client_finished(at, cx),
+            End::Server => self.server_finished(at, cx),
+        }
+    }
+
+    pub(super) fn destroyed(&mut self, at: Timestamp, seen_at: Vantage, cx: &mut Context<'_>) {
+        if let Some(end) = end_of(seen_at) {
+            self.socket_gone(at, end, cx);
+        }
+    }
+}
+
+/// Diagnostics.
+impl Connection {
+    pub(super) fn socket_sample(
+        &mut self,
+        at: Timestamp,
+        seen_at: Vantage,
+        sample: &SocketSample,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(end) = end_of(seen_at) else { return };
+        let before = match self.end_mut(end).socket.as_deref() {
+            Some((known, _)) if *known > at => return,
+            known => known.map(|(at, sample)| (*at, Reading::of(sample))),
+        };
+        match end {
+            End::Client => self.client_sampled(at, before, sample, cx),
+            End::Server => self.server_sampled(at, before, sample, cx),
+        }
+        let view = self.end_mut(end);
+        view.state = Some(sample.state);
+        match &mut view.socket {
+            Some(known) => **known = (at, sample.clone()),
+            none => *none = Some(Box::new((at, sample.clone()))),
+        }
+        // What the queues say comes before what the state says: a server that has closed was waiting until then.
+        self.judge(at, cx);
+        let since = before.map_or(at, |(before, _)| before);
+        self.reached(since, at, end, sample.state, cx);
+        if end == End::Client {
+            self.drain_sampled(at, sample, cx);
+        }
+    }
+
+    fn client_sampled(
+        &mut self,
+        at: Timestamp,
+        before: Option<(Timestamp, Reading)>,
+        sample: &SocketSample,
+        cx: &mut Context<'_>,
+    ) {
+        let reading = Reading::of(sample);
+        let stands_still = before.is_some_and(|(_, before)| before == reading);
+        if before.is_some_and(|(_, before)| reading.received > before.received) {
+            self.progressed(at - sample.last_data_received);
+        }
+        let closed = match sample.recv_window {
+            Some(window) => window == 0,
+            None => stands_still && is_full(sample),
+        };
+        if closed && sample.recv_queue > 0 {
+            self.closed_by_sockets(at, sample.last_data_received, cx);
+        } else {
+            self.open_by_sockets(at, sample.recv_window, cx);
+        }
+        self.progress_after_loss(at, Progress::Received(sample.bytes_received), cx);
+    }
+
+    fn server_sampled(
+        &mut self,
+        at: Timestamp,
+        before: Option<(Timestamp, Reading)>,
+        sample: &SocketSample,
+        cx: &mut Context<'_>,
+    ) {
+        let can_write = matches!(sample.state, TcpState::Established | TcpState::CloseWait);
+        if let Some((before, reading)) = before.filter(|_| can_write)
+            && written(sample) > reading.written
+        {
+            self.last_write = Some(AbortRange { earliest: before, latest: at });
+        }
+        let closed = match sample.send_window {
+            Some(window) => window == 0,
+            None => sample.timer == TimerKind::Persist,
+        };
+        if !closed {
+            // The client's own socket knows better: what it has advertised may still be on its way.
+            self.open_by_sockets(at, sample.send_window, cx);
+        } else if sample.send_queue > 0 {
+            self.closed_by_sockets(at, sample.last_data_sent, cx);
+        }
+        if sample.state == TcpState::Established {
+            self.server_lives(at, cx);
+        }
+    }
+
+    /// A socket shows a closed window, and no data went through for `quiet`. The last data is what closed it.
+    fn closed_by_sockets(&mut self, at: Timestamp, quiet: Duration, cx: &mut Context<'_>) {
+        let since = (at - quiet).max(self.window.changed_at);
+        match self.window.closed_since {
+            // A window that is closed in passing is none of our business.
+            _ if quiet < cx.config.debounce => return,
+            Some(_) if self.window.told == Told::BySegments => return,
+            // Between two polls it opened and closed again.
+            Some(known) if since > known + TICK * 2 && self.phase < Phase::Lost => {}
+            Some(_) => return,
+            None => {}
+        }
+        self.window.close(since, None, Told::BySockets);
+        let closed = AbortRange { earliest: since - TICK, latest: since };
+        match self.stall.as_deref_mut().filter(|_| self.phase < Phase::Lost) {
+            Some(stall) => stall.closed = closed,
+            None => self.stall_begins(closed),
+        }
+    }
+
+    fn open_by_sockets(&mut self, at: Timestamp, size: Option<u32>, cx: &mut Context<'_>) {
+        if self.window.closed_since.is_none() {
+            self.window.note_size(size);
+        } else if self.window.told == Told::BySockets {
+            self.window.open(at, size);
+            self.stall_ends(at, cx);
+        }
+    }
+}
+
+/// Whether the receive buffer is so full that the kernel advertises nothing: less than a sixteenth of it is free
+/// (`__tcp_select_window`, net/ipv4/tcp_output.c). For kernels that do not tell the window itself.
+fn is_full(sample: &SocketSample) -> bool {
+    sample.recv_buffer.saturating_sub(sample.recv_buffer_used) < sample.recv_buffer / 16
+}
+
+/// What of a sample is compared with the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reading {
+    received: u64,
+    unread: u32,
+    written: u64,
+}
+
+impl Reading {
+    fn of(sample: &SocketSample) -> Self {
+        Self { received: sample.bytes_received, unread: sample.recv_queue, written: written(sample) }
+    }
+}
+
+fn end_of(seen_at: Vantage) -> Option<End> {
+    match seen_at {
+        Vantage::Client => Some(End::Client),
+        Vantage::Server => Some(End::Server),
+        Vantage::Wire => None,
+    }
+}

@@ -1,0 +1,143 @@
+//! One sentence for each finding, with its numbers.
+
+use crate::clock::{Timeout, TimeoutSource, WriteClock};
+use crate::event::LossPoint;
+use crate::finding::{Finding, FindingKind};
+use crate::flow::End;
+use crate::text::clean::clean;
+use crate::text::units::{Bytes, Seconds, setting};
+use crate::time::Timestamp;
+
+impl Finding {
+    /// The finding in one line for a person. It holds no control characters.
+    pub fn sentence(&self) -> String {
+        let client = self.flow.map_or_else(|| "A client".to_owned(), |flow| flow.client.to_string());
+        match &self.kind {
+            FindingKind::Stalled { clock, queued, unread, .. } => {
+                let waiting = match (queued, unread) {
+                    (Some(queued), _) => format!(" with {} queued", Bytes(*queued)),
+                    (None, Some(unread)) => format!(" with {} unread", Bytes(*unread)),
+                    (None, None) => String::new(),
+                };
+                format!(
+                    "{client} has stopped reading{waiting}. mysqld drops it {}.",
+                    countdown(clock, self.at)
+                )
+            }
+            FindingKind::Warning { clock, used } | FindingKind::Critical { clock, used } => {
+                let waited = Seconds(self.at.since(clock.started.earliest));
+                let share = match clock.timeout.source {
+                    // The condition comes with the countdown.
+                    TimeoutSource::Assumed => String::new(),
+                    _ => format!(
+                        ", {} of net_write_timeout ({})",
+                        percent(*used),
+                        setting(clock.timeout.duration)
+                    ),
+                };
+                format!(
+                    "{client} has not read for {waited}{share}. mysqld drops it {}.",
+                    countdown(clock, self.at)
+                )
+            }
+            FindingKind::Lost { clock } => lost(&client, clock, self.at),
+            FindingKind::Recovered { stalled_for, used } if *used >= 1.0 => format!(
+                "{client} goes on after {}: the server's net_write_timeout is longer than was thought.",
+                Seconds(*stalled_for)
+            ),
+            FindingKind::Recovered { stalled_for, used } => format!(
+                "{client} reads again after {}; {} of net_write_timeout was used.",
+                Seconds(*stalled_for),
+                percent(*used)
+            ),
+            FindingKind::ServerClosed { reset, unread, fails_at } => {
+                let how = if *reset { "reset" } else { "closed" };
+                let unread =
+                    unread.map_or_else(String::new, |unread| format!(" with {} unread", Bytes(unread)));
+                let fails = fails_at.map_or_else(String::new, |fails_at| {
+                    format!("; the application fails in about {}", Seconds(fails_at.since(self.at)))
+                });
+                format!("The server has {how} the connection to {client}{unread}{fails}.")
+            }
+            FindingKind::ClientClosed { reset } => {
+                format!("{client} has {} its stalled connection.", if *reset { "reset" } else { "closed" })
+            }
+            FindingKind::Closed { by, troubled_for } => {
+                let by = match by {
+                    Some(End::Client) => ", ended by the client",
+                    Some(End::Server) => ", ended by the server",
+                    None => "",
+                };
+                let after = troubled_for
+                    .map_or_else(String::new, |time| format!(", {} after its window closed", Seconds(time)));
+                format!("The connection of {client} is gone{by}{after}.")
+            }
+            FindingKind::EventsLost { count, total, lost_by } => format!(
+                "{count} {} lost {}, {total} altogether: what is said from here on may miss something.",
+                if *count == 1 { "event was" } else { "events were" },
+                place(*lost_by)
+            ),
+            FindingKind::Degraded { part, because, without } => {
+                format!(
+                    "Without {} ({}), this is not known: {}.",
+                    clean(part),
+                    clean(because),
+                    clean(without)
+                )
+            }
+        }
+    }
+}
+
+/// When the server gives up, and under which assumption: `in 18.8 s if net_write_timeout is 60 s (assumed)`.
+pub(super) fn countdown(clock: &WriteClock, now: Timestamp) -> String {
+    format!("{}{}", left(clock, now), condition(clock.timeout))
+}
+
+/// The time that is left: `in 18.8 s`, `in 17.2 to 18.8 s`, `at any moment`.
+fn left(clock: &WriteClock, now: Timestamp) -> String {
+    let abort = clock.abort();
+    let (earliest, latest) = (Seconds(abort.earliest.since(now)), Seconds(abort.latest.since(now)));
+    if abort.latest <= now {
+        "at any moment".to_owned()
+    } else if earliest.to_string() == latest.to_string() {
+        format!("in {latest}")
+    } else {
+        let earliest = earliest.to_string();
+        format!("in {} to {latest}", earliest.trim_end_matches(" s"))
+    }
+}
+
+/// An assumed timeout is no fact but a condition: ` if net_write_timeout is 60 s (assumed)`.
+fn condition(timeout: Timeout) -> String {
+    match timeout.source {
+        TimeoutSource::Assumed => format!(" if net_write_timeout is {} (assumed)", setting(timeout.duration)),
+        _ => String::new(),
+    }
+}
+
+/// `mysqld has dropped` somebody, and why.
+pub(super) fn lost(whom: &str, clock: &WriteClock, now: Timestamp) -> String {
+    let why = match clock.timeout.source {
+        // It has not waited for its timeout; its socket told that it has closed.
+        _ if now < clock.abort().earliest => String::new(),
+        TimeoutSource::Assumed => condition(clock.timeout),
+        _ => format!(" after net_write_timeout ({})", setting(clock.timeout.duration)),
+    };
+    format!("mysqld has dropped {whom}{why}; nothing on the wire shows it yet.")
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+fn place(lost_by: LossPoint) -> &'static str {
+    match lost_by {
+        LossPoint::RingBuffer => "in the kernel's ring buffer",
+        LossPoint::ConnectionMap => "in the kernel's map of connections",
+        LossPoint::Decoder => "because they could not be understood",
+        LossPoint::Capture => "by the capture",
+        LossPoint::Log => "in the log",
+        LossPoint::Tracker => "with connections beyond the limit",
+    }
+}

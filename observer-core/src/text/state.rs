@@ -1,0 +1,30 @@
+//! The state of a connection in a word or two, for a list.
+
+use crate::connection::{Connection, Phase};
+
+impl Connection {
+    /// Its state in at most eleven letters: `open`, `zero window`, `lost`, `closing`, `half closed`, `closed`.
+    ///
+    /// `closing` is a server that has closed while its client still has data to read; with `half closed` one end
+    /// has closed, and nothing is left to read.
+    pub fn state_word(&self) -> &'static str {
+        match self.phase {
+            Phase::Stalled | Phase::Warning | Phase::Critical => "zero window",
+            Phase::Lost => "lost",
+            Phase::ServerClosed if self.unread().is_some_and(|unread| unread > 1) => "closing",
+            Phase::ServerClosed => "half closed",
+            Phase::Closed => "closed",
+            Phase::Flowing if self.client.finished => "half closed",
+            Phase::Flowing if !self.established && self.opened_at.is_some() && !self.has_data() => "opening",
+            Phase::Flowing => "open",
+        }
+    }
+
+    /// Whether anything shows that the handshake is over, even if its end was not seen.
+    fn has_data(&self) -> bool {
+        self.window.size.is_some()
+            || self.greeting.is_some()
+            || self.client.wire.is_some()
+            || self.server.wire.is_some()
+    }
+}

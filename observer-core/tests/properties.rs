@@ -1,0 +1,117 @@
+//! What holds whatever the events are: they come from networks, logs and captures, and so from anybody.
+
+#[path = "properties/events.rs"]
+mod events;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use observer_core::{
+    Config, Connection, ConnectionId, Event, Finding, FindingKind, Phase, Timestamp, Tracker,
+};
+
+/// An event, or time that passes without one.
+#[derive(Clone, Debug)]
+enum Step {
+    Event(Event),
+    Time(Timestamp),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        9 => events::event().prop_map(Step::Event),
+        1 => events::moment().prop_map(Step::Time),
+    ];
+    // Mostly in order, as a source would deliver; now and then anything.
+    (prop::collection::vec(step, 0..100), any::<bool>()).prop_map(|(mut steps, sorted)| {
+        if sorted {
+            steps.sort_by_key(|step| match step {
+                Step::Event(event) => event.at,
+                Step::Time(at) => *at,
+            });
+        }
+        steps
+    })
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    (1_usize..8, 0_u64..400, -0.5_f64..1.5, -0.5_f64..1.5).prop_map(
+        |(connections, debounce, warning, critical)| Config {
+            max_connections: connections,
+            debounce: Duration::from_millis(debounce),
+            warning_share: warning,
+            critical_share: critical,
+            ..Config::default()
+        },
+    )
+}
+
+fn play(config: &Config, steps: &[Step], mut check: impl FnMut(&Tracker)) -> Vec<Finding> {
+    let mut tracker = Tracker::new(config.clone());
+    let mut findings = Vec::new();
+    for step in steps {
+        match step {
+            Step::Event(event) => tracker.handle_event(event),
+            Step::Time(now) => {
+                tracker.handle_timeout(*now);
+                assert!(tracker.poll_timeout().is_none_or(|due| due > *now), "a deadline was left behind");
+            }
+        }
+        check(&tracker);
+        findings.extend(std::iter::from_fn(|| tracker.poll()));
+    }
+    findings
+}
+
+proptest! {
+    #[test]
+    fn any_events_leave_it_sound_and_small(config in config(), steps in steps()) {
+        play(&config, &steps, |tracker| {
+            assert!(tracker.len() <= config.max_connections);
+            assert_eq!(tracker.len(), tracker.connections().count());
+            let unsettled = tracker
+                .connections()
+                .filter(|connection| !matches!(connection.phase(), Phase::Flowing | Phase::Closed));
+            assert_eq!(tracker.unsettled().count(), unsettled.count());
+            for connection in tracker.connections() {
+                assert_eq!(tracker.connection(connection.id()).map(Connection::id), Some(connection.id()));
+            }
+        });
+    }
+
+    #[test]
+    fn time_never_runs_backwards_and_the_end_is_the_end(config in config(), steps in steps()) {
+        let mut last: HashMap<ConnectionId, (Timestamp, bool)> = HashMap::new();
+        for finding in play(&config, &steps, |_| {}) {
+            let Some(id) = finding.connection else { continue };
+            let (at, over) = last.entry(id).or_insert((finding.at, false));
+            prop_assert!(*at <= finding.at, "{finding:?} comes after {at}");
+            prop_assert!(!*over, "{finding:?} comes after the end");
+            *at = finding.at;
+            *over = matches!(finding.kind, FindingKind::Closed { .. });
+        }
+    }
+
+    #[test]
+    fn the_same_events_give_the_same_findings(config in config(), steps in steps()) {
+        prop_assert_eq!(play(&config, &steps, |_| {}), play(&config, &steps, |_| {}));
+    }
+
+    #[test]
+    fn sentences_are_lines_without_controls(config in config(), steps in steps()) {
+        for finding in play(&config, &steps, |_| {}) {
+            let sentence = finding.sentence();
+            prop_assert!(!sentence.contains(char::is_control), "{sentence:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_comes_back_from_the_log_as_it_was(event in events::event()) {
+        let text = serde_json::to_string(&event).unwrap();
+        let read: Event = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        prop_assert_eq!(read, event);
+    }
+}

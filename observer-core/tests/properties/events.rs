@@ -1,0 +1,176 @@
+//! Events of every kind, few connections, and times that lie close together.
+
+use std::time::Duration;
+
+use proptest::option;
+use proptest::prelude::*;
+
+use observer_core::{
+    DirectionSample, End, Event, EventKind, Flow, LastRead, LossPoint, Process, SeqNumber, SocketEvent,
+    SocketEventKind, SocketRef, SocketSample, SourceEvent, TcpState, TimerKind, Timestamp, Vantage,
+    WireSample,
+};
+
+/// A moment within some minutes; rarely one that only a broken source has.
+pub(crate) fn moment() -> impl Strategy<Value = Timestamp> {
+    let beginning = 1_714_831_200_000_000_i64;
+    prop_oneof![
+        50 => (0..300_000_000_i64).prop_map(move |micros| Timestamp::from_micros(beginning + micros)),
+        1 => (0..4_000_000_000_000_000_i64).prop_map(Timestamp::from_micros),
+    ]
+}
+
+/// Any event.
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    let kind = prop_oneof![
+        30 => socket_event().prop_map(EventKind::Socket),
+        1 => source_event().prop_map(EventKind::Source),
+    ];
+    (moment(), kind).prop_map(|(at, kind)| Event { at, kind })
+}
+
+fn socket_event() -> impl Strategy<Value = SocketEvent> {
+    let seen_at = prop_oneof![Just(Vantage::Client), Just(Vantage::Server), Just(Vantage::Wire)];
+    let socket = (0..4_u16, seen_at, option::of(0..4_u64)).prop_map(|(port, seen_at, cookie)| SocketRef {
+        flow: Flow { client: ([10, 0, 0, 2], 50_000 + port).into(), server: ([10, 0, 0, 1], 3306).into() },
+        seen_at,
+        cookie,
+    });
+    (socket, kind()).prop_map(|(socket, kind)| SocketEvent { socket, kind })
+}
+
+fn source_event() -> impl Strategy<Value = SourceEvent> {
+    let place = prop::sample::select(LossPoint::ALL.to_vec());
+    prop_oneof![
+        (any::<u64>(), place).prop_map(|(count, lost_by)| SourceEvent::EventsLost { count, lost_by }),
+        (any::<String>(), any::<String>(), any::<String>())
+            .prop_map(|(part, because, without)| SourceEvent::Degraded { part, because, without }),
+        duration().prop_map(|period| SourceEvent::SocketsPolled { period }),
+    ]
+}
+
+fn kind() -> impl Strategy<Value = SocketEventKind> {
+    prop_oneof![
+        (end(), option::of(0..15_u8), seq()).prop_map(|(by, window_scale, seq)| SocketEventKind::Syn {
+            by,
+            window_scale,
+            seq
+        }),
+        (state(), state(), option::of(process())).prop_map(|(from, to, process)| SocketEventKind::State {
+            from,
+            to,
+            process
+        }),
+        (end(), seq()).prop_map(|(by, ack)| SocketEventKind::ZeroWindow { by, ack }),
+        (end(), option::of(any::<u32>()), seq())
+            .prop_map(|(by, window, ack)| SocketEventKind::WindowUpdate { by, window, ack }),
+        end().prop_map(|by| SocketEventKind::ZeroWindowProbe { by }),
+        end().prop_map(|by| SocketEventKind::ZeroWindowProbeAck { by }),
+        (end(), seq()).prop_map(|(by, seq)| SocketEventKind::Fin { by, seq }),
+        end().prop_map(|by| SocketEventKind::Reset { by }),
+        (any::<String>(), any::<u32>())
+            .prop_map(|(version, thread_id)| SocketEventKind::Greeting { version, thread_id }),
+        (any::<u32>(), any::<String>()).prop_map(|(length, text)| SocketEventKind::Command { length, text }),
+        wire_sample().prop_map(|sample| SocketEventKind::Wire(Box::new(sample))),
+        socket_sample().prop_map(|sample| SocketEventKind::Socket(Box::new(sample))),
+        Just(SocketEventKind::Destroyed),
+    ]
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![Just(End::Client), Just(End::Server)]
+}
+
+fn seq() -> impl Strategy<Value = SeqNumber> {
+    prop_oneof![0..4_u32, any::<u32>()].prop_map(SeqNumber)
+}
+
+fn state() -> impl Strategy<Value = TcpState> {
+    (1..=12_u8).prop_map(|number| TcpState::try_from(number).expect("1 to 12 are states"))
+}
+
+fn process() -> impl Strategy<Value = Process> {
+    (any::<u32>(), option::of(any::<u32>()), any::<String>()).prop_map(|(pid, tid, comm)| Process {
+        pid,
+        tid,
+        comm,
+    })
+}
+
+/// Whole microseconds, as sources have them.
+fn duration() -> impl Strategy<Value = Duration> {
+    (0..300_000_000_u64).prop_map(Duration::from_micros)
+}
+
+fn wire_sample() -> impl Strategy<Value = WireSample> {
+    let last_read = (moment(), process()).prop_map(|(at, process)| LastRead { at, process });
+    (direction(), direction(), option::of(last_read)).prop_map(|(client, server, last_read)| WireSample {
+        client,
+        server,
+        last_read,
+    })
+}
+
+fn direction() -> impl Strategy<Value = DirectionSample> {
+    let window = option::of(prop_oneof![Just(0), any::<u32>()]);
+    let counts = (any::<u64>(), any::<u64>(), any::<u32>(), any::<u32>());
+    (counts, seq(), seq(), window, option::of(moment())).prop_map(
+        |((segments, acknowledged, zero_windows, probes), next_seq, ack, window, last_ack_advance)| {
+            DirectionSample {
+                segments,
+                sent: segments,
+                acknowledged,
+                next_seq,
+                ack,
+                window,
+                zero_windows,
+                probes,
+                probe_acks: probes,
+                last_ack_advance,
+            }
+        },
+    )
+}
+
+fn socket_sample() -> impl Strategy<Value = SocketSample> {
+    let timer = prop::sample::select(vec![
+        TimerKind::None,
+        TimerKind::Retransmit,
+        TimerKind::KeepAlive,
+        TimerKind::TimeWait,
+        TimerKind::Persist,
+    ]);
+    let size = || prop_oneof![Just(0), any::<u32>()];
+    let sizes = (size(), size(), size(), size(), size(), size());
+    let durations = (duration(), duration(), duration(), duration(), duration());
+    let bytes = (any::<u64>(), any::<u64>());
+    let windows = (option::of(size()), option::of(size()), option::of(any::<u8>()));
+    (state(), timer, sizes, durations, bytes, windows).prop_map(
+        |(state, timer, sizes, times, bytes, (send_window, recv_window, scale))| SocketSample {
+            state,
+            recv_queue: sizes.0,
+            send_queue: sizes.1,
+            timer,
+            timer_expires: times.0,
+            timer_retries: 3,
+            send_buffer: sizes.2,
+            send_buffer_used: sizes.3,
+            recv_buffer: sizes.4,
+            recv_buffer_used: sizes.5,
+            uid: 0,
+            inode: 0,
+            rto: times.1,
+            rtt: times.2,
+            backoff: 3,
+            last_data_received: times.3,
+            last_data_sent: times.4,
+            bytes_acked: bytes.0,
+            bytes_received: bytes.1,
+            not_sent: sizes.1,
+            send_window,
+            recv_window,
+            send_window_scale: scale,
+            recv_window_scale: scale,
+        },
+    )
+}

@@ -1,0 +1,52 @@
+//! `observer doctor`: what the live view needs, whether it is here, and what is lost without it.
+//!
+//! Whatever can be tried is tried, never concluded from a version.
+
+mod host;
+mod render;
+mod report;
+
+use std::io::Write;
+
+use anyhow::Context as _;
+
+pub use report::{Check, NamespaceSockets, Report};
+
+/// What to look for.
+#[derive(Clone, Debug)]
+pub struct DoctorOptions {
+    /// The MySQL ports.
+    pub ports: Vec<u16>,
+    /// JSON instead of lines.
+    pub json: bool,
+}
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Everything the full live view needs: exit status 0.
+    Full,
+    /// Something is missing, and the live view does without it: exit status 1.
+    Degraded,
+}
+
+/// Examines the host and writes the report to `out`.
+///
+/// # Errors
+///
+/// When the examination itself fails, which is not the same as finding something missing, or when `out` cannot be
+/// written to.
+pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> anyhow::Result<Status> {
+    let report = examine(options)?;
+    if options.json { render::json(&report, out) } else { render::text(&report, out) }
+        .context("writing the report")?;
+    Ok(if report.is_full() { Status::Full } else { Status::Degraded })
+}
+
+fn examine(options: &DoctorOptions) -> anyhow::Result<Report> {
+    let mut report = Report::new(&options.ports);
+    report.checks.push(host::kernel()?);
+    report.checks.extend(host::capabilities()?);
+    host::sockets(&options.ports, &mut report)?;
+    Ok(report)
+}
