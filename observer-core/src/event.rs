@@ -70,7 +70,7 @@ pub enum LossPoint {
     Decoder,
     /// The capture's own counter of dropped packets, or a gap in it.
     Capture,
-    /// Lines of a log that could not be read.
+    /// Lines of a log that could not be written, or not be read.
     Log,
     /// The judgement itself was at its limit of connections, and gave up some that had not ended.
     Tracker,

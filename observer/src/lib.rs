@@ -1,5 +1,13 @@
 //! The parts of the observer program: sources of events, what is done with findings, and the commands.
 
+pub mod app;
+pub mod cli;
+pub mod command;
 pub mod demo;
 pub mod doctor;
+pub mod log;
+pub mod output;
+pub mod plain;
 pub mod source;
+pub mod text;
+pub mod view;

@@ -1,2 +1,28 @@
 //! `observer`: watches MySQL connections for clients that stop reading.
-fn main() {}
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use observer::cli::Cli;
+use observer::command::{self, Outcome};
+
+fn main() -> ExitCode {
+    match command::run(Cli::from_process()) {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(1),
+        // Whoever read standard output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to be told when standard error is gone too.
+            let _ = writeln!(io::stderr(), "observer: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,174 @@
+//! The one task that everything goes through: it owns the judgement, the log and the output.
+//!
+//! There is nothing to lock, because there is nobody to share with. Everything that is not computed comes in
+//! through [`Parts`], the clock included, so a test runs the whole program on a clock of its own.
+
+use std::future::Future;
+use std::io;
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt as _};
+use observer_core::{Config, Event, FindingKind, Severity, Timestamp, Tracker};
+use tokio::sync::mpsc;
+
+use crate::command::Outcome;
+use crate::log::{Sink, Writer};
+use crate::output::{Output, WhenSourceEnds};
+
+/// A deadline is let pass so much late. Events that were stamped before it are in by then, so the judgement sees
+/// them in the order of their stamps, as it does when the log is replayed.
+pub const GRACE: Duration = Duration::from_millis(20);
+
+/// What the program is made of, and its way to the world.
+pub struct Parts<O, I, S, C, L> {
+    /// Observations, oldest first. The source has ended when the sender is gone.
+    pub events: mpsc::Receiver<Vec<Event>>,
+    /// What the user does: keys, a new size of the terminal.
+    pub inputs: I,
+    /// Comes when the program is told to end: a signal.
+    pub stop: S,
+    /// Now, on the observation clock.
+    pub clock: C,
+    /// Who is told.
+    pub output: O,
+    /// The record, where one is kept.
+    pub log: Option<Writer<L>>,
+    /// What the judgement is told.
+    pub config: Config,
+    /// The severity from which on a finding makes the [`Outcome`] be `Found`.
+    pub fail_on: Option<Severity>,
+}
+
+/// Runs until the user or a signal ends it, or the source has ended and the output has no more use.
+///
+/// # Errors
+///
+/// When the output or the user's terminal fails. A log that fails is told and does not end the observation.
+pub async fn run<O, I, S, C, L>(parts: Parts<O, I, S, C, L>) -> anyhow::Result<Outcome>
+where
+    O: Output,
+    I: Stream<Item = io::Result<O::Input>>,
+    S: Future<Output = ()>,
+    C: Fn() -> Timestamp,
+    L: Sink,
+{
+    let Parts { events, inputs, stop, clock, output, log, config, fail_on } = parts;
+    let mut app = App { tracker: Tracker::new(config), output, log, clock, fail_on, outcome: Outcome::Clean };
+    app.serve(events, inputs, stop).await?;
+    if let Some(log) = &mut app.log {
+        log.flush((app.clock)());
+    }
+    app.tell_log_status();
+    Ok(app.outcome)
+}
+
+struct App<O, C, L> {
+    tracker: Tracker,
+    output: O,
+    log: Option<Writer<L>>,
+    clock: C,
+    fail_on: Option<Severity>,
+    outcome: Outcome,
+}
+
+impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
+    async fn serve(
+        &mut self,
+        mut events: mpsc::Receiver<Vec<Event>>,
+        inputs: impl Stream<Item = io::Result<O::Input>>,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        let (mut inputs, mut stop) = (pin!(inputs), pin!(stop));
+        let mut source_runs = true;
+        loop {
+            let wait = self.wake_at().map(|at| at.since((self.clock)()));
+            tokio::select! {
+                biased;
+                () = &mut stop => return Ok(()),
+                input = inputs.next() => match input {
+                    Some(input) => match self.output.input(input?, &self.tracker, (self.clock)()) {
+                        ControlFlow::Continue(()) => {}
+                        ControlFlow::Break(()) => return Ok(()),
+                    },
+                    // The terminal is gone.
+                    None => return Ok(()),
+                },
+                batch = events.recv(), if source_runs => match batch {
+                    Some(batch) => self.observe(&batch)?,
+                    None => match self.output.when_source_ends() {
+                        WhenSourceEnds::End => return Ok(()),
+                        WhenSourceEnds::Stay => source_runs = false,
+                    },
+                },
+                () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {
+                    // What the source has delivered by now comes before the deadline.
+                    for _ in 0..events.len() {
+                        let Ok(batch) = events.try_recv() else { break };
+                        self.observe(&batch)?;
+                    }
+                }
+            }
+            self.do_what_is_due()?;
+        }
+    }
+
+    /// The next moment at which something falls due by itself.
+    fn wake_at(&self) -> Option<Timestamp> {
+        let deadline = self.tracker.poll_timeout().map(|at| at + GRACE);
+        let flush = self.log.as_ref().and_then(Writer::flush_due);
+        [deadline, flush, self.output.next_draw()].into_iter().flatten().min()
+    }
+
+    /// Done after everything that happens, so that neither a flood of events nor one of keys can keep it waiting.
+    fn do_what_is_due(&mut self) -> anyhow::Result<()> {
+        let now = (self.clock)();
+        if self.tracker.poll_timeout().is_some_and(|at| at + GRACE <= now) {
+            self.tracker.handle_timeout(now - GRACE);
+            self.tell_findings(now)?;
+        }
+        if let Some(log) = self.log.as_mut().filter(|log| log.flush_due().is_some_and(|at| at <= now)) {
+            log.flush(now);
+        }
+        self.tell_log_status();
+        if self.output.next_draw().is_some_and(|at| at <= now) {
+            self.output.draw(&self.tracker, now)?;
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, batch: &[Event]) -> anyhow::Result<()> {
+        let now = (self.clock)();
+        for event in batch {
+            if let Some(log) = &mut self.log {
+                log.event(event, now);
+            }
+            self.tracker.handle_event(event);
+            self.output.event(event, &self.tracker);
+            self.tell_findings(now)?;
+        }
+        Ok(())
+    }
+
+    fn tell_findings(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        while let Some(finding) = self.tracker.poll() {
+            // Of the observation itself, only what was lost weighs: the rest is no finding about the host.
+            let about_the_host = !matches!(finding.kind, FindingKind::Degraded { .. });
+            if about_the_host && self.fail_on.is_some_and(|level| finding.kind.severity() >= level) {
+                self.outcome = Outcome::Found;
+            }
+            if let Some(log) = &mut self.log {
+                log.finding(&finding, now);
+            }
+            self.output.finding(&finding, &self.tracker)?;
+        }
+        Ok(())
+    }
+
+    fn tell_log_status(&mut self) {
+        if let Some(log) = &self.log {
+            self.output.log_status(log.status());
+        }
+    }
+}

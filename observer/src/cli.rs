@@ -1,0 +1,329 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use observer_core::{Config, Severity, Timeout, TimeoutSource};
+
+/// The port of the MySQL protocol (IANA: mysql).
+pub const DEFAULT_PORT: u16 = 3306;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  nothing was found at or above --fail-on
+  1  something was
+  2  the command failed";
+
+const DOCTOR_EXIT_STATUS: &str = "\
+Exit status:
+  0  everything is there
+  1  something is missing, and observer does without it
+  2  the command failed";
+
+/// Watches MySQL connections for clients that stop reading, and counts down to net_write_timeout.
+///
+/// A server does not wait for ever for a client that has stopped reading: net_write_timeout (60 s by default)
+/// after its write blocked it drops the connection, and the client does not see it until much later. observer
+/// shows every MySQL connection of this host, which of them stand still, how long is left, and which are lost
+/// already.
+#[derive(Debug, Parser)]
+#[command(name = "observer", version, args_conflicts_with_subcommands = true, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// What to do; without it, `live`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of `live`.
+    #[command(flatten)]
+    pub live: LiveArgs,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch this host; what `observer` does without a command
+    #[command(after_help = EXIT_STATUS)]
+    Live(LiveArgs),
+    /// Show what this host offers for the observation, and what is missing
+    #[command(after_help = DOCTOR_EXIT_STATUS)]
+    Doctor(DoctorArgs),
+    /// Play the whole story on this host: a server, a client that stops reading, and the view of it
+    Demo(DemoArgs),
+    /// Print the manual page, in roff
+    #[command(hide = true)]
+    Man,
+    /// Print the completions for a shell
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options of `live`.
+#[derive(Args, Clone, Debug)]
+pub struct LiveArgs {
+    /// Port the MySQL servers listen on; may be given several times
+    #[arg(long = "port", short = 'p', value_name = "PORT", default_values_t = [DEFAULT_PORT],
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub ports: Vec<u16>,
+
+    /// The servers' net_write_timeout, where a session's own is not seen [default: 60, assumed]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
+    pub net_write_timeout: Option<u32>,
+
+    /// Warn when this share of the timeout is used
+    #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub warn_at: u8,
+
+    /// Call it critical when this share of the timeout is used
+    #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub critical_at: u8,
+
+    /// Write every event and finding to this new file, one JSON object a line (docs/LOG-FORMAT.md)
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+
+    /// Print one line per finding instead of the view; also done when standard output is not a terminal
+    ///
+    /// A line has four fields with two spaces between them: the time (UTC), the client's and the server's address,
+    /// the severity (notice, warning, critical, lost), and one sentence.
+    #[arg(long)]
+    pub plain: bool,
+
+    /// End with status 1 when there was a finding of this severity or above [default: never]
+    ///
+    /// What is said of the observation itself, such as a missing privilege, does not count.
+    #[arg(long, value_name = "LEVEL")]
+    pub fail_on: Option<FailOn>,
+
+    /// Watch only the processes below this cgroup (v2) directory [default: the whole host]
+    #[arg(long, value_name = "PATH", help_heading = "Sources")]
+    pub cgroup: Option<PathBuf>,
+
+    /// Do without the kernel programs: poll socket diagnostics only, which needs no privilege
+    #[arg(long, help_heading = "Sources")]
+    pub no_kernel: bool,
+
+    /// Time between two polls of socket diagnostics
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_poll, help_heading = "Sources")]
+    pub poll: Duration,
+
+    /// How many connections are followed at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 16_384,
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000), help_heading = "Sources")]
+    pub max_connections: u32,
+
+    /// Size of the kernel's ring buffer: bytes, or with K or M; a power of two, 4K to 1024M
+    #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = parse_ring_size, help_heading = "Sources")]
+    pub ring_buffer: u32,
+
+    /// Print what the kernel programs log, to standard error; for work on them
+    #[arg(long, help_heading = "Sources")]
+    pub bpf_log: bool,
+}
+
+/// Options of `doctor`.
+#[derive(Args, Clone, Debug)]
+pub struct DoctorArgs {
+    /// Port the MySQL servers listen on; may be given several times
+    #[arg(long = "port", short = 'p', value_name = "PORT", default_values_t = [DEFAULT_PORT],
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub ports: Vec<u16>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `demo`.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// Print one line per finding instead of the view, and exit after the story
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// The severities that `--fail-on` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Any finding
+    Notice,
+    /// A connection is at risk
+    Warning,
+    /// Little time is left
+    Critical,
+    /// A connection or an observation is lost
+    Lost,
+}
+
+impl From<FailOn> for Severity {
+    fn from(level: FailOn) -> Self {
+        match level {
+            FailOn::Notice => Self::Notice,
+            FailOn::Warning => Self::Warning,
+            FailOn::Critical => Self::Critical,
+            FailOn::Lost => Self::Lost,
+        }
+    }
+}
+
+impl Cli {
+    /// Reads the command line of this process; a wrong one ends the process with status 2 and says why.
+    pub fn from_process() -> Self {
+        Self::parse().checked().unwrap_or_else(|error| error.exit())
+    }
+
+    /// What clap cannot check by itself.
+    fn checked(self) -> Result<Self, clap::Error> {
+        let live = match &self.command {
+            Some(Command::Live(live)) => live,
+            _ => &self.live,
+        };
+        if live.critical_at < live.warn_at {
+            let message =
+                format!("--critical-at {} comes before --warn-at {}", live.critical_at, live.warn_at);
+            return Err(Self::command().error(clap::error::ErrorKind::ValueValidation, message));
+        }
+        Ok(self)
+    }
+}
+
+impl LiveArgs {
+    /// What the judgement is told.
+    pub fn config(&self) -> Config {
+        let net_write_timeout = self.net_write_timeout.map_or(Timeout::ASSUMED, |seconds| Timeout {
+            duration: Duration::from_secs(seconds.into()),
+            source: TimeoutSource::Flag,
+        });
+        Config {
+            net_write_timeout,
+            warning_share: f64::from(self.warn_at) / 100.0,
+            critical_share: f64::from(self.critical_at) / 100.0,
+            max_connections: self.max_connections as usize,
+            ..Config::default()
+        }
+    }
+}
+
+/// Seconds, fractions allowed, between a tenth and an hour: faster costs more than it shows.
+fn parse_poll(text: &str) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| (0.1..=3600.0).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "not a number of seconds from 0.1 to 3600".to_owned())
+}
+
+/// A size the kernel takes for a ring buffer: a power of two and whole pages (`ringbuf_map_alloc` in
+/// kernel/bpf/ringbuf.c). 64 KiB pages make the smallest sizes fail on such hosts; the kernel says so then.
+fn parse_ring_size(text: &str) -> Result<u32, String> {
+    let (digits, unit) = match text.strip_suffix(['K', 'k']) {
+        Some(digits) => (digits, 1 << 10),
+        None => match text.strip_suffix(['M', 'm']) {
+            Some(digits) => (digits, 1 << 20),
+            None => (text, 1),
+        },
+    };
+    digits
+        .parse::<u32>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit))
+        .filter(|size| size.is_power_of_two() && (1 << 12..=1 << 30).contains(size))
+        .ok_or_else(|| "not a power of two from 4K to 1024M".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from([&["observer"], args].concat()).and_then(Cli::checked)
+    }
+
+    fn help(args: &[&str]) -> String {
+        // Of one width, whatever terminal the tests run in.
+        let error = Cli::command()
+            .term_width(100)
+            .try_get_matches_from([&["observer"], args, &["--help"]].concat())
+            .unwrap_err();
+        assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelp);
+        error.to_string()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_texts() {
+        insta::assert_snapshot!("help", help(&[]));
+        insta::assert_snapshot!("help_live", help(&["live"]));
+        insta::assert_snapshot!("help_doctor", help(&["doctor"]));
+        insta::assert_snapshot!("help_demo", help(&["demo"]));
+        insta::assert_snapshot!("help_man", help(&["man"]));
+        insta::assert_snapshot!("help_completions", help(&["completions"]));
+    }
+
+    #[test]
+    fn ports_are_numbers_from_1_to_65535() {
+        assert_eq!(parse(&[]).unwrap().live.ports, [3306]);
+        assert_eq!(parse(&["--port", "3307", "-p", "65535"]).unwrap().live.ports, [3307, 65535]);
+        for bad in ["0", "65536", "3306x", "mysql", ""] {
+            let error = parse(&["--port", bad]).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{bad}");
+            assert!(error.to_string().contains("--port"), "{error}");
+        }
+    }
+
+    #[test]
+    fn options_work_with_and_without_the_name_of_the_command() {
+        let Some(Command::Live(live)) = parse(&["live", "--net-write-timeout", "8"]).unwrap().command else {
+            panic!("not live");
+        };
+        let bare = parse(&["--net-write-timeout", "8"]).unwrap().live;
+        assert_eq!(live.config(), bare.config());
+        assert_eq!(bare.config().net_write_timeout.duration, Duration::from_secs(8));
+        assert_eq!(bare.config().net_write_timeout.source, TimeoutSource::Flag);
+        let defaults = parse(&[]).unwrap().live.config();
+        assert_eq!(
+            Config { max_connections: Config::default().max_connections, ..defaults },
+            Config::default()
+        );
+        assert!(parse(&["--port", "3307", "doctor"]).is_err(), "an option of live before another command");
+    }
+
+    #[test]
+    fn the_timeout_has_mysqlds_range() {
+        for bad in ["0", "31536001", "1.5", "x"] {
+            assert!(parse(&["--net-write-timeout", bad]).is_err(), "{bad}");
+        }
+        assert!(parse(&["--net-write-timeout", "31536000"]).is_ok());
+    }
+
+    #[test]
+    fn critical_does_not_come_before_the_warning() {
+        assert!(parse(&["--warn-at", "80", "--critical-at", "80"]).is_ok());
+        assert_eq!(parse(&["--warn-at", "81"]).unwrap_err().exit_code(), 2);
+        assert_eq!(parse(&["live", "--warn-at", "90"]).unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn ring_sizes() {
+        assert_eq!(parse_ring_size("4096"), Ok(4096));
+        assert_eq!(parse_ring_size("256K"), Ok(256 << 10));
+        assert_eq!(parse_ring_size("1024M"), Ok(1 << 30));
+        for bad in ["", "K", "0", "3K", "2K", "2048M", "4096M", "-4K", "4G", "5000"] {
+            assert!(parse_ring_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn poll_periods() {
+        assert_eq!(parse_poll("0.5"), Ok(Duration::from_millis(500)));
+        for bad in ["0", "0.01", "-1", "nan", "inf", "3601", "1s"] {
+            assert!(parse_poll(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `observer demo`: the whole story, played on this host and watched live.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use observer_core::{Config, Timeout, TimeoutSource};
+
+use super::Outcome;
+use super::watch::{Watch, in_runtime, watch};
+use crate::cli::DemoArgs;
+use crate::demo::{Narration, Story};
+use crate::source::live::ObservationClock;
+use crate::source::live::diag::{DiagOptions, spawn};
+
+/// How often sockets are polled: the story is a short one.
+const POLL: Duration = Duration::from_millis(500);
+/// After the story its last events are waited for.
+const EPILOGUE: Duration = Duration::from_secs(2);
+
+/// Runs the command. The view stays after the story; lines end with it.
+pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
+    in_runtime(async {
+        let mut story = Story::start()?;
+        let ports = vec![story.port()];
+        let duration = story.net_write_timeout();
+        let clock = ObservationClock::new()?;
+        let (sender, events) = tokio::sync::mpsc::channel(64);
+        let _source = spawn(DiagOptions { ports: ports.clone(), period: POLL, clock }, sender)?;
+        let watched = Watch {
+            events,
+            clock,
+            ports,
+            sources: vec!["socket diagnostics".to_owned()],
+            config: Config {
+                net_write_timeout: Timeout { duration, source: TimeoutSource::Flag },
+                ..Config::default()
+            },
+            log: None,
+            plain: args.plain,
+            fail_on: None,
+        };
+        if !args.plain {
+            return watch(watched, std::future::pending()).await;
+        }
+        watch(watched, async {
+            while let Some(line) = story.narration().recv().await {
+                tell(&line);
+            }
+            tokio::time::sleep(EPILOGUE).await;
+        })
+        .await
+    })
+}
+
+/// What the actors do is talk beside the findings.
+fn tell(line: &Narration) {
+    // Nobody has to listen.
+    let _ = writeln!(io::stderr(), "demo: {line}");
+}

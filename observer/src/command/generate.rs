@@ -1,0 +1,31 @@
+//! `observer man` and `observer completions`: what a package installs beside the program.
+
+use std::io::{self, Write as _};
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use super::Outcome;
+use crate::cli::Cli;
+
+/// Prints the manual page.
+pub(super) fn man() -> anyhow::Result<Outcome> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page).context("writing the manual page")?;
+    print(&page)
+}
+
+/// Prints the completions for `shell`.
+pub(super) fn completions(shell: Shell) -> anyhow::Result<Outcome> {
+    // clap_complete panics when it cannot write; memory can always be written.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "observer", &mut script);
+    print(&script)
+}
+
+fn print(bytes: &[u8]) -> anyhow::Result<Outcome> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("writing to standard output")?;
+    Ok(Outcome::Clean)
+}

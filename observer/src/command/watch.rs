@@ -1,0 +1,138 @@
+//! Watching a source until the user has seen enough: what `live` and `demo` have in common.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anyhow::Context as _;
+use futures_util::stream;
+use observer_core::{Config, Event, Severity};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::Outcome;
+use crate::app::{self, Parts};
+use crate::log::{Header, LogFile, SCHEMA, Writer};
+use crate::output::Output;
+use crate::plain::Plain;
+use crate::source::live::ObservationClock;
+use crate::text::safe;
+use crate::view::{Abilities, View, terminal};
+
+/// What is watched and how it is shown.
+pub(super) struct Watch {
+    /// The observations.
+    pub(super) events: mpsc::Receiver<Vec<Event>>,
+    /// The clock of their stamps.
+    pub(super) clock: ObservationClock,
+    /// Ports of the servers.
+    pub(super) ports: Vec<u16>,
+    /// What was asked for; what is missing of it is told by events.
+    pub(super) sources: Vec<String>,
+    /// What the judgement is told.
+    pub(super) config: Config,
+    /// The log, where one is kept.
+    pub(super) log: Option<LogFile>,
+    /// Lines instead of the view.
+    pub(super) plain: bool,
+    /// From which severity on a finding counts for the exit status.
+    pub(super) fail_on: Option<Severity>,
+}
+
+/// Runs `task` in the one thread of the program.
+pub(super) fn in_runtime<T>(task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the asynchronous runtime")?
+        .block_on(task)
+}
+
+/// Runs until a key, a signal, the end of the source, or `until` has come.
+///
+/// # Errors
+///
+/// When the log cannot be begun, or the output fails.
+pub(super) async fn watch(watch: Watch, until: impl Future<Output = ()>) -> anyhow::Result<Outcome> {
+    let signals = signals()?;
+    let stop = async {
+        tokio::select! {
+            () = signals => {}
+            () = until => {}
+        }
+    };
+    let place = format!("{}:{}", host(), ports(&watch.ports));
+    if watch.plain || !io::stdout().is_terminal() {
+        // Talk; nobody has to listen.
+        let _ = writeln!(io::stderr(), "observer: watching {}; ctrl-c ends it", safe(&place));
+        let output = Plain::new(io::stdout(), io::stderr());
+        return run(watch, output, stream::pending(), stop).await;
+    }
+    let (_guard, terminal) = terminal::take()?;
+    let abilities = Abilities::from_environment(|name| std::env::var(name).ok());
+    let view = View::new(terminal, abilities, &place, watch.config.clone());
+    run(watch, view, crossterm::event::EventStream::new(), stop).await
+}
+
+async fn run<O: Output>(
+    watch: Watch,
+    output: O,
+    inputs: impl futures_util::Stream<Item = io::Result<O::Input>>,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<Outcome> {
+    let header = header(&watch);
+    let Watch { events, clock, config, log, fail_on, .. } = watch;
+    let log = log.map(|file| Writer::new(file, &header)).transpose().context("beginning the log")?;
+    app::run(Parts { events, inputs, stop, clock: move || clock.now(), output, log, config, fail_on }).await
+}
+
+/// Comes when the program is told to end: by ctrl-c, by a service manager, or by its terminal going away.
+fn signals() -> anyhow::Result<impl Future<Output = ()>> {
+    let listen = |kind| signal(kind).context("listening for signals");
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
+}
+
+fn header(watch: &Watch) -> Header {
+    let config = &watch.config;
+    Header {
+        schema: SCHEMA.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: host(),
+        kernel: uname(|name| name.release()),
+        started_at: watch.clock.now(),
+        clock_offset: seconds(watch.clock.offset_nanos()),
+        ports: watch.ports.clone(),
+        net_write_timeout: config.net_write_timeout,
+        warning_share: config.warning_share,
+        critical_share: config.critical_share,
+        max_connections: config.max_connections,
+        sources: watch.sources.clone(),
+    }
+}
+
+/// Whole microseconds, which a float holds exactly for the next centuries.
+#[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+fn seconds(nanos: i64) -> f64 {
+    (nanos / 1000) as f64 / 1e6
+}
+
+fn ports(ports: &[u16]) -> String {
+    ports.iter().map(u16::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn host() -> String {
+    uname(|name| name.nodename())
+}
+
+/// A field of what the kernel says of itself; empty where it says nothing.
+fn uname(field: impl Fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr) -> String {
+    nix::sys::utsname::uname()
+        .map_or_else(|_| String::new(), |name| field(&name).to_string_lossy().into_owned())
+}

@@ -1,0 +1,49 @@
+//! The first line of a log.
+
+use observer_core::{Config, Timeout, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The name and version of the format. A reader refuses another one; within version 1 fields are only added.
+pub const SCHEMA: &str = "observer.log/1";
+
+/// What a log is and how it came to be. With it, a replay judges as the live observation did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Version of the observer that wrote it.
+    pub version: String,
+    /// Name of the host.
+    pub host: String,
+    /// Release of its kernel.
+    pub kernel: String,
+    /// When the observation began.
+    pub started_at: Timestamp,
+    /// Seconds from the kernel's `CLOCK_MONOTONIC` to the times of this log.
+    pub clock_offset: f64,
+    /// Ports of the servers.
+    pub ports: Vec<u16>,
+    /// The net_write_timeout that holds where a session's own is not known.
+    pub net_write_timeout: Timeout,
+    /// Share of the timeout from which on a stall is a warning, 0 to 1.
+    pub warning_share: f64,
+    /// Share of the timeout from which on a stall is critical, 0 to 1.
+    pub critical_share: f64,
+    /// How many connections are followed at most.
+    pub max_connections: usize,
+    /// Where the events come from: `kernel programs`, `socket diagnostics`.
+    pub sources: Vec<String>,
+}
+
+impl Header {
+    /// The configuration the judgement ran with.
+    pub fn config(&self) -> Config {
+        Config {
+            net_write_timeout: self.net_write_timeout,
+            warning_share: self.warning_share,
+            critical_share: self.critical_share,
+            max_connections: self.max_connections,
+            ..Config::default()
+        }
+    }
+}

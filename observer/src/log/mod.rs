@@ -1,0 +1,46 @@
+//! The event log: JSON lines, described in docs/LOG-FORMAT.md.
+//!
+//! It records observations; findings stand beside them, marked as derived, and are computed again when the log
+//! is read.
+
+mod file;
+mod header;
+mod reader;
+mod writer;
+
+use observer_core::{Event, Finding, Severity};
+use serde::{Deserialize, Serialize};
+
+pub use file::{LogFile, Sink};
+pub use header::{Header, SCHEMA};
+pub use reader::Reader;
+pub use writer::{Status, Writer};
+
+/// One line of a log.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Line {
+    /// The first line: what the log is and how it came to be.
+    Header(Box<Header>),
+    /// An observation.
+    Event(Event),
+    /// A conclusion, for people and tools that only read the log.
+    Finding(Finding),
+}
+
+/// One line as it is written.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum LineRef<'a> {
+    Header(&'a Header),
+    Event(&'a Event),
+    Finding(FindingRef<'a>),
+}
+
+/// A finding with what a reader of the log would have to work out.
+#[derive(Serialize)]
+struct FindingRef<'a> {
+    #[serde(flatten)]
+    finding: &'a Finding,
+    severity: Severity,
+}

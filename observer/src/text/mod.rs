@@ -1,0 +1,9 @@
+//! Text that people read: made safe for a terminal, fitted to a width, in forms that do not jump.
+
+mod fit;
+mod safe;
+mod units;
+
+pub use fit::{fit, shorten_middle, width};
+pub use safe::safe;
+pub use units::short;

@@ -1,0 +1,144 @@
+//! The first line: what is watched, how well, and the counts.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::Widget;
+
+use super::canvas::put;
+use super::overview::Overview;
+use super::theme;
+use crate::log;
+use crate::text::width;
+
+/// The region.
+pub(super) struct Header<'a> {
+    /// Host and ports: `db1:3306`.
+    pub(super) place: &'a str,
+    /// Parts of the source that are missing.
+    pub(super) degraded: &'a [String],
+    /// How the writing of the log goes.
+    pub(super) log: &'a log::Status,
+    /// The counts.
+    pub(super) overview: &'a Overview,
+    /// Observations lost.
+    pub(super) events_lost: u64,
+}
+
+/// A piece of the line.
+struct Item {
+    text: String,
+    style: Style,
+    /// What goes first when there is no room: the highest.
+    rank: u8,
+}
+
+/// Cells between two pieces on the left, and on the right, where a dot stands between them.
+const GAPS: (u16, u16) = (2, 3);
+
+impl Widget for &Header<'_> {
+    fn render(self, area: Rect, picture: &mut Buffer) {
+        let (mut left, mut right) = (self.watched(), self.counts());
+        fit(&mut left, &mut right, area.width);
+        let mut x = area.x + 1;
+        for item in &left {
+            put(picture, area, x, area.width, &item.text, item.style);
+            x += cells(&item.text) + GAPS.0;
+        }
+        let mut x = area.right().saturating_sub(1);
+        for (index, item) in right.iter().rev().enumerate() {
+            if index > 0 {
+                x = x.saturating_sub(GAPS.1);
+                put(picture, area, x + 1, 1, "·", theme::DIM);
+            }
+            x = x.saturating_sub(cells(&item.text));
+            put(picture, area, x, area.width, &item.text, item.style);
+        }
+    }
+}
+
+/// Leaves out the pieces of the highest rank until the others fit.
+fn fit(left: &mut Vec<Item>, right: &mut Vec<Item>, width: u16) {
+    let needed = |items: &[Item], gap: u16| items.iter().map(|item| cells(&item.text) + gap).sum::<u16>();
+    while needed(left, GAPS.0) + needed(right, GAPS.1) > width {
+        let Some(last) = left.iter().chain(right.iter()).map(|item| item.rank).max() else { return };
+        left.retain(|item| item.rank < last);
+        right.retain(|item| item.rank < last);
+    }
+}
+
+fn cells(text: &str) -> u16 {
+    // No host name or list of ports is longer than what a sum of a few of these can hold.
+    u16::try_from(width(text)).unwrap_or(u16::MAX).min(1000)
+}
+
+impl Header<'_> {
+    /// What is watched, and what is amiss with the watching.
+    fn watched(&self) -> Vec<Item> {
+        let mut items = vec![
+            Item { text: "observer".to_owned(), style: theme::ACCENT, rank: 8 },
+            Item { text: self.place.to_owned(), style: theme::STRONG, rank: 7 },
+        ];
+        if !self.degraded.is_empty() {
+            let text = format!("no {}", self.degraded.join(", "));
+            items.push(Item { text, style: theme::WARNING, rank: 2 });
+        }
+        if self.log.failing.is_some() {
+            items.push(Item { text: "log not written".to_owned(), style: theme::CRITICAL, rank: 3 });
+        } else if self.log.events_missing > 0 {
+            let text = format!("log lacks {}", self.log.events_missing);
+            items.push(Item { text, style: theme::WARNING, rank: 3 });
+        }
+        items
+    }
+
+    /// The counts. What was lost is the last to go.
+    fn counts(&self) -> Vec<Item> {
+        let Overview { open, zero_windows, at_risk, .. } = *self.overview;
+        let when = |some: bool, style| if some { style } else { theme::DIM };
+        vec![
+            Item { text: format!("{open} conns"), style: Style::new(), rank: 6 },
+            Item {
+                text: format!("{zero_windows} zero window"),
+                style: when(zero_windows > 0, Style::new()),
+                rank: 5,
+            },
+            Item { text: format!("{at_risk} at risk"), style: when(at_risk > 0, theme::WARNING), rank: 4 },
+            Item {
+                text: format!("{} lost", self.events_lost),
+                style: when(self.events_lost > 0, theme::LOST),
+                rank: 1,
+            },
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(cells: u16, degraded: &[&str]) -> String {
+        let overview = Overview { open: 42, zero_windows: 3, at_risk: 1, order: Vec::new() };
+        let degraded: Vec<_> = degraded.iter().map(|&part| part.to_owned()).collect();
+        let log = log::Status::default();
+        let header =
+            Header { place: "db1:3306", degraded: &degraded, log: &log, overview: &overview, events_lost: 7 };
+        let mut picture = Buffer::empty(Rect::new(0, 0, cells, 1));
+        header.render(picture.area, &mut picture);
+        picture.content.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim().to_owned()
+    }
+
+    #[test]
+    fn what_was_lost_is_the_last_to_go_and_what_is_missing_the_last_but_one() {
+        let all = line(100, &["kernel programs"]);
+        assert!(all.starts_with("observer  db1:3306  no kernel programs  "), "{all}");
+        assert!(all.ends_with("42 conns · 3 zero window · 1 at risk · 7 lost"), "{all}");
+        let narrow = line(60, &["kernel programs"]);
+        assert!(
+            narrow.contains("no kernel programs") && narrow.ends_with("· 1 at risk · 7 lost"),
+            "{narrow}"
+        );
+        assert_eq!(line(20, &["kernel programs"]), "7 lost");
+        assert_eq!(line(3, &["kernel programs"]), "");
+    }
+}

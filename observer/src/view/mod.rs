@@ -1,0 +1,147 @@
+//! The terminal view: a list of connections by time left, the selected one with its chart, and what happened.
+//!
+//! One file is one region of the screen. [`View`] is the only thing that changes: it takes events, findings and
+//! keys, and draws when there is something new to see.
+
+mod canvas;
+mod chart;
+mod detail;
+mod events;
+mod fragment;
+mod header;
+mod help;
+mod keys;
+mod layout;
+mod list;
+mod overview;
+mod picture;
+mod screen;
+mod sentence;
+mod series;
+pub mod terminal;
+mod theme;
+mod words;
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use crossterm::event::Event as Input;
+use observer_core::{Config, Event, Finding, Timestamp, Tracker};
+use ratatui::Terminal;
+use ratatui::backend::Backend;
+
+use self::keys::Action;
+use self::picture::Picture;
+use self::screen::Screen;
+use crate::log;
+use crate::output::{Output, WhenSourceEnds};
+
+pub use self::theme::Abilities;
+
+/// Pictures are this far apart at least.
+const FRAME: Duration = Duration::from_millis(100);
+/// Pictures are this far apart where only ages move.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// The view on one terminal.
+#[derive(Debug)]
+pub struct View<B: Backend> {
+    terminal: Terminal<B>,
+    abilities: Abilities,
+    screen: Screen,
+    /// There is something new to see.
+    stale: bool,
+    /// The whole terminal is to be drawn, not what has changed only.
+    anew: bool,
+    drawn_at: Timestamp,
+    /// How soon the picture changes by time alone.
+    moves: Option<Duration>,
+}
+
+impl<B: Backend> View<B> {
+    /// A view that calls what it watches `place`: `db1:3306`.
+    pub fn new(terminal: Terminal<B>, abilities: Abilities, place: &str, config: Config) -> Self {
+        Self {
+            terminal,
+            abilities,
+            screen: Screen::new(place, config),
+            stale: true,
+            anew: false,
+            drawn_at: Timestamp::EPOCH,
+            moves: None,
+        }
+    }
+
+    /// The terminal it draws on.
+    pub fn terminal(&self) -> &Terminal<B> {
+        &self.terminal
+    }
+}
+
+impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
+    type Input = Input;
+
+    fn event(&mut self, event: &Event, _tracker: &Tracker) {
+        self.stale |= self.screen.observe(event);
+    }
+
+    fn finding(&mut self, finding: &Finding, _tracker: &Tracker) -> anyhow::Result<()> {
+        self.screen.find(finding);
+        self.stale = true;
+        Ok(())
+    }
+
+    fn log_status(&mut self, status: &log::Status) {
+        self.stale |= self.screen.log_status(status);
+    }
+
+    fn input(&mut self, input: Input, tracker: &Tracker, _now: Timestamp) -> ControlFlow<()> {
+        match input {
+            Input::Key(key) => {
+                let Some(action) = keys::action(key) else { return ControlFlow::Continue(()) };
+                self.stale = true;
+                self.anew |= action == Action::Redraw;
+                self.screen.act(action, tracker)
+            }
+            Input::Resize(..) => {
+                self.stale = true;
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn next_draw(&self) -> Option<Timestamp> {
+        let wait = if self.stale { Some(FRAME) } else { self.moves };
+        wait.map(|wait| self.drawn_at + wait)
+    }
+
+    fn draw(&mut self, tracker: &Tracker, now: Timestamp) -> anyhow::Result<()> {
+        let Self { terminal, screen, abilities, .. } = self;
+        if std::mem::take(&mut self.anew) {
+            // Clears through the backend; `Terminal::clear` would ask the terminal for its cursor and wait.
+            let size = terminal.size().context("asking for the size of the terminal")?;
+            terminal.resize(size.into()).context("clearing the terminal")?;
+        }
+        terminal
+            .draw(|frame| {
+                screen.prepare(tracker, frame.area());
+                frame.render_widget(&Picture { screen, tracker, now }, frame.area());
+                abilities.apply(frame.buffer_mut());
+            })
+            .context("drawing on the terminal")?;
+        self.stale = false;
+        self.drawn_at = now;
+        self.moves = if self.screen.counts_down(tracker) {
+            Some(FRAME)
+        } else {
+            self.screen.ages(tracker).then_some(SLOW)
+        };
+        Ok(())
+    }
+
+    fn when_source_ends(&self) -> WhenSourceEnds {
+        WhenSourceEnds::Stay
+    }
+}

@@ -1,0 +1,194 @@
+//! What the view remembers from one picture to the next. It changes in the task's loop only; drawing reads it.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use observer_core::{
+    Config, Connection, ConnectionId, Event, EventKind, Finding, Flow, SourceEvent, Tracker,
+};
+use ratatui::layout::Rect;
+
+use super::events::EventList;
+use super::keys::Action;
+use super::layout::{Page, Regions, regions};
+use super::list;
+use super::overview::{Overview, counts_down, is_in_trouble};
+use super::series::Series;
+use crate::log;
+use crate::text::safe;
+
+/// The state of the screen.
+#[derive(Debug)]
+pub(super) struct Screen {
+    /// Host and ports.
+    pub(super) place: String,
+    pub(super) page: Page,
+    /// The page of keys lies over the middle.
+    pub(super) help: bool,
+    pub(super) selected: Option<ConnectionId>,
+    /// The first connection on the screen.
+    top: usize,
+    pub(super) overview: Overview,
+    pub(super) events: EventList,
+    series: HashMap<Flow, Series>,
+    pub(super) degraded: Vec<String>,
+    pub(super) log: log::Status,
+    config: Config,
+    area: Rect,
+}
+
+impl Screen {
+    pub(super) fn new(place: &str, config: Config) -> Self {
+        Self {
+            place: safe(place).into_owned(),
+            page: Page::List,
+            help: false,
+            selected: None,
+            top: 0,
+            overview: Overview::default(),
+            events: EventList::default(),
+            series: HashMap::new(),
+            degraded: Vec::new(),
+            log: log::Status::default(),
+            config,
+            area: Rect::ZERO,
+        }
+    }
+
+    /// Takes an event; whether there is something new to see.
+    pub(super) fn observe(&mut self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::Socket(socket) => {
+                let flow = socket.socket.flow;
+                // What comes from the network does not decide how much is kept.
+                if !self.series.contains_key(&flow) && self.series.len() >= self.config.max_connections {
+                    return self.events.observe(event);
+                }
+                let timeout = self.config.net_write_timeout.duration;
+                let series = self.series.entry(flow).or_insert_with(|| Series::new(timeout));
+                let new_point = series.observe(event);
+                self.events.observe(event) || new_point
+            }
+            EventKind::Source(SourceEvent::Degraded { part, .. }) => {
+                let part = safe(part).into_owned();
+                if !self.degraded.contains(&part) {
+                    self.degraded.push(part);
+                }
+                true
+            }
+            EventKind::Source(_) => false,
+        }
+    }
+
+    /// Takes a finding.
+    pub(super) fn find(&mut self, finding: &Finding) {
+        self.events.find(finding);
+    }
+
+    /// Takes how the writing of the log goes; whether that is news.
+    pub(super) fn log_status(&mut self, status: &log::Status) -> bool {
+        let news = self.log != *status;
+        if news {
+            self.log = status.clone();
+        }
+        news
+    }
+
+    /// Brings everything up to date for a picture of `area`.
+    pub(super) fn prepare(&mut self, tracker: &Tracker, area: Rect) {
+        self.area = area;
+        self.overview = Overview::of(tracker);
+        if self.series.len() > 2 * self.overview.order.len() + 16 {
+            let flows: std::collections::HashSet<_> = tracker.connections().map(Connection::flow).collect();
+            self.series.retain(|flow, _| flows.contains(flow));
+        }
+        if self.selected.is_none_or(|id| tracker.connection(id).is_none()) {
+            self.selected = self.overview.order.first().copied();
+            self.page = if self.selected.is_none() { Page::List } else { self.page };
+        }
+        let rows = self.rows();
+        let last_top = self.overview.order.len().saturating_sub(rows);
+        self.top = self.top.min(last_top);
+        if let Some(position) = self.position() {
+            self.top = self.top.clamp(position.saturating_sub(rows.saturating_sub(1)), position);
+        }
+    }
+
+    pub(super) fn regions(&self) -> Regions {
+        regions(self.area, self.page)
+    }
+
+    /// The connections on the screen.
+    pub(super) fn visible(&self) -> &[ConnectionId] {
+        let order = &self.overview.order;
+        let top = self.top.min(order.len());
+        &order[top..order.len().min(top + self.rows())]
+    }
+
+    /// The history of a connection.
+    pub(super) fn series(&self, connection: &Connection) -> Option<&Series> {
+        self.series.get(&connection.flow())
+    }
+
+    /// Does what a key asks for; `Break` to quit.
+    pub(super) fn act(&mut self, action: Action, tracker: &Tracker) -> ControlFlow<()> {
+        let page = self.rows().max(2) - 1;
+        match action {
+            Action::Quit => return ControlFlow::Break(()),
+            Action::Help => self.help = !self.help,
+            Action::Back if self.help => self.help = false,
+            Action::Back => self.page = Page::List,
+            Action::Open if self.selected.is_some() => self.page = Page::Detail,
+            Action::Open | Action::Redraw => {}
+            Action::Up => self.select(|position, _| position.saturating_sub(1)),
+            Action::Down => self.select(|position, _| position + 1),
+            Action::PageUp => self.select(|position, _| position.saturating_sub(page)),
+            Action::PageDown => self.select(|position, _| position + page),
+            Action::Top => self.select(|_, _| 0),
+            Action::Bottom => self.select(|_, count| count),
+            Action::NextInTrouble => self.select_next_in_trouble(tracker),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn rows(&self) -> usize {
+        list::rows(self.regions().list.height)
+    }
+
+    fn position(&self) -> Option<usize> {
+        let selected = self.selected?;
+        self.overview.order.iter().position(|&id| id == selected)
+    }
+
+    /// Selects the connection at the position that `to` makes of the present one and the count.
+    fn select(&mut self, to: impl Fn(usize, usize) -> usize) {
+        let count = self.overview.order.len();
+        let position = to(self.position().unwrap_or(0), count).min(count.saturating_sub(1));
+        self.selected = self.overview.order.get(position).copied();
+    }
+
+    fn select_next_in_trouble(&mut self, tracker: &Tracker) {
+        let order = &self.overview.order;
+        let after = self.position().map_or(0, |position| position + 1);
+        let in_trouble = |&&id: &&ConnectionId| tracker.connection(id).is_some_and(is_in_trouble);
+        let next = order.iter().skip(after).chain(order).find(in_trouble);
+        self.selected = next.copied().or(self.selected);
+    }
+
+    /// Whether something on the screen changes by time alone, and within a tenth of a second.
+    pub(super) fn counts_down(&self, tracker: &Tracker) -> bool {
+        // The sentence speaks of one that need not be in the visible part of the list.
+        tracker.unsettled().any(counts_down)
+            || self.on_screen(tracker).any(|connection| connection.window_closed_since().is_some())
+    }
+
+    /// Whether something on the screen changes by time alone, if slowly.
+    pub(super) fn ages(&self, tracker: &Tracker) -> bool {
+        self.on_screen(tracker).any(|connection| connection.ending().is_some())
+    }
+
+    fn on_screen<'a>(&'a self, tracker: &'a Tracker) -> impl Iterator<Item = &'a Connection> {
+        let detail = self.selected.filter(|_| self.regions().detail.height > 0);
+        self.visible().iter().copied().chain(detail).filter_map(|id| tracker.connection(id))
+    }
+}

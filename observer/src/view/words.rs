@@ -1,0 +1,97 @@
+//! A connection's state in a sign and a few words.
+
+use observer_core::{Bytes, Connection, End, Phase, Timestamp};
+use ratatui::style::Style;
+
+use super::overview::counts_down;
+use super::theme;
+use crate::text::short;
+
+/// The sign of a connection and its style. The sign alone tells the cases apart, without colour.
+pub(super) fn sign(connection: &Connection) -> (&'static str, Style) {
+    match connection.phase() {
+        Phase::Flowing => (" ", Style::new()),
+        Phase::Stalled if counts_down(connection) => ("●", theme::STALLED),
+        Phase::Stalled => ("·", theme::DIM),
+        Phase::Warning => ("▲", theme::WARNING),
+        Phase::Critical => ("▲", theme::CRITICAL),
+        Phase::Lost | Phase::ServerClosed => ("■", theme::CRITICAL),
+        Phase::Closed => ("×", theme::DIM),
+    }
+}
+
+/// What stands in the column TIMEOUT IN where no clock runs: at most 16 cells.
+pub(super) fn outcome(connection: &Connection, now: Timestamp) -> String {
+    match connection.phase() {
+        // The clock does not run: either the server has nothing more to write, or room to write it.
+        Phase::Stalled if connection.queued().is_some_and(|queued| queued > 0) => {
+            "server can write".to_owned()
+        }
+        Phase::Stalled => "nothing queued".to_owned(),
+        Phase::Lost => connection
+            .abort()
+            .map_or_else(String::new, |abort| format!("lost {} ago", short(now.since(abort.earliest)))),
+        Phase::ServerClosed => match connection.fails_at() {
+            Some(at) => format!("fails in {}", short(at.since(now))),
+            None => "fails later".to_owned(),
+        },
+        Phase::Closed => match connection.ending() {
+            Some(ending) => {
+                let how = if ending.reset { "reset" } else { "closed" };
+                ending.by.map_or_else(|| "gone".to_owned(), |end| format!("{how} by {end}"))
+            }
+            None => "gone".to_owned(),
+        },
+        Phase::Flowing | Phase::Warning | Phase::Critical => String::new(),
+    }
+}
+
+/// The time left on the clock, with a sign where it is the short end of a range.
+pub(super) fn left(connection: &Connection, now: Timestamp) -> Option<String> {
+    let clock = connection.clock()?;
+    let about = if clock.abort().width().as_secs() >= 1 { "~" } else { "" };
+    Some(format!("{about}{}", short(clock.left(now))))
+}
+
+/// Bytes that wait for the reader, on whichever end they are seen; the server's first.
+pub(super) fn waiting(connection: &Connection) -> Option<u64> {
+    connection.queued().or_else(|| connection.unread())
+}
+
+/// The process at the end nearest to the reader that is on this host.
+pub(super) fn process(connection: &Connection) -> Option<String> {
+    [End::Client, End::Server]
+        .into_iter()
+        .find_map(|end| connection.end(end).process.as_ref())
+        .map(|process| format!("{} {}", crate::text::safe(&process.comm), process.pid))
+}
+
+/// What the selected connection does, in one sentence.
+pub(super) fn sentence(connection: &Connection, now: Timestamp) -> String {
+    match connection.phase() {
+        Phase::Flowing => "Nothing stands still.".to_owned(),
+        Phase::Stalled | Phase::Warning | Phase::Critical => stalled(connection, now),
+        Phase::Lost => {
+            "The server has given up; its FIN is stuck behind data the client does not read.".to_owned()
+        }
+        Phase::ServerClosed => match connection.unread().filter(|unread| *unread > 1) {
+            Some(unread) => {
+                format!("The server has closed; the client fails when {} are read.", Bytes(unread))
+            }
+            None => "The server has closed.".to_owned(),
+        },
+        Phase::Closed => "The connection has ended.".to_owned(),
+    }
+}
+
+fn stalled(connection: &Connection, now: Timestamp) -> String {
+    let Some(since) = connection.window_closed_since() else {
+        return "The client reads too slowly: the server cannot write.".to_owned();
+    };
+    let waiting = match (connection.queued(), connection.unread()) {
+        (Some(queued), _) if queued > 0 => format!(" with {} queued", Bytes(queued)),
+        (_, Some(unread)) if unread > 0 => format!(" with {} unread", Bytes(unread)),
+        _ => String::new(),
+    };
+    format!("The client has stopped reading: window 0 for {}{waiting}.", short(now.since(since)))
+}

@@ -1,0 +1,7 @@
+//! What the tests of the program share.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub(crate) mod pty;
+pub(crate) mod story;

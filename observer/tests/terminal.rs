@@ -1,0 +1,87 @@
+//! The program itself in a pseudo-terminal: it starts, takes keys, ends, and gives the terminal back.
+
+mod support;
+
+use support::pty::{Pty, observer};
+
+/// Options with which the program needs no privilege and sees no connection of anybody.
+const QUIET: [&str; 4] = ["live", "--no-kernel", "--port", "1"];
+
+#[test]
+fn starts_takes_keys_and_quits() {
+    let mut pty = Pty::spawn(observer(&QUIET), 80, 24);
+    pty.wait_for("Connections");
+    pty.type_keys("?");
+    pty.wait_for("this page");
+    pty.type_keys("\x1b");
+    pty.wait_for("No MySQL connection yet");
+    pty.type_keys("q");
+    let end = pty.wait_for_end();
+    assert_eq!(end.status, 0);
+    end.assert_restored();
+}
+
+#[test]
+fn ctrl_c_and_signals_end_it_and_restore_the_terminal() {
+    let mut pty = Pty::spawn(observer(&QUIET), 80, 24);
+    pty.wait_for("Connections");
+    pty.type_keys("\x03");
+    let end = pty.wait_for_end();
+    assert_eq!(end.status, 0);
+    end.assert_restored();
+
+    for signal in [nix::sys::signal::Signal::SIGTERM, nix::sys::signal::Signal::SIGINT] {
+        let mut pty = Pty::spawn(observer(&QUIET), 80, 24);
+        pty.wait_for("Connections");
+        pty.signal(signal);
+        let end = pty.wait_for_end();
+        assert_eq!(end.status, 0, "{signal}");
+        end.assert_restored();
+    }
+}
+
+#[test]
+fn any_size_and_any_change_of_it_will_do() {
+    let mut pty = Pty::spawn(observer(&QUIET), 1, 1);
+    pty.resize(80, 24);
+    pty.wait_for("Connections");
+    for size in [(0, 0), (1, 1), (39, 7), (300, 90), (2, 60), (200, 1), (120, 40)] {
+        pty.resize(size.0, size.1);
+    }
+    pty.wait_for("q quit");
+    pty.type_keys("q");
+    assert_eq!(pty.wait_for_end().status, 0);
+}
+
+#[test]
+fn a_closed_terminal_ends_it() {
+    let mut pty = Pty::spawn(observer(&QUIET), 80, 24);
+    pty.wait_for("Connections");
+    pty.hang_up();
+}
+
+#[test]
+fn ascii_and_no_colour_where_the_environment_says_so() {
+    let mut command = observer(&QUIET);
+    command.env("LC_ALL", "C");
+    command.env("NO_COLOR", "1");
+    let mut pty = Pty::spawn(command, 80, 24);
+    pty.wait_for("q quit");
+    pty.type_keys("?");
+    pty.wait_for("this page");
+    assert!(pty.contents().is_ascii(), "{}", pty.contents());
+    assert!(!pty.has_colour());
+    pty.type_keys("q");
+    assert_eq!(pty.wait_for_end().status, 0);
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_said_before_the_terminal_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing/log");
+    let pty = Pty::spawn(observer(&["--log", missing.to_str().unwrap()]), 200, 24);
+    let end = pty.wait_for_end();
+    assert_eq!(end.status, 2);
+    assert!(end.contents.contains("observer: writing the log to"), "{}", end.contents);
+    assert!(!end.saw_alternate_screen);
+}

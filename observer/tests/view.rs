@@ -1,0 +1,298 @@
+//! The view on a screen of cells: pictures of scripted observations at fixed moments.
+
+#![expect(clippy::unwrap_used, reason = "a picture that cannot be drawn is a failure")]
+
+mod support;
+
+use crossterm::event::{Event as Input, KeyCode, KeyEvent};
+use observer::output::Output as _;
+use observer::view::{Abilities, View};
+use observer_core::{Config, End, Event, EventKind, SocketEventKind, Timestamp, Tracker};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use support::story::{Story, at, degraded, events_lost, together};
+
+const ALL: Abilities = Abilities { colour: true, unicode: true };
+const SIZES: [(u16, u16); 3] = [(60, 15), (80, 24), (120, 40)];
+
+/// The program without its task: events go in, pictures come out.
+struct Screen {
+    tracker: Tracker,
+    view: View<TestBackend>,
+    now: Timestamp,
+}
+
+impl Screen {
+    fn new(size: (u16, u16), abilities: Abilities) -> Self {
+        let terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
+        let view = View::new(terminal, abilities, "db1:3306", Config::default());
+        Self { tracker: Tracker::new(Config::default()), view, now: at(0) }
+    }
+
+    /// Everything up to `now` has happened.
+    fn after(size: (u16, u16), events: &[Event], now: u64) -> Self {
+        let mut screen = Self::new(size, ALL);
+        screen.happen(events, at(now));
+        screen
+    }
+
+    fn happen(&mut self, events: &[Event], now: Timestamp) {
+        for event in events.iter().filter(|event| event.at <= now) {
+            self.tracker.handle_event(event);
+            self.view.event(event, &self.tracker);
+            self.tell();
+        }
+        self.tracker.handle_timeout(now);
+        self.tell();
+        self.now = now;
+    }
+
+    fn tell(&mut self) {
+        while let Some(finding) = self.tracker.poll() {
+            self.view.finding(&finding, &self.tracker).unwrap();
+        }
+    }
+
+    fn press(&mut self, code: KeyCode) {
+        // Keys act on what is on the screen.
+        self.draw();
+        let key = Input::Key(KeyEvent::from(code));
+        assert!(self.view.input(key, &self.tracker, self.now).is_continue());
+    }
+
+    fn draw(&mut self) {
+        self.view.draw(&self.tracker, self.now).unwrap();
+    }
+
+    fn picture(&mut self) -> String {
+        self.draw();
+        self.view.terminal().backend().to_string()
+    }
+}
+
+/// Snapshots of one scene at every size.
+fn assert_scene(name: &str, events: &[Event], now: u64) {
+    for size in SIZES {
+        let picture = Screen::after(size, events, now).picture();
+        insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), picture);
+    }
+}
+
+fn calm() -> Vec<Story> {
+    vec![
+        Story::of("10.2.8.17:39021", 1000).stream(1500, 60_000, 4_000_000, 3_100_000),
+        Story::of("10.2.8.17:39024", 1200).stream(1500, 60_000, 3_000_000, 3_100_000),
+        Story::of("10.2.8.22:60214", 2000).flow(2500, 4_000, 0, 64_000),
+        Story::of("[2001:db8:85a3:8d3:1319:8a2e:370:7348]:41822", 3000).flow(3500, 90_000, 0, 1_000_000),
+    ]
+}
+
+/// The story: rows stream, the client stops reading, the server probes.
+fn stalled() -> Story {
+    Story::of("10.2.7.31:51844", 8_000)
+        .stream(8_500, 18_000, 1_200_000, 3_100_000)
+        .flow(18_200, 1_400_000, 60_000, 1_700_000)
+        .flow(18_500, 900_000, 60_000, 800_000)
+        .zero_window(18_800)
+        .socket(19_500, 1_130_000, 0)
+        .probes([19_030, 19_480, 20_400, 22_200, 25_800, 33_000, 47_400])
+}
+
+/// A zero window with nothing behind it: no probes.
+fn harmless() -> Story {
+    Story::of("10.2.6.90:33410", 4_000)
+        .stream(4_500, 9_000, 200_000, 500_000)
+        .zero_window(34_900)
+        .socket(35_500, 480_000, 0)
+}
+
+fn troubled() -> Vec<Story> {
+    let second = Story::of("10.2.7.31:51846", 9_000)
+        .seen_at(End::Server)
+        .stream(9_500, 47_000, 900_000, 3_100_000)
+        .zero_window(48_000)
+        .socket(48_500, 0, 1_340_000)
+        .probes([48_230, 48_690]);
+    let mut stories = calm();
+    stories.extend([stalled(), harmless(), second]);
+    stories
+}
+
+#[test]
+fn an_empty_host() {
+    assert_scene("empty", &[], 5000);
+}
+
+#[test]
+fn a_calm_host() {
+    assert_scene("calm", &together(calm()), 60_000);
+}
+
+#[test]
+fn one_stall() {
+    assert_scene("stalled", &together(troubled()), 60_000);
+}
+
+#[test]
+fn lost_and_what_follows() {
+    let lost = stalled().then(90_000, SocketEventKind::Destroyed);
+    let closed = Story::of("10.2.6.3:58120", 5000)
+        .stream(5500, 9_000, 1_000_000, 500_000)
+        .zero_window(9_500)
+        .probes([9_730, 10_180])
+        .window_update(75_000, 400_000)
+        .fin_by_server(75_100)
+        .socket(75_500, 700_000, 0);
+    let mut stories = calm();
+    stories.extend([lost, closed]);
+    assert_scene("lost", &together(stories), 82_000);
+}
+
+#[test]
+fn losses_and_a_missing_source_are_named() {
+    let mut events = vec![degraded(0), events_lost(20_000, 12), events_lost(30_000, 5)];
+    events.extend(together(calm()));
+    events.sort_by_key(|event| event.at);
+    assert_scene("degraded", &events, 60_000);
+}
+
+#[test]
+fn one_connection() {
+    for size in SIZES {
+        let mut screen = Screen::after(size, &together(troubled()), 60_000);
+        screen.press(KeyCode::Enter);
+        insta::assert_snapshot!(format!("detail_{}x{}", size.0, size.1), screen.picture());
+    }
+}
+
+#[test]
+fn the_page_of_keys() {
+    for size in SIZES {
+        let mut screen = Screen::after(size, &together(calm()), 60_000);
+        screen.press(KeyCode::Char('?'));
+        insta::assert_snapshot!(format!("help_{}x{}", size.0, size.1), screen.picture());
+    }
+}
+
+#[test]
+fn every_size_has_a_picture_and_keys_work_on_each() {
+    let events = together(troubled());
+    for (width, height) in
+        [(0, 0), (1, 1), (39, 24), (40, 8), (80, 7), (41, 9), (500, 3), (3, 500), (400, 120)]
+    {
+        let mut screen = Screen::after((width, height), &events, 60_000);
+        for key in
+            "jkGgnn?jjj?".chars().map(KeyCode::Char).chain([KeyCode::Enter, KeyCode::PageDown, KeyCode::Esc])
+        {
+            screen.press(key);
+        }
+        screen.draw();
+    }
+}
+
+#[test]
+fn on_the_smallest_screens_the_sentence_is_all() {
+    let picture = Screen::after((30, 4), &together(troubled()), 60_000).picture();
+    insta::assert_snapshot!(picture);
+}
+
+#[test]
+fn the_selection_follows_its_connection_and_not_its_row() {
+    let mut screen = Screen::after((80, 24), &together(calm()), 20_000);
+    screen.press(KeyCode::Down);
+    let selected = |picture: &str| picture.lines().find(|line| line.contains('›')).unwrap()[..40].to_owned();
+    let before = selected(&screen.picture());
+    assert!(before.contains("10.2.8.17:39024"), "{before}");
+    // A stall pushes all others down.
+    screen.happen(&stalled().events, at(60_000));
+    assert_eq!(selected(&screen.picture()), before);
+    screen.press(KeyCode::Char('n'));
+    assert!(selected(&screen.picture()).contains("10.2.7.31:51844"));
+}
+
+#[test]
+fn colours_follow_the_roles() {
+    use ratatui::style::{Color, Modifier};
+    let mut events = together(troubled());
+    events.insert(0, events_lost(0, 3));
+    let mut screen = Screen::after((80, 24), &events, 60_000);
+    screen.picture();
+    let buffer = screen.view.terminal().backend().buffer().clone();
+    let find = |text: &str| {
+        (0..24)
+            .find_map(|y| {
+                let line: String = (0..80).map(|x| buffer[(x, y)].symbol()).collect();
+                let x = line
+                    .chars()
+                    .collect::<Vec<_>>()
+                    .windows(text.chars().count())
+                    .position(|part| part.iter().collect::<String>() == text)?;
+                Some(buffer[(u16::try_from(x).unwrap(), y)].style())
+            })
+            .unwrap_or_else(|| panic!("{text} is not on the screen"))
+    };
+    assert_eq!(find("▲").fg, Some(Color::Yellow));
+    assert_eq!(find("●").fg, Some(Color::Yellow));
+    assert!(find("· 10.2").add_modifier.contains(Modifier::DIM));
+    assert_eq!(find("3 lost").fg, Some(Color::Red));
+    assert!(find("3 lost").add_modifier.contains(Modifier::REVERSED));
+    assert_eq!(find("observer").fg, Some(Color::Cyan));
+    assert!(find("nothing queued").add_modifier.contains(Modifier::DIM));
+
+    let ansi = |color| {
+        matches!(
+            color,
+            Color::Reset | Color::Yellow | Color::Red | Color::Cyan | Color::Green | Color::Magenta
+        )
+    };
+    assert!(buffer.content.iter().all(|cell| ansi(cell.fg) && ansi(cell.bg)), "a colour beyond the sixteen");
+}
+
+#[test]
+fn without_colour_and_unicode_the_signs_are_left() {
+    let mut screen = Screen::new((80, 24), Abilities { colour: false, unicode: false });
+    screen.happen(&together(troubled()), at(60_000));
+    insta::assert_snapshot!("ascii_list", screen.picture());
+    let cells = &screen.view.terminal().backend().buffer().content;
+    assert!(cells.iter().all(|cell| cell.symbol().is_ascii()));
+    assert!(cells.iter().all(|cell| cell.fg == ratatui::style::Color::Reset));
+    screen.press(KeyCode::Enter);
+    insta::assert_snapshot!("ascii_detail", screen.picture());
+}
+
+#[test]
+fn what_the_network_sends_does_not_reach_the_terminal() {
+    let hostile = "\x1b[2J\u{202e}evil\r\n";
+    let mut events = stalled().events;
+    for event in &mut events {
+        if let EventKind::Socket(socket) = &mut event.kind
+            && let SocketEventKind::State { process: Some(process), .. } = &mut socket.kind
+        {
+            hostile.clone_into(&mut process.comm);
+        }
+    }
+    let mut screen = Screen::after((120, 40), &events, 60_000);
+    screen.draw();
+    let cells = &screen.view.terminal().backend().buffer().content;
+    let hostile_cell =
+        cells.iter().find(|cell| cell.symbol().contains(|c: char| c.is_control() || c == '\u{202e}'));
+    assert_eq!(hostile_cell, None);
+    assert!(screen.picture().contains("\u{fffd}[2J\u{fffd}evil"), "{}", screen.picture());
+}
+
+#[test]
+fn is_drawn_when_there_is_something_new_and_while_a_countdown_runs() {
+    // Nothing new: nothing to draw.
+    let mut screen = Screen::after((80, 24), &together(calm()), 60_000);
+    screen.picture();
+    assert_eq!(screen.view.next_draw(), None);
+    // A countdown: ten pictures a second.
+    let mut screen = Screen::after((80, 24), &together(troubled()), 60_000);
+    screen.picture();
+    assert_eq!(screen.view.next_draw(), Some(at(60_100)));
+    // News wait for the next frame.
+    let mut screen = Screen::after((80, 24), &together(calm()), 60_000);
+    screen.picture();
+    screen.happen(&[degraded(60_010)], at(60_010));
+    assert_eq!(screen.view.next_draw(), Some(at(60_100)));
+}
