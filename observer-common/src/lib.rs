@@ -1,2 +1,35 @@
 //! Plain old data that crosses the boundary between the kernel programs and the observer.
+//!
+//! Everything here has a fixed layout without implicit padding ([`bytemuck::Pod`]), its size asserted. Enums
+//! cross as integers and come back through `TryFrom`; a number nobody knows is an error to be counted.
+//!
+//! Times are nanoseconds of `CLOCK_MONOTONIC` (`bpf_ktime_get_ns`). Addresses are 16 bytes in network order,
+//! IPv4 in its mapped form (`::ffff:a.b.c.d`); ports and sequence numbers are in host order.
 #![no_std]
+
+mod config;
+mod connection;
+mod record;
+
+pub use config::{Config, CookieField, MAX_PORTS, ResetFields, StateFields};
+pub use connection::{CommandHead, ConnectionState, DirectionState, Ends, LastRead, flag, scale};
+pub use record::{
+    Counter, DestroyedRecord, Direction, Header, RecordKind, SegmentRecord, StateRecord, TEXT_BYTES,
+    TextRecord, UnknownNumber, transition,
+};
+
+/// Names of the object's maps and globals, by which the observer finds them.
+pub mod name {
+    /// Ring buffer of records.
+    pub const RECORDS: &str = "RECORDS";
+    /// LRU hash: socket cookie to [`ConnectionState`](crate::ConnectionState).
+    pub const CONNECTIONS: &str = "CONNECTIONS";
+    /// LRU hash: [`Ends`](crate::Ends) of a connection that is being accepted to what its SYNs said.
+    pub const HANDSHAKES: &str = "HANDSHAKES";
+    /// LRU hash: socket cookie to [`CommandHead`](crate::CommandHead).
+    pub const COMMANDS: &str = "COMMANDS";
+    /// Per-CPU array of [`Counter`](crate::Counter)s.
+    pub const COUNTERS: &str = "COUNTERS";
+    /// The [`Config`](crate::Config), frozen before the programs are verified.
+    pub const CONFIG: &str = "CONFIG";
+}

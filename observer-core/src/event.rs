@@ -125,7 +125,8 @@ pub enum SocketEventKind {
         from: TcpState,
         /// To.
         to: TcpState,
-        /// The process in whose context it happened; `None` where the kernel did it by itself.
+        /// The process in whose context it happened, and on leaving SYN-SENT the one that called `connect`;
+        /// `None` where the kernel did it by itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         process: Option<Process>,
     },
@@ -175,8 +176,7 @@ pub enum SocketEventKind {
         /// The thread (connection) id.
         thread_id: u32,
     },
-    /// A command of the client that may change the session (`SET …`): its first bytes, from the MySQL packet
-    /// header on.
+    /// A command of the client that may change the session (`SET …`): its first bytes, from the command byte on.
     Command {
         /// Length of the packet's payload as its header says.
         length: u32,

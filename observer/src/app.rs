@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use futures_util::{Stream, StreamExt as _};
 use observer_core::{Config, Event, FindingKind, Severity, Timestamp, Tracker};
 use tokio::sync::mpsc;
@@ -88,7 +89,7 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
                 biased;
                 () = &mut stop => return Ok(()),
                 input = inputs.next() => match input {
-                    Some(input) => match self.output.input(input?, &self.tracker, (self.clock)()) {
+                    Some(input) => match self.input(input)? {
                         ControlFlow::Continue(()) => {}
                         ControlFlow::Break(()) => return Ok(()),
                     },
@@ -112,6 +113,11 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
             }
             self.do_what_is_due()?;
         }
+    }
+
+    fn input(&mut self, input: io::Result<O::Input>) -> anyhow::Result<ControlFlow<()>> {
+        let input = input.context("reading the keys")?;
+        Ok(self.output.input(input, &self.tracker, (self.clock)()))
     }
 
     /// The next moment at which something falls due by itself.

@@ -2,6 +2,7 @@
 
 mod support;
 
+use portable_pty::CommandBuilder;
 use support::pty::{Pty, observer};
 
 /// Options with which the program needs no privilege and sees no connection of anybody.
@@ -84,4 +85,30 @@ fn a_log_that_cannot_be_written_is_said_before_the_terminal_is_taken() {
     assert_eq!(end.status, 2);
     assert!(end.contents.contains("observer: writing the log to"), "{}", end.contents);
     assert!(!end.saw_alternate_screen);
+}
+
+/// Set for the child of the test below: the thread that panics.
+const PANICS: &str = "OBSERVER_TEST_PANICS";
+
+/// This test program itself takes over its terminal and panics.
+#[test]
+fn a_panic_restores_the_terminal_and_is_readable() {
+    if let Some(thread) = std::env::var_os(PANICS) {
+        let (_guard, mut terminal) = observer::view::terminal::take().unwrap();
+        terminal.draw(|frame| frame.render_widget("the view", frame.area())).unwrap();
+        if thread == "another" {
+            std::thread::spawn(|| panic!("on purpose")).join().unwrap_err();
+        }
+        panic!("on purpose");
+    }
+    for thread in ["the view's", "another"] {
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "a_panic_restores_the_terminal_and_is_readable", "--nocapture"]);
+        command.env(PANICS, thread);
+        command.env("RUST_BACKTRACE", "0");
+        let end = Pty::spawn(command, 80, 40).wait_for_end();
+        assert_eq!(end.status, 101, "{thread}");
+        end.assert_restored();
+        assert_eq!(end.contents.matches("on purpose").count(), 1, "{thread}: {}", end.contents);
+    }
 }

@@ -208,6 +208,11 @@ fn the_selection_follows_its_connection_and_not_its_row() {
     assert_eq!(selected(&screen.picture()), before);
     screen.press(KeyCode::Char('n'));
     assert!(selected(&screen.picture()).contains("10.2.7.31:51844"));
+    screen.press(KeyCode::End);
+    assert!(selected(&screen.picture()).contains(":41822"));
+    // Nothing chosen: whatever is first.
+    screen.press(KeyCode::Home);
+    assert!(selected(&screen.picture()).contains("10.2.7.31:51844"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 mod demo;
+mod ebpf;
 mod places;
 mod root;
 mod setup;
@@ -28,8 +29,17 @@ enum Task {
     /// Run the lints and every test, unit to end to end, after doing the set-up they need
     #[command(visible_alias = "ci")]
     Test(TestArgs),
+    /// Build the kernel programs into observer-ebpf/prebuilt/
+    Ebpf(EbpfArgs),
     /// Install what the full tests need and cargo does not bring
     Setup,
+}
+
+#[derive(Args)]
+struct EbpfArgs {
+    /// Change nothing; fail when the prebuilt object is not, byte for byte, what the sources give
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(Args)]
@@ -50,6 +60,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Demo(args) => demo::run(&args.options),
         Task::Test(args) => test::run(args.quick),
+        Task::Ebpf(args) => ebpf::build(args.check),
         Task::Setup => setup::run(),
     };
     match done {

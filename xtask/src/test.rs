@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::places::{cache, cargo};
 use crate::step::{self, step};
-use crate::{root, setup};
+use crate::{ebpf, root, setup};
 
 /// Lints and tests; `quick` leaves out what needs root or set-up.
 pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
@@ -13,6 +13,11 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
     tests.args(["test", "--workspace"]);
     if !quick {
         step("set-up", setup::run)?;
+        // What is tested is built here, and the object in the repository is held to be the same, byte for byte.
+        step("kernel programs", || {
+            tests.env("OBSERVER_EBPF_OBJECT", ebpf::build_on_the_spot()?);
+            ebpf::build(true)
+        })?;
         enable_everything(&mut tests)?;
     }
     step("cargo clippy", || {

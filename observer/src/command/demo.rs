@@ -9,8 +9,7 @@ use super::Outcome;
 use super::watch::{Watch, in_runtime, watch};
 use crate::cli::DemoArgs;
 use crate::demo::{Narration, Story};
-use crate::source::live::ObservationClock;
-use crate::source::live::diag::{DiagOptions, spawn};
+use crate::source::live::{self, LiveOptions, ObservationClock};
 
 /// How often sockets are polled: the story is a short one.
 const POLL: Duration = Duration::from_millis(500);
@@ -21,16 +20,14 @@ const EPILOGUE: Duration = Duration::from_secs(2);
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     in_runtime(async {
         let mut story = Story::start()?;
-        let ports = vec![story.port()];
         let duration = story.net_write_timeout();
         let clock = ObservationClock::new()?;
-        let (sender, events) = tokio::sync::mpsc::channel(64);
-        let _source = spawn(DiagOptions { ports: ports.clone(), period: POLL, clock }, sender)?;
+        let options = LiveOptions { ports: vec![story.port()], poll: POLL, ..LiveOptions::default() };
         let watched = Watch {
-            events,
+            sources: options.sources(),
+            source: live::start(&options, clock).await?,
             clock,
-            ports,
-            sources: vec!["socket diagnostics".to_owned()],
+            ports: options.ports,
             config: Config {
                 net_write_timeout: Timeout { duration, source: TimeoutSource::Flag },
                 ..Config::default()

@@ -4,8 +4,7 @@ use super::Outcome;
 use super::watch::{Watch, in_runtime, watch};
 use crate::cli::LiveArgs;
 use crate::log::LogFile;
-use crate::source::live::ObservationClock;
-use crate::source::live::diag::{DiagOptions, spawn};
+use crate::source::live::{self, LiveOptions, ObservationClock};
 
 /// Runs the command.
 pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
@@ -13,14 +12,21 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
     let log = args.log.as_deref().map(LogFile::create).transpose()?;
     in_runtime(async {
         let clock = ObservationClock::new()?;
-        let (sender, events) = tokio::sync::mpsc::channel(64);
-        let options = DiagOptions { ports: args.ports.clone(), period: args.poll, clock };
-        let _source = spawn(options, sender)?;
-        let watched = Watch {
-            events,
-            clock,
+        let options = LiveOptions {
             ports: args.ports.clone(),
-            sources: vec!["socket diagnostics".to_owned()],
+            cgroup: args.cgroup.clone(),
+            max_connections: args.max_connections,
+            ring_bytes: args.ring_buffer,
+            poll: args.poll,
+            bpf_log: args.bpf_log,
+            kernel: !args.no_kernel,
+            ..LiveOptions::default()
+        };
+        let watched = Watch {
+            sources: options.sources(),
+            source: live::start(&options, clock).await?,
+            clock,
+            ports: options.ports,
             config: args.config(),
             log,
             plain: args.plain,

@@ -4,23 +4,22 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use futures_util::stream;
-use observer_core::{Config, Event, Severity};
+use observer_core::{Config, Severity};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 
 use super::Outcome;
 use crate::app::{self, Parts};
 use crate::log::{Header, LogFile, SCHEMA, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
-use crate::source::live::ObservationClock;
+use crate::source::live::{LiveSource, ObservationClock};
 use crate::text::safe;
 use crate::view::{Abilities, View, terminal};
 
 /// What is watched and how it is shown.
 pub(super) struct Watch {
     /// The observations.
-    pub(super) events: mpsc::Receiver<Vec<Event>>,
+    pub(super) source: LiveSource,
     /// The clock of their stamps.
     pub(super) clock: ObservationClock,
     /// Ports of the servers.
@@ -79,8 +78,10 @@ async fn run<O: Output>(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<Outcome> {
     let header = header(&watch);
-    let Watch { events, clock, config, log, fail_on, .. } = watch;
+    let Watch { source, clock, config, log, fail_on, .. } = watch;
     let log = log.map(|file| Writer::new(file, &header)).transpose().context("beginning the log")?;
+    // Held until the end: it is what keeps the events coming.
+    let LiveSource { events, running: _running, .. } = source;
     app::run(Parts { events, inputs, stop, clock: move || clock.now(), output, log, config, fail_on }).await
 }
 
@@ -89,14 +90,30 @@ fn signals() -> anyhow::Result<impl Future<Output = ()>> {
     let listen = |kind| signal(kind).context("listening for signals");
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
+    // Under nohup it is to outlive its terminal.
+    let outlives = is_ignored(SignalKind::hangup());
+    let mut hang_up = if outlives { None } else { Some(listen(SignalKind::hangup())?) };
     Ok(async move {
+        let terminal_gone = async {
+            match &mut hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
+            _ = terminal_gone => {}
         }
     })
+}
+
+/// Whether whoever started the program has it ignore a signal (`SigIgn` in proc_pid_status(5)).
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
 }
 
 fn header(watch: &Watch) -> Header {

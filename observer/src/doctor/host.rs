@@ -18,7 +18,7 @@ pub(super) fn kernel() -> anyhow::Result<Check> {
         Some(version) if version < OLDEST_KERNEL => Check::missing(
             "kernel",
             format!("{release}, older than {}.{}", OLDEST_KERNEL.0, OLDEST_KERNEL.1),
-            "kernel programs may be refused, and some counters of sockets are not known",
+            "perhaps the kernel programs, and some counters of sockets",
             "use a newer kernel",
         ),
         _ => Check::ok("kernel", release),
@@ -35,14 +35,11 @@ fn version(release: &str) -> Option<(u32, u32)> {
 pub(super) fn capabilities() -> anyhow::Result<Vec<Check>> {
     let effective = Capabilities::effective()?;
     let needed = [
-        (
-            Capability::Bpf,
-            "no kernel programs: windows and probes are not seen, findings come from polling alone",
-        ),
-        (Capability::NetAdmin, "the kernel programs that see segments cannot be attached"),
-        (Capability::Perfmon, "the kernel programs that see states and readers cannot be attached"),
-        (Capability::SysAdmin, "no socket diagnostics of other network namespaces (containers)"),
-        (Capability::SysPtrace, "namespaces of other users' processes are not found"),
+        (Capability::Bpf, "the kernel programs: windows, probes, FIN and RST the moment they pass"),
+        (Capability::NetAdmin, "the kernel programs that see segments"),
+        (Capability::Perfmon, "the kernel programs on tracepoints: who opens, reads and closes"),
+        (Capability::SysAdmin, "socket diagnostics of other network namespaces, such as containers"),
+        (Capability::SysPtrace, "which network namespaces the processes of others are in"),
     ];
     Ok(needed.map(|(capability, without)| capability_check(effective, capability, without)).into())
 }
@@ -69,7 +66,7 @@ pub(super) fn sockets(ports: &[u16], report: &mut Report) -> anyhow::Result<()> 
         Err(why) => Check::missing(
             "socket diagnostics",
             why,
-            "unread and unsent bytes are not known, nor connections that are open already",
+            "unread and unsent bytes, and the connections that are open already",
             "modprobe tcp_diag inet_diag",
         ),
     });
@@ -78,7 +75,7 @@ pub(super) fn sockets(ports: &[u16], report: &mut Report) -> anyhow::Result<()> 
         Some(why) => Check::missing(
             "network namespaces",
             why,
-            "no socket diagnostics of connections in other containers",
+            "socket diagnostics of connections in these",
             "run with sudo",
         ),
     });

@@ -3,6 +3,7 @@
 //! Whatever can be tried is tried, never concluded from a version.
 
 mod host;
+mod programs;
 mod render;
 mod report;
 
@@ -46,6 +47,7 @@ pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> anyhow::Result<Statu
 fn examine(options: &DoctorOptions) -> anyhow::Result<Report> {
     let mut report = Report::new(&options.ports);
     report.checks.push(host::kernel()?);
+    report.checks.extend(programs::checks(&options.ports)?);
     report.checks.extend(host::capabilities()?);
     host::sockets(&options.ports, &mut report)?;
     Ok(report)

@@ -12,7 +12,7 @@ pub(super) fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let state = if *ok { "ok" } else { "missing" };
         let mut line = format!("{state:<7}  {name:<width$}  {found}");
         if let Some(without) = without {
-            line.push_str("; without it ");
+            line.push_str("; lost: ");
             line.push_str(without);
         }
         if let Some(remedy) = remedy {
@@ -69,7 +69,7 @@ mod tests {
         report.checks.push(Check::missing(
             "network namespaces",
             "to enter them needs CAP_SYS_ADMIN: EPERM\x1b[2J",
-            "no containers",
+            "containers",
             "run with sudo",
         ));
         report.sockets.push(NamespaceSockets { namespace: None, clients: 2, servers: 0 });
@@ -88,7 +88,7 @@ mod tests {
     fn lines_are_aligned_and_safe() {
         let expected = "\
 ok       kernel              6.18.44
-missing  network namespaces  to enter them needs CAP_SYS_ADMIN: EPERM\u{fffd}[2J; without it no containers; \
+missing  network namespaces  to enter them needs CAP_SYS_ADMIN: EPERM\u{fffd}[2J; lost: containers; \
 try: run with sudo
 
 Sockets on port 3306, 3307 now: 2 of clients, 0 of servers in this network namespace

@@ -27,7 +27,7 @@ pub struct Check {
     /// What is lost without it; only of what is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without: Option<String>,
-    /// What the user can do; only of what is missing.
+    /// What the user can do about it; only of what is missing, and not of everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }
@@ -62,14 +62,19 @@ impl Check {
         Self { name: name.into(), ok: true, found: found.into(), without: None, remedy: None }
     }
 
-    /// It is not.
-    pub fn missing(name: impl Into<String>, why: impl Into<String>, without: &str, remedy: &str) -> Self {
+    /// It is not, and perhaps there is something to do about it.
+    pub fn missing<'a>(
+        name: impl Into<String>,
+        why: impl Into<String>,
+        without: &str,
+        remedy: impl Into<Option<&'a str>>,
+    ) -> Self {
         Self {
             name: name.into(),
             ok: false,
             found: why.into(),
             without: Some(without.to_owned()),
-            remedy: Some(remedy.to_owned()),
+            remedy: remedy.into().map(str::to_owned),
         }
     }
 }

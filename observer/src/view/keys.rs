@@ -84,7 +84,7 @@ pub(super) const BINDINGS: &[Binding] = &[
         action: Action::Top,
         label: "Home g",
         hint: ("", ""),
-        help: "select the first connection: the one with the least time left",
+        help: "select the connection with the least time left, whichever it is",
         places: &[],
     },
     Binding {

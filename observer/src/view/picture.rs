@@ -30,7 +30,7 @@ impl Widget for &Picture<'_> {
     fn render(self, area: Rect, picture: &mut Buffer) {
         let Picture { screen, tracker, now } = *self;
         let regions = screen.regions();
-        let selected = screen.selected.and_then(|id| tracker.connection(id));
+        let selected = screen.selected().and_then(|id| tracker.connection(id));
         Header {
             place: &screen.place,
             degraded: &screen.degraded,
@@ -50,7 +50,7 @@ impl Widget for &Picture<'_> {
             if regions.list.height > 0 {
                 let series = |connection: &Connection| screen.series(connection);
                 let rows = screen.visible();
-                List { tracker, rows, selected: screen.selected, series: &series, now }
+                List { tracker, rows, selected: screen.selected(), series: &series, now }
                     .render(regions.list, picture);
             }
             if let Some(connection) = selected {
@@ -67,7 +67,7 @@ impl Picture<'_> {
     /// On the page of one connection its own sentence, else what matters most of all.
     fn sentence(&self, area: Rect, picture: &mut Buffer) {
         let Picture { screen, tracker, now } = *self;
-        let only = screen.selected.filter(|_| screen.page == Page::Detail);
+        let only = screen.selected().filter(|_| screen.page == Page::Detail);
         let (sign, text) = if let Some(connection) = only.and_then(|id| tracker.connection(id)) {
             (words::sign(connection), words::sentence(connection, now))
         } else {

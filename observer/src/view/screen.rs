@@ -25,7 +25,8 @@ pub(super) struct Screen {
     pub(super) page: Page,
     /// The page of keys lies over the middle.
     pub(super) help: bool,
-    pub(super) selected: Option<ConnectionId>,
+    /// The connection the user has chosen; until then the first is selected, whichever that is.
+    chosen: Option<ConnectionId>,
     /// The first connection on the screen.
     top: usize,
     pub(super) overview: Overview,
@@ -43,7 +44,7 @@ impl Screen {
             place: safe(place).into_owned(),
             page: Page::List,
             help: false,
-            selected: None,
+            chosen: None,
             top: 0,
             overview: Overview::default(),
             events: EventList::default(),
@@ -102,9 +103,9 @@ impl Screen {
             let flows: std::collections::HashSet<_> = tracker.connections().map(Connection::flow).collect();
             self.series.retain(|flow, _| flows.contains(flow));
         }
-        if self.selected.is_none_or(|id| tracker.connection(id).is_none()) {
-            self.selected = self.overview.order.first().copied();
-            self.page = if self.selected.is_none() { Page::List } else { self.page };
+        // A connection that is gone takes its page with it.
+        if self.chosen.is_some_and(|id| tracker.connection(id).is_none()) {
+            (self.chosen, self.page) = (None, Page::List);
         }
         let rows = self.rows();
         let last_top = self.overview.order.len().saturating_sub(rows);
@@ -112,6 +113,11 @@ impl Screen {
         if let Some(position) = self.position() {
             self.top = self.top.clamp(position.saturating_sub(rows.saturating_sub(1)), position);
         }
+    }
+
+    /// The selected connection.
+    pub(super) fn selected(&self) -> Option<ConnectionId> {
+        self.chosen.or_else(|| self.overview.order.first().copied())
     }
 
     pub(super) fn regions(&self) -> Regions {
@@ -138,12 +144,16 @@ impl Screen {
             Action::Help => self.help = !self.help,
             Action::Back if self.help => self.help = false,
             Action::Back => self.page = Page::List,
-            Action::Open if self.selected.is_some() => self.page = Page::Detail,
-            Action::Open | Action::Redraw => {}
+            Action::Open => {
+                self.chosen = self.selected();
+                self.page = if self.chosen.is_some() { Page::Detail } else { Page::List };
+            }
+            Action::Redraw => {}
             Action::Up => self.select(|position, _| position.saturating_sub(1)),
             Action::Down => self.select(|position, _| position + 1),
             Action::PageUp => self.select(|position, _| position.saturating_sub(page)),
             Action::PageDown => self.select(|position, _| position + page),
+            Action::Top if self.page == Page::List => self.chosen = None,
             Action::Top => self.select(|_, _| 0),
             Action::Bottom => self.select(|_, count| count),
             Action::NextInTrouble => self.select_next_in_trouble(tracker),
@@ -156,7 +166,7 @@ impl Screen {
     }
 
     fn position(&self) -> Option<usize> {
-        let selected = self.selected?;
+        let selected = self.selected()?;
         self.overview.order.iter().position(|&id| id == selected)
     }
 
@@ -164,7 +174,7 @@ impl Screen {
     fn select(&mut self, to: impl Fn(usize, usize) -> usize) {
         let count = self.overview.order.len();
         let position = to(self.position().unwrap_or(0), count).min(count.saturating_sub(1));
-        self.selected = self.overview.order.get(position).copied();
+        self.chosen = self.overview.order.get(position).copied();
     }
 
     fn select_next_in_trouble(&mut self, tracker: &Tracker) {
@@ -172,7 +182,7 @@ impl Screen {
         let after = self.position().map_or(0, |position| position + 1);
         let in_trouble = |&&id: &&ConnectionId| tracker.connection(id).is_some_and(is_in_trouble);
         let next = order.iter().skip(after).chain(order).find(in_trouble);
-        self.selected = next.copied().or(self.selected);
+        self.chosen = next.copied().or(self.chosen);
     }
 
     /// Whether something on the screen changes by time alone, and within a tenth of a second.
@@ -188,7 +198,7 @@ impl Screen {
     }
 
     fn on_screen<'a>(&'a self, tracker: &'a Tracker) -> impl Iterator<Item = &'a Connection> {
-        let detail = self.selected.filter(|_| self.regions().detail.height > 0);
+        let detail = self.selected().filter(|_| self.regions().detail.height > 0);
         self.visible().iter().copied().chain(detail).filter_map(|id| tracker.connection(id))
     }
 }

@@ -43,8 +43,10 @@ enum Origin {
     ClientSocket,
     /// Socket diagnostics of the server's socket, which know the sender's side.
     ServerSocket,
-    /// The kernel programs, which see every segment.
-    Wire,
+    /// The kernel programs at the client's socket, which see every segment that arrives.
+    ClientWire,
+    /// The kernel programs at the server's socket, which see every segment that is sent.
+    ServerWire,
 }
 
 /// A bounded history: a new point only where something changed, and one point per slot of time at most.
@@ -68,10 +70,12 @@ impl Series {
     pub(super) fn observe(&mut self, event: &Event) -> bool {
         let EventKind::Socket(socket) = &event.kind else { return false };
         match &socket.kind {
-            SocketEventKind::Wire(sample) => {
-                let at_client = socket.socket.seen_at == Vantage::Client;
-                self.count(event.at, Origin::Wire, wire_counters(sample, at_client))
-            }
+            SocketEventKind::Wire(sample) => match socket.socket.seen_at {
+                Vantage::Server => self.count(event.at, Origin::ServerWire, wire_counters(sample)),
+                Vantage::Client | Vantage::Wire => {
+                    self.count(event.at, Origin::ClientWire, wire_counters(sample))
+                }
+            },
             SocketEventKind::Socket(sample) => match socket.socket.seen_at {
                 Vantage::Server => self.count(event.at, Origin::ServerSocket, server_counters(sample)),
                 Vantage::Client => self.count(event.at, Origin::ClientSocket, client_counters(sample)),
@@ -193,11 +197,12 @@ struct Counters {
     window: Option<u32>,
 }
 
-fn wire_counters(sample: &WireSample, at_client: bool) -> Counters {
-    let acknowledged = sample.client.acknowledged;
-    // Segments sent may have been lost on their way to the client's host; there `sent` is what arrived.
-    let sent = if at_client { sample.server.sent.max(acknowledged) } else { sample.server.sent };
-    Counters { sent, acknowledged, window: sample.client.window }
+fn wire_counters(sample: &WireSample) -> Counters {
+    Counters {
+        sent: sample.server.sent,
+        acknowledged: sample.client.acknowledged,
+        window: sample.client.window,
+    }
 }
 
 fn server_counters(sample: &SocketSample) -> Counters {

@@ -1,34 +1,73 @@
 //! The user's terminal: taken over while the view runs, and given back whatever happens.
 
-use std::io::Stdout;
+use std::io::{self, Stdout, stdout};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use anyhow::Context as _;
+use crossterm::cursor::Show;
+use crossterm::execute;
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
 /// The terminal while the view has it.
 pub type LiveTerminal = Terminal<CrosstermBackend<Stdout>>;
 
-/// Gives the terminal back when dropped. A panic gives it back too, before it prints its message.
+/// Whether the terminal is taken. It is given back once: leaving the alternate screen a second time would move the
+/// cursor over what has been written since, and that is the message of a panic.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Gives the terminal back when dropped. A panic gives it back too, before its message is printed.
 #[derive(Debug)]
 #[must_use = "the terminal is given back when this is dropped"]
 pub struct Guard(());
 
-/// Takes over the terminal: raw mode, the alternate screen.
+/// Takes over the terminal: raw mode, the alternate screen. Called once, by the thread that draws.
 ///
 /// # Errors
 ///
-/// When standard output is no terminal that can do it.
+/// When standard output is no terminal that can do it; it is then as it was.
 pub fn take() -> anyhow::Result<(Guard, LiveTerminal)> {
-    // Made first: what was done of a take-over that failed half-way is undone.
+    restore_on_panic();
+    TAKEN.store(true, Ordering::SeqCst);
     let guard = Guard(());
-    let terminal = ratatui::try_init().context("taking over the terminal (--plain does without it)")?;
+    let enter = || -> io::Result<LiveTerminal> {
+        enable_raw_mode()?;
+        execute!(stdout(), EnterAlternateScreen)?;
+        Terminal::new(CrosstermBackend::new(stdout()))
+    };
+    let terminal = enter().context("taking over the terminal (--plain does without it)")?;
     Ok((guard, terminal))
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // A terminal that is gone cannot be restored, and nobody sees it.
-        let _ = ratatui::try_restore();
+        give_back();
     }
+}
+
+/// A terminal that is gone cannot be restored, and nobody sees it: errors say nothing here.
+fn give_back() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+        let _ = disable_raw_mode();
+    }
+}
+
+fn restore_on_panic() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let (print, view) = (std::panic::take_hook(), thread::current().id());
+        std::panic::set_hook(Box::new(move |panic| {
+            let had_terminal = TAKEN.load(Ordering::SeqCst);
+            give_back();
+            print(panic);
+            if had_terminal && thread::current().id() != view {
+                // The view would go on without its terminal, and without whatever that thread was for.
+                std::process::exit(101);
+            }
+        }));
+    });
 }

@@ -178,8 +178,11 @@ impl Pty {
     }
 
     fn show(&mut self, bytes: &[u8]) {
-        self.emulator.process(bytes);
-        self.saw_alternate_screen |= self.emulator.screen().alternate_screen();
+        // Byte by byte: a view that comes and goes within one chunk was there too.
+        for byte in bytes {
+            self.emulator.process(std::slice::from_ref(byte));
+            self.saw_alternate_screen |= self.emulator.screen().alternate_screen();
+        }
     }
 
     fn pid(&self) -> Pid {

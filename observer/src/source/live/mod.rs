@@ -1,8 +1,170 @@
 //! The running host: kernel programs and socket diagnostics, merged into one stream of events.
 
 mod capabilities;
+mod cgroup;
+mod degradation;
 pub mod diag;
+mod kernel;
+mod mounts;
 mod observation_clock;
+mod tracefs;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use observer_core::{Event, EventKind, SourceEvent};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 pub use capabilities::{Capabilities, Capability};
+pub use cgroup::Cgroup;
+pub use degradation::Degradation;
+use diag::DiagOptions;
+pub use kernel::{Kernel, KernelOptions};
+pub(crate) use kernel::{TRACEPOINTS, WITHOUT_ALL};
 pub use observation_clock::ObservationClock;
+pub use tracefs::{Field, Format, Tracefs};
+
+/// Batches of events that may wait for the one who handles them. Beyond it the kernel's ring buffer fills.
+const WAITING_BATCHES: usize = 64;
+
+/// What is observed, and how.
+#[derive(Clone, Debug)]
+pub struct LiveOptions {
+    /// The MySQL ports, at most [`observer_common::MAX_PORTS`].
+    pub ports: Vec<u16>,
+    /// The cgroup whose sockets are observed; `None` for the whole host.
+    pub cgroup: Option<PathBuf>,
+    /// Connections the kernel programs keep at most.
+    pub max_connections: u32,
+    /// Size of the kernel's ring buffer in bytes.
+    pub ring_bytes: u32,
+    /// How often every connection is looked at; those in trouble five times as often.
+    pub poll: Duration,
+    /// Whether the kernel programs keep the beginning of every connection's last command, for
+    /// [`LiveSource::last_command`].
+    pub keep_commands: bool,
+    /// Whether the kernel programs log what they do, for debugging them.
+    pub bpf_log: bool,
+    /// Whether the kernel programs are used; without them there is socket polling only.
+    pub kernel: bool,
+}
+
+impl Default for LiveOptions {
+    fn default() -> Self {
+        Self {
+            ports: vec![3306],
+            cgroup: None,
+            max_connections: 16_384,
+            ring_bytes: 1 << 20,
+            poll: Duration::from_secs(1),
+            keep_commands: false,
+            bpf_log: false,
+            kernel: true,
+        }
+    }
+}
+
+impl LiveOptions {
+    /// What was asked for, by the names of the log's header.
+    pub fn sources(&self) -> Vec<String> {
+        let kernel = self.kernel.then_some("kernel programs");
+        kernel.into_iter().chain(["socket diagnostics"]).map(str::to_owned).collect()
+    }
+}
+
+/// The running host as a source of events.
+#[derive(Debug)]
+pub struct LiveSource {
+    /// What is observed, in batches.
+    pub events: mpsc::Receiver<Vec<Event>>,
+    /// What keeps the events coming.
+    pub running: Running,
+    degraded: Vec<Degradation>,
+}
+
+/// A running source. Dropping it takes the programs out of the kernel and ends the polling.
+#[derive(Debug)]
+pub struct Running {
+    /// The task that reads what the kernel programs tell, where they could be loaded.
+    reader: Option<AbortHandle>,
+    /// The reader has it too: both have to let go of it.
+    _diag: Arc<diag::DiagHandle>,
+}
+
+impl LiveSource {
+    /// What the source does without. These were also the first events.
+    pub fn degraded(&self) -> &[Degradation] {
+        &self.degraded
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(reader) = &self.reader {
+            reader.abort();
+        }
+    }
+}
+
+/// Begins to observe the host. What is not available is told as [`SourceEvent::Degraded`] before anything else.
+///
+/// # Errors
+///
+/// When the options cannot be followed: a cgroup that is none, no ports or too many; or when no thread can be
+/// started for the socket diagnostics.
+#[expect(clippy::unused_async, reason = "it must be called within a runtime, which spawning needs")]
+pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Result<LiveSource> {
+    let (sender, events) = mpsc::channel(WAITING_BATCHES);
+    let (kernel, degraded) = if options.kernel { load_kernel(options)? } else { (None, Vec::new()) };
+    let told: Vec<Event> = degraded.iter().map(|degradation| tell(degradation, clock)).collect();
+    if !told.is_empty() {
+        // The channel is empty, so there is room.
+        let _ = sender.try_send(told);
+    }
+    let diag = DiagOptions { ports: options.ports.clone(), period: options.poll, clock };
+    let diag = Arc::new(diag::spawn(diag, sender.clone())?);
+    let reader = kernel.map(|kernel| {
+        let decoder = kernel::Decoder::new(options.ports.clone(), clock);
+        let reader = kernel::read(kernel, decoder, options.poll, Arc::clone(&diag), sender.clone());
+        tokio::spawn(tell_failure(reader, sender, clock)).abort_handle()
+    });
+    Ok(LiveSource { events, running: Running { reader, _diag: diag }, degraded })
+}
+
+fn load_kernel(options: &LiveOptions) -> anyhow::Result<(Option<Kernel>, Vec<Degradation>)> {
+    let options = KernelOptions {
+        ports: options.ports.clone(),
+        cgroup: options.cgroup.clone(),
+        max_connections: options.max_connections,
+        ring_bytes: options.ring_bytes,
+        keep_commands: options.keep_commands,
+        log: options.bpf_log,
+    };
+    options.check()?;
+    Ok(match Kernel::load(&options) {
+        Ok(kernel) => {
+            let degraded = kernel.degraded.clone();
+            (Some(kernel), degraded)
+        }
+        Err(degradation) => (None, vec![degradation]),
+    })
+}
+
+fn tell(degradation: &Degradation, clock: ObservationClock) -> Event {
+    Event { at: clock.now(), kind: EventKind::Source(SourceEvent::from(degradation.clone())) }
+}
+
+/// A source that fails later is told like one that is not there.
+async fn tell_failure(
+    reader: impl Future<Output = anyhow::Result<()>>,
+    events: mpsc::Sender<Vec<Event>>,
+    clock: ObservationClock,
+) {
+    if let Err(error) = reader.await {
+        let degradation = Degradation::new("kernel programs", &error, WITHOUT_ALL);
+        // Nobody listens any more: nobody to tell.
+        let _ = events.send(vec![tell(&degradation, clock)]).await;
+    }
+}

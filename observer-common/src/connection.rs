@@ -1,0 +1,133 @@
+//! What the kernel programs keep of one socket.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::record::TEXT_BYTES;
+
+/// The two addresses of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Ends {
+    /// This host's address.
+    pub local: [u8; 16],
+    /// The peer's address.
+    pub remote: [u8; 16],
+    /// This host's port.
+    pub local_port: u16,
+    /// The peer's port.
+    pub remote_port: u16,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Bits of [`DirectionState::flags`].
+pub mod flag {
+    /// A sequence number was seen: `next_seq` holds.
+    pub const SEQ: u8 = 1;
+    /// An acknowledgement was seen: `ack` and `window` hold.
+    pub const ACK: u8 = 1 << 1;
+    /// The window is closed.
+    pub const CLOSED: u8 = 1 << 2;
+    /// SYN was seen and told.
+    pub const SYN: u8 = 1 << 3;
+    /// FIN was seen and told.
+    pub const FIN: u8 = 1 << 4;
+    /// RST was seen and told.
+    pub const RST: u8 = 1 << 5;
+}
+
+/// Values of [`DirectionState::scale`] that are no shift (RFC 7323 allows shifts up to 14).
+pub mod scale {
+    /// The SYN was not seen.
+    pub const UNKNOWN: u8 = 0xff;
+    /// The SYN had no window scale option: neither end scales.
+    pub const ABSENT: u8 = 0xfe;
+}
+
+/// What one end has sent, as it passed this host. Only the program of that direction writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct DirectionState {
+    /// Segments; one that the network card will split (GSO) or has joined (GRO) counts once.
+    pub segments: u64,
+    /// Bytes of payload, without what was sent again.
+    pub sent: u64,
+    /// Bytes of the other direction that this one acknowledged, its FIN included.
+    pub acknowledged: u64,
+    /// When `ack` advanced last; early by at most one tick of the kernel (1 to 10 ms). Zero: not yet.
+    pub last_ack_advance: u64,
+    /// The tick (jiffies) of `last_ack_advance`: within one tick the clock is not read again.
+    pub ack_tick: u64,
+    /// When a probe, or the answer to one, was told last.
+    pub last_probe_told: u64,
+    /// The next sequence number.
+    pub next_seq: u32,
+    /// The highest acknowledgement number.
+    pub ack: u32,
+    /// How often the window closed.
+    pub zero_windows: u32,
+    /// Probes of the other end's closed window.
+    pub probes: u32,
+    /// Answers with window zero while the window was closed.
+    pub probe_acks: u32,
+    /// The window field of the last segment that was not old, not scaled.
+    pub window: u16,
+    /// The window scale of the SYN, or one of [`scale`].
+    pub scale: u8,
+    /// Bits of [`flag`].
+    pub flags: u8,
+}
+
+/// The last time a process read from the socket (`tcp_rcv_space_adjust`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct LastRead {
+    /// When; early by at most one tick of the kernel. Zero: not yet.
+    pub at: u64,
+    /// The tick (jiffies) of `at`.
+    pub tick: u64,
+    /// Process id, in the host's first pid namespace.
+    pub tgid: u32,
+    /// Thread id.
+    pub tid: u32,
+    /// The thread's name, ended by a zero.
+    pub comm: [u8; 16],
+}
+
+/// Value of the map `CONNECTIONS`, one for each socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ConnectionState {
+    /// What this host has sent.
+    pub egress: DirectionState,
+    /// What this host has received.
+    pub ingress: DirectionState,
+    /// The last read.
+    pub last_read: LastRead,
+    /// The addresses.
+    pub ends: Ends,
+    /// Whether the connection was seen from its SYN on: 0 or 1.
+    pub from_start: u64,
+}
+
+/// Value of the map `COMMANDS`: the beginning of the client's last command.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct CommandHead {
+    /// When it passed.
+    pub at: u64,
+    /// How many of `bytes` are meant.
+    pub length: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// From the MySQL packet header on.
+    pub bytes: [u8; TEXT_BYTES],
+}
+
+const _: () = {
+    assert!(size_of::<Ends>() == 40);
+    assert!(size_of::<DirectionState>() == 72);
+    assert!(size_of::<LastRead>() == 40);
+    assert!(size_of::<ConnectionState>() == 232);
+    assert!(size_of::<CommandHead>() == 272);
+};

@@ -1,0 +1,204 @@
+//! What goes through the ring buffer.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::connection::Ends;
+
+/// How many bytes of a greeting or a command are told.
+pub const TEXT_BYTES: usize = 256;
+
+/// A number from the kernel that means nothing to this observer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownNumber(pub u32);
+
+macro_rules! numbered {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u32)]
+        pub enum $name { $($(#[$variant_doc])* $variant = $number,)* }
+
+        impl TryFrom<u32> for $name {
+            type Error = UnknownNumber;
+
+            fn try_from(number: u32) -> Result<Self, UnknownNumber> {
+                match number {
+                    $($number => Ok(Self::$variant),)*
+                    unknown => Err(UnknownNumber(unknown)),
+                }
+            }
+        }
+    };
+}
+
+numbered! {
+    /// What a record is: [`Header::kind`].
+    RecordKind {
+        /// A [`SegmentRecord`].
+        Segment = 1,
+        /// A [`TextRecord`] with the server's greeting.
+        Greeting = 2,
+        /// A [`TextRecord`] with a command of the client.
+        Command = 3,
+        /// A [`StateRecord`].
+        State = 4,
+        /// A [`DestroyedRecord`].
+        Destroyed = 5,
+    }
+}
+
+numbered! {
+    /// Which way a segment went.
+    Direction {
+        /// Sent by this host.
+        Egress = 0,
+        /// Received by this host.
+        Ingress = 1,
+    }
+}
+
+numbered! {
+    /// Index into the map `COUNTERS`.
+    Counter {
+        /// Records for which the ring buffer had no place.
+        RingBufferFull = 0,
+        /// Connections for which the map had no place.
+        ConnectionMapFull = 1,
+        /// Connections put into the map. More than were taken out and are still there: the LRU dropped some.
+        ConnectionsAdded = 2,
+    }
+}
+
+impl Counter {
+    /// How many there are.
+    pub const COUNT: u32 = 3;
+}
+
+/// What a segment changed: bits of [`SegmentRecord::transitions`].
+pub mod transition {
+    /// SYN or SYN-ACK, the first of its direction.
+    pub const SYN: u32 = 1;
+    /// The window closed.
+    pub const ZERO_WINDOW: u32 = 1 << 1;
+    /// The window opened.
+    pub const WINDOW_UPDATE: u32 = 1 << 2;
+    /// It probes the closed window of the other end.
+    pub const ZERO_WINDOW_PROBE: u32 = 1 << 3;
+    /// It says again that the window is closed.
+    pub const ZERO_WINDOW_PROBE_ACK: u32 = 1 << 4;
+    /// FIN, the first of its direction.
+    pub const FIN: u32 = 1 << 5;
+    /// RST, the first of its direction.
+    pub const RST: u32 = 1 << 6;
+    /// All of them.
+    pub const ALL: u32 = (1 << 7) - 1;
+}
+
+/// How every record begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Header {
+    /// When it happened.
+    pub at: u64,
+    /// The socket's cookie; 0 where the kernel tells none.
+    pub cookie: u64,
+    /// The socket's addresses.
+    pub ends: Ends,
+    /// A [`RecordKind`].
+    pub kind: u32,
+    /// A [`Direction`]; 0 in records that have none.
+    pub direction: u32,
+}
+
+/// A segment that changed something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SegmentRecord {
+    /// How every record begins.
+    pub header: Header,
+    /// Bits of [`transition`].
+    pub transitions: u32,
+    /// Its sequence number.
+    pub seq: u32,
+    /// Its acknowledgement number.
+    pub ack: u32,
+    /// Bytes of payload.
+    pub payload: u32,
+    /// Its window field.
+    pub window: u16,
+    /// The sender's window scale, or one of [`scale`](crate::scale).
+    pub scale: u8,
+    /// The receiver's.
+    pub peer_scale: u8,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// The server's greeting or a client's command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct TextRecord {
+    /// How every record begins.
+    pub header: Header,
+    /// How many of `bytes` are meant; the others are left from earlier records.
+    pub length: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// From the MySQL packet header on.
+    pub bytes: [u8; TEXT_BYTES],
+}
+
+/// A change of state (`inet_sock_set_state`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct StateRecord {
+    /// How every record begins.
+    pub header: Header,
+    /// The state it was, as the kernel numbers them (`include/net/tcp_states.h`).
+    pub from: u32,
+    /// The state it is.
+    pub to: u32,
+    /// The process that did it, in the host's first pid namespace; 0 where the kernel did it by itself.
+    pub tgid: u32,
+    /// Its thread.
+    pub tid: u32,
+    /// The thread's name, ended by a zero.
+    pub comm: [u8; 16],
+}
+
+/// The socket is gone (`tcp_destroy_sock`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct DestroyedRecord {
+    /// How every record begins.
+    pub header: Header,
+}
+
+const _: () = {
+    assert!(size_of::<Header>() == 64);
+    assert!(size_of::<SegmentRecord>() == 88);
+    assert!(size_of::<TextRecord>() == 328);
+    assert!(size_of::<StateRecord>() == 96);
+    assert!(size_of::<DestroyedRecord>() == 64);
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_back_as_what_they_were() {
+        for kind in [RecordKind::Segment, RecordKind::Greeting, RecordKind::Command, RecordKind::State] {
+            assert_eq!(RecordKind::try_from(kind as u32), Ok(kind));
+        }
+        assert_eq!(RecordKind::try_from(0), Err(UnknownNumber(0)));
+        assert_eq!(Direction::try_from(1), Ok(Direction::Ingress));
+        assert_eq!(Direction::try_from(2), Err(UnknownNumber(2)));
+    }
+
+    #[test]
+    fn every_counter_has_its_place() {
+        assert!((0..Counter::COUNT).all(|number| Counter::try_from(number).is_ok()));
+        assert_eq!(Counter::try_from(Counter::COUNT), Err(UnknownNumber(Counter::COUNT)));
+    }
+}

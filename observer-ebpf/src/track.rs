@@ -1,0 +1,315 @@
+//! What a segment changes in the state of its connection.
+
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::generated::bpf_jiffies64;
+use aya_log_ebpf::debug;
+use observer_common::{
+    ConnectionState, Counter, Direction, DirectionState, Ends, LastRead, MAX_PORTS, RecordKind,
+    SegmentRecord, flag, scale, transition,
+};
+
+use crate::config::field;
+use crate::handshake::{self, Handshake, Syn};
+use crate::maps::{CONNECTIONS, count};
+use crate::packet::Packet;
+use crate::payload;
+use crate::report::{bare_segment, header, now, tell};
+use crate::segment::{Segment, ends, tcp};
+
+/// Probes, and the answers to them, are told this often at most for each direction: a hostile peer can send
+/// many, and their number is counted anyway.
+const PROBE_RECORD_INTERVAL: u64 = 50_000_000;
+
+/// Transitions that are told at most once in [`PROBE_RECORD_INTERVAL`].
+const LIMITED: u32 = transition::ZERO_WINDOW_PROBE | transition::ZERO_WINDOW_PROBE_ACK;
+
+/// Which of a socket's ports are MySQL ports.
+struct Listed {
+    local: bool,
+    remote: bool,
+    /// A listening socket has no peer.
+    listener: bool,
+}
+
+/// Compares the ports of the socket, before anything else is looked at. `None` for all other traffic.
+#[inline(always)]
+fn listed(packet: Packet) -> Option<Listed> {
+    let (local, remote) = packet.ports();
+    let mut index = 0;
+    while index < MAX_PORTS {
+        let port = field!(ports[index]);
+        if port == 0 {
+            return None;
+        }
+        if port == local || port == remote {
+            return Some(Listed { local: port == local, remote: port == remote, listener: remote == 0 });
+        }
+        index += 1;
+    }
+    None
+}
+
+/// Looks at one segment. The result only tells how far it got.
+#[inline(always)]
+pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
+    let listed = listed(packet)?;
+    let segment = Segment::parse(packet)?;
+    if listed.listener {
+        return handshake::observe(packet, &segment, direction);
+    }
+    let cookie = packet.cookie();
+    let state = match CONNECTIONS.get_ptr_mut(&cookie) {
+        Some(state) => state,
+        None => add(packet, &segment, direction, cookie)?,
+    };
+    // SAFETY: the entry was found just now; the LRU may give its memory to another connection meanwhile, but it
+    // stays memory of the map.
+    let state = unsafe { &mut *state };
+    let (own, peer) = match direction {
+        Direction::Egress => (&mut state.egress, &state.ingress),
+        Direction::Ingress => (&mut state.ingress, &state.egress),
+    };
+    let seen_before = own.sent;
+    let transitions = follow(packet, &segment, direction, own, peer);
+    if transitions != 0 {
+        let now = now();
+        if transitions & !LIMITED != 0 || now.wrapping_sub(own.last_probe_told) >= PROBE_RECORD_INTERVAL {
+            if transitions & LIMITED != 0 {
+                own.last_probe_told = now;
+            }
+            log_transitions(cookie, transitions, segment.window);
+            let ends = ends(packet, &segment, direction)?;
+            tell(SegmentRecord {
+                header: header(now, cookie, RecordKind::Segment, direction, &ends),
+                transitions,
+                seq: segment.seq,
+                ack: segment.ack,
+                payload: segment.payload,
+                window: segment.window,
+                scale: own.scale,
+                peer_scale: peer.scale,
+                reserved: 0,
+            });
+        }
+    }
+    // A MySQL packet has a header of four bytes. What is sent again was looked at before.
+    if segment.payload > 4 && own.sent != seen_before {
+        let (from_server, to_server) = match direction {
+            Direction::Egress => (listed.local, listed.remote),
+            Direction::Ingress => (listed.remote, listed.local),
+        };
+        if to_server {
+            let _ = payload::command(packet, &segment, direction, cookie);
+        }
+        if from_server && seen_before == 0 && state.from_start != 0 {
+            let _ = payload::greeting(packet, &segment, direction, cookie);
+        }
+    }
+    Some(())
+}
+
+/// For debugging the programs (`--bpf-log`). The verifier removes what is in it where that is off.
+#[inline(never)]
+#[unsafe(no_mangle)]
+fn log_transitions(cookie: u64, transitions: u32, window: u16) {
+    debug!((), "socket {}: transitions {:x}, window {}", cookie, transitions, window);
+}
+
+/// Brings the state of a direction up to date with one of its segments. Returns what changed.
+#[inline(always)]
+fn follow(
+    packet: Packet,
+    segment: &Segment,
+    direction: Direction,
+    own: &mut DirectionState,
+    peer: &DirectionState,
+) -> u32 {
+    own.segments += 1;
+    if segment.has(tcp::SYN | tcp::RST) {
+        return opening_or_reset(packet, segment, direction, own);
+    }
+    let mut transitions = 0;
+    if peer.flags & flag::CLOSED != 0 && is_probe(segment, peer) {
+        own.probes = own.probes.wrapping_add(1);
+        transitions |= transition::ZERO_WINDOW_PROBE;
+    }
+
+    let fin = u32::from(segment.has(tcp::FIN));
+    let end = segment.seq.wrapping_add(segment.payload).wrapping_add(fin);
+    if own.flags & flag::SEQ == 0 {
+        own.flags |= flag::SEQ;
+        own.next_seq = end;
+        own.sent = u64::from(segment.payload);
+    } else {
+        let new = end.wrapping_sub(own.next_seq);
+        if (new as i32) > 0 {
+            own.next_seq = end;
+            own.sent += u64::from(new - fin);
+        }
+    }
+    if fin != 0 && own.flags & flag::FIN == 0 {
+        own.flags |= flag::FIN;
+        transitions |= transition::FIN;
+    }
+
+    let mut acknowledged = 0;
+    if own.flags & flag::ACK == 0 {
+        own.flags |= flag::ACK;
+        own.ack = segment.ack;
+    } else {
+        acknowledged = segment.ack.wrapping_sub(own.ack);
+        if (acknowledged as i32) < 0 {
+            return transitions; // an old segment: its window says nothing about now (RFC 9293, 3.10.7.4)
+        }
+    }
+    if acknowledged != 0 {
+        own.ack = segment.ack;
+        own.acknowledged += u64::from(acknowledged);
+        // SAFETY: a helper without arguments, which the verifier turns into one load.
+        let tick = unsafe { bpf_jiffies64() };
+        if tick != own.ack_tick {
+            own.ack_tick = tick;
+            own.last_ack_advance = now();
+        }
+    }
+    own.window = segment.window;
+    if segment.window == 0 {
+        if own.flags & flag::CLOSED == 0 {
+            own.flags |= flag::CLOSED;
+            own.zero_windows = own.zero_windows.wrapping_add(1);
+            transitions |= transition::ZERO_WINDOW;
+        } else if acknowledged == 0 && segment.payload == 0 {
+            own.probe_acks = own.probe_acks.wrapping_add(1);
+            transitions |= transition::ZERO_WINDOW_PROBE_ACK;
+        }
+    } else if own.flags & flag::CLOSED != 0 {
+        own.flags &= !flag::CLOSED;
+        transitions |= transition::WINDOW_UPDATE;
+    }
+    transitions
+}
+
+/// Linux probes with an empty segment one before what the peer expects (`tcp_xmit_probe_skb`), others with the
+/// next byte.
+#[inline(always)]
+fn is_probe(segment: &Segment, peer: &DirectionState) -> bool {
+    let before = peer.ack.wrapping_sub(segment.seq);
+    !segment.has(tcp::FIN) && ((before == 1 && segment.payload <= 1) || (before == 0 && segment.payload == 1))
+}
+
+/// SYN and RST: they carry no window that counts.
+#[inline(always)]
+fn opening_or_reset(
+    packet: Packet,
+    segment: &Segment,
+    direction: Direction,
+    own: &mut DirectionState,
+) -> u32 {
+    if segment.has(tcp::RST) {
+        if own.flags & flag::RST != 0
+            || (direction as u32 == Direction::Ingress as u32 && field!(resets_traced) != 0)
+        {
+            return 0;
+        }
+        own.flags |= flag::RST;
+        return transition::RST;
+    }
+    if own.flags & flag::SYN != 0 {
+        return 0;
+    }
+    let syn = Syn::read(packet, segment);
+    open(own, &syn);
+    if segment.has(tcp::ACK) {
+        own.flags |= flag::ACK;
+        own.ack = segment.ack;
+    }
+    transition::SYN
+}
+
+/// Takes over what a SYN says.
+#[inline(always)]
+fn open(own: &mut DirectionState, syn: &Syn) {
+    own.flags |= flag::SYN | flag::SEQ;
+    own.scale = syn.scale;
+    own.window = syn.window;
+    own.next_seq = syn.seq.wrapping_add(1);
+}
+
+const UNSEEN: DirectionState = DirectionState {
+    segments: 0,
+    sent: 0,
+    acknowledged: 0,
+    last_ack_advance: 0,
+    ack_tick: 0,
+    last_probe_told: 0,
+    next_seq: 0,
+    ack: 0,
+    zero_windows: 0,
+    probes: 0,
+    probe_acks: 0,
+    window: 0,
+    scale: scale::UNKNOWN,
+    flags: 0,
+};
+
+/// What is put into the map to be written in place: the stack has no room for it.
+#[unsafe(no_mangle)]
+static NEW: ConnectionState = ConnectionState {
+    egress: UNSEEN,
+    ingress: UNSEEN,
+    last_read: LastRead { at: 0, tick: 0, tgid: 0, tid: 0, comm: [0; 16] },
+    ends: Ends { local: [0; 16], remote: [0; 16], local_port: 0, remote_port: 0, reserved: 0 },
+    from_start: 0,
+};
+
+/// Makes the state of a connection whose first segment this is.
+#[inline(always)]
+fn add(packet: Packet, segment: &Segment, direction: Direction, cookie: u64) -> Option<*mut ConnectionState> {
+    let ends = ends(packet, segment, direction)?;
+    // Both programs may get here at once; the first one's state holds.
+    if CONNECTIONS.insert(&cookie, &NEW, u64::from(BPF_NOEXIST)).is_err() {
+        let state = CONNECTIONS.get_ptr_mut(&cookie);
+        if state.is_none() {
+            count(Counter::ConnectionMapFull);
+        }
+        return state;
+    }
+    count(Counter::ConnectionsAdded);
+    let added = CONNECTIONS.get_ptr_mut(&cookie)?;
+    // SAFETY: the entry was found just now.
+    let state = unsafe { &mut *added };
+    state.ends = ends;
+    state.from_start = u64::from(segment.has(tcp::SYN));
+    if let Some(Handshake { syn, syn_ack }) = handshake::take(&ends) {
+        state.from_start = 1;
+        accepted(&mut state.ingress, &syn, &syn_ack, cookie, Direction::Ingress, &ends);
+        accepted(&mut state.egress, &syn_ack, &syn, cookie, Direction::Egress, &ends);
+    }
+    Some(added)
+}
+
+/// Takes over what a SYN said that passed with the listener's socket, and tells it.
+#[inline(always)]
+fn accepted(
+    own: &mut DirectionState,
+    syn: &Syn,
+    other: &Syn,
+    cookie: u64,
+    direction: Direction,
+    ends: &Ends,
+) {
+    if syn.at == 0 || other.at == 0 {
+        return;
+    }
+    open(own, syn);
+    // Each has acknowledged the other's SYN; the segment that said so for the client passed with the listener.
+    own.flags |= flag::ACK;
+    own.ack = other.seq.wrapping_add(1);
+    let header = header(syn.at, cookie, RecordKind::Segment, direction, ends);
+    tell(SegmentRecord {
+        window: syn.window,
+        scale: syn.scale,
+        peer_scale: other.scale,
+        ..bare_segment(header, transition::SYN, syn.seq, own.ack)
+    });
+}

@@ -1,0 +1,116 @@
+//! The kernel programs and what they stand on, by doing what the live view does: each is loaded and attached, and
+//! taken out again.
+
+use aya::maps::MapType;
+
+use super::report::Check;
+use crate::source::live::{
+    Capabilities, Capability, Cgroup, Degradation, Kernel, KernelOptions, TRACEPOINTS, Tracefs, WITHOUT_ALL,
+};
+
+/// The part that is missing when tracefs can be neither found nor mounted.
+const TRACEPOINTS_PART: &str = "tracepoints";
+
+/// cgroup v2, tracefs, the ring buffer, and each program.
+pub(super) fn checks(ports: &[u16]) -> anyhow::Result<Vec<Check>> {
+    let options = KernelOptions {
+        ports: ports.to_vec(),
+        cgroup: None,
+        max_connections: 1,
+        ring_bytes: 4096,
+        keep_commands: false,
+        log: false,
+    };
+    options.check()?;
+    let remedy = if may_load(Capabilities::effective()?) { None } else { Some("run with sudo") };
+    let tried = Tried::of(Kernel::load(&options), remedy);
+    let mut checks = vec![cgroup(&tried)?, tracefs(&tried)?, ring_buffer()];
+    for program in ["cgroup_skb/egress", "cgroup_skb/ingress"] {
+        checks.push(tried.check(program, None, WITHOUT_ALL));
+    }
+    for tracepoint in &TRACEPOINTS {
+        let part = tracepoint.part();
+        checks.push(tried.check(&part, tried.without(&[&part, TRACEPOINTS_PART]), tracepoint.without));
+    }
+    Ok(checks)
+}
+
+/// Whether more permission would change nothing.
+fn may_load(effective: Capabilities) -> bool {
+    let has = |capability| effective.has(capability);
+    has(Capability::NetAdmin)
+        && (has(Capability::SysAdmin) || has(Capability::Bpf) && has(Capability::Perfmon))
+}
+
+/// What became of the attempt to load and attach everything.
+struct Tried {
+    /// Why nothing could be loaded.
+    refused: Option<Degradation>,
+    /// What was done without.
+    degraded: Vec<Degradation>,
+    /// What the user can do about either.
+    remedy: Option<&'static str>,
+}
+
+impl Tried {
+    /// The programs themselves are taken out of the kernel here.
+    fn of(loaded: Result<Kernel, Degradation>, remedy: Option<&'static str>) -> Self {
+        match loaded {
+            Ok(kernel) => Self { refused: None, degraded: kernel.degraded.clone(), remedy },
+            Err(refused) => Self { refused: Some(refused), degraded: Vec::new(), remedy },
+        }
+    }
+
+    /// Why one of these parts was done without.
+    fn without(&self, parts: &[&str]) -> Option<&Degradation> {
+        self.degraded.iter().find(|missing| parts.contains(&missing.part.as_str()))
+    }
+
+    fn check(&self, name: &str, missing: Option<&Degradation>, without: &str) -> Check {
+        match self.refused.as_ref().or(missing) {
+            None => Check::ok(name, "loaded and attached"),
+            Some(Degradation { because, .. }) => Check::missing(name, because, without, self.remedy),
+        }
+    }
+}
+
+fn cgroup(tried: &Tried) -> anyhow::Result<Check> {
+    const NAME: &str = "cgroup v2";
+    Ok(match Cgroup::find()? {
+        Some(Cgroup { path, whole_host: true }) => Check::ok(NAME, path.display().to_string()),
+        Some(Cgroup { path, whole_host: false }) => Check::missing(
+            NAME,
+            format!("only a part of it is mounted, on {}", path.display()),
+            "connections of processes outside that part",
+            "mount the whole of it elsewhere and name that with --cgroup",
+        ),
+        None if tried.refused.is_none() => Check::ok(NAME, "not mounted; mounted for the observer alone"),
+        None => Check::missing(NAME, "not mounted", WITHOUT_ALL, "mount -t cgroup2 cgroup2 /sys/fs/cgroup"),
+    })
+}
+
+fn tracefs(tried: &Tried) -> anyhow::Result<Check> {
+    const NAME: &str = "tracefs";
+    let can_be_mounted = tried.refused.is_none() && tried.without(&[TRACEPOINTS_PART]).is_none();
+    Ok(match Tracefs::find()? {
+        Some(tracefs) => Check::ok(NAME, tracefs.path().display().to_string()),
+        None if can_be_mounted => Check::ok(NAME, "not mounted; mounted for the observer alone"),
+        None => Check::missing(
+            NAME,
+            "not mounted",
+            "the tracepoints: who opens, reads and closes",
+            "mount -t tracefs tracefs /sys/kernel/tracing",
+        ),
+    })
+}
+
+/// Creates a small one.
+fn ring_buffer() -> Check {
+    const NAME: &str = "ring buffer";
+    let missing = |why: &str, remedy| Check::missing(NAME, why, WITHOUT_ALL, remedy);
+    match aya::sys::is_map_supported(MapType::RingBuf) {
+        Ok(true) => Check::ok(NAME, "can be made"),
+        Ok(false) => missing("the kernel has none", "use a kernel from 5.8 on"),
+        Err(error) => missing(&format!("cannot be made: {}", error.io_error), "run with sudo"),
+    }
+}

@@ -1,0 +1,98 @@
+//! The cgroup the kernel programs are attached to: the root of the hierarchy, under which every socket of the host
+//! is.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::mounts::{self, Mount};
+
+/// A directory of the cgroup v2 hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cgroup {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether every socket of the host is under it, as far as can be told from here.
+    pub whole_host: bool,
+}
+
+impl Cgroup {
+    /// The root of cgroup v2, or what of it is mounted here; `None` where it is not mounted at all.
+    ///
+    /// # Errors
+    ///
+    /// When `/proc` is not mounted.
+    pub fn find() -> anyhow::Result<Option<Self>> {
+        Ok(choose(&mounts::read()?))
+    }
+
+    /// The cgroup the user names.
+    ///
+    /// # Errors
+    ///
+    /// When it is no directory of cgroup v2.
+    pub fn at(path: &Path) -> anyhow::Result<Self> {
+        let path = path.canonicalize().with_context(|| format!("opening cgroup {}", path.display()))?;
+        // Every cgroup but the root has this file; the root has it since 4.14 with the others.
+        anyhow::ensure!(
+            path.join("cgroup.procs").exists() && path.join("cgroup.controllers").exists(),
+            "{} is no cgroup v2 directory; without --cgroup the whole host is observed",
+            path.display()
+        );
+        let whole_host = choose(&mounts::read()?).is_some_and(|found| found.whole_host && found.path == path);
+        Ok(Self { path, whole_host })
+    }
+}
+
+/// Of several mounts the one that shows the most of the hierarchy; of equal ones the first.
+fn choose(mounts: &[Mount]) -> Option<Cgroup> {
+    let depth = |mount: &Mount| mount.root.components().count();
+    let mount = mounts.iter().filter(|mount| mount.fs_type == "cgroup2").min_by_key(|mount| depth(mount))?;
+    Some(Cgroup { path: mount.point.clone(), whole_host: mount.root == Path::new("/") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(mountinfo: &str) -> Option<(String, bool)> {
+        let cgroup = choose(&mounts::parse(mountinfo.as_bytes()))?;
+        Some((cgroup.path.to_string_lossy().into_owned(), cgroup.whole_host))
+    }
+
+    #[test]
+    fn a_unified_host_has_it_at_the_usual_place() {
+        let text = "22 27 0:21 / /proc rw - proc proc rw\n\
+                    26 1 0:24 / /sys/fs/cgroup rw,nosuid,nodev shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
+        assert_eq!(found(text), Some(("/sys/fs/cgroup".into(), true)));
+    }
+
+    #[test]
+    fn a_hybrid_host_has_it_beside_the_old_hierarchies() {
+        let text = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
+                    32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
+                    41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(found(text), Some(("/sys/fs/cgroup/unified".into(), true)));
+    }
+
+    #[test]
+    fn an_old_host_has_none() {
+        let text = "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n";
+        assert_eq!(found(text), None);
+    }
+
+    #[test]
+    fn a_container_sees_a_part_and_prefers_the_whole() {
+        let part = "26 1 0:24 /docker/4f1c /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
+        assert_eq!(found(part), Some(("/sys/fs/cgroup".into(), false)));
+        let both = format!("{part}99 1 0:24 / /host/cgroup ro - cgroup2 cgroup2 rw\n");
+        assert_eq!(found(&both), Some(("/host/cgroup".into(), true)));
+    }
+
+    #[test]
+    fn a_directory_that_is_no_cgroup_is_refused() {
+        let error = Cgroup::at(Path::new("/tmp")).unwrap_err().to_string();
+        assert!(error.contains("/tmp is no cgroup v2 directory"), "{error}");
+        assert!(Cgroup::at(Path::new("/no/such/place")).is_err());
+    }
+}

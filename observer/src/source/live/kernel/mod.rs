@@ -1,0 +1,23 @@
+//! The kernel programs: loading and attaching them, and what they tell.
+//!
+//! ```text
+//! load       the object into the kernel, each program by itself
+//! records    bytes of the ring buffer to events
+//! sampler    the map of connections to samples, at the observer's own pace
+//! reader     the task that does both
+//! ```
+//!
+//! Everything is held by file descriptors of this process: when it ends, however it ends, the programs are gone.
+
+mod load;
+mod private_mounts;
+mod reader;
+mod records;
+mod sampler;
+mod tracepoints;
+
+pub(crate) use load::WITHOUT_ALL;
+pub use load::{Kernel, KernelOptions};
+pub(super) use reader::read;
+pub(super) use records::Decoder;
+pub(crate) use tracepoints::ALL as TRACEPOINTS;

@@ -1,0 +1,127 @@
+//! The task that reads what the kernel programs tell.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use aya::maps::{MapData, RingBuf};
+use observer_common::name;
+use observer_core::{Event, EventKind, LossPoint, SourceEvent};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::load::Kernel;
+use super::records::{Decoder, Malformed, Told};
+use super::sampler::Sampler;
+use crate::source::live::diag::DiagHandle;
+
+/// Records taken from the ring buffer in one turn.
+const BATCH: usize = 256;
+
+/// How much more often a connection in trouble is looked at than the others.
+const TROUBLE_FACTOR: u32 = 5;
+
+/// Reads until nobody listens any more. While the listener is behind nothing is read: the ring buffer fills, and the
+/// kernel counts what it has no place for.
+///
+/// # Errors
+///
+/// When the maps are not those this program knows, or the kernel takes back the ring buffer.
+pub(crate) async fn read(
+    mut kernel: Kernel,
+    decoder: Decoder,
+    period: Duration,
+    diag: Arc<DiagHandle>,
+    events: mpsc::Sender<Vec<Event>>,
+) -> anyhow::Result<()> {
+    let ring = kernel.ebpf.take_map(name::RECORDS).context("the object has no ring buffer")?;
+    // SAFETY: the ring buffer owns its file descriptor, gives always this one, and closes it when it is dropped.
+    let mut ring = unsafe { AsyncFd::register_with_interest(RingBuf::try_from(ring)?, Interest::READABLE) }
+        .context("waiting for the ring buffer")?;
+    let mut sampler = Sampler::new(&mut kernel)?;
+    let mut pass_is_due = every(period);
+    let mut trouble_is_due = every(period / TROUBLE_FACTOR);
+    let mut in_pass = false;
+    let mut in_trouble = false;
+    loop {
+        let mut batch = Vec::new();
+        tokio::select! {
+            ready = ring.readable_mut() => {
+                let mut ready = ready.context("waiting for the ring buffer")?;
+                if drain(ready.get_inner_mut(), &decoder, &mut sampler, &mut batch) {
+                    ready.clear_ready();
+                }
+            }
+            _ = pass_is_due.tick() => {
+                sampler.begin_pass(&decoder, &mut batch);
+                in_pass = true;
+            }
+            _ = trouble_is_due.tick(), if sampler.has_trouble() => {
+                sampler.look_at_trouble(&decoder, &mut batch);
+            }
+            () = tokio::task::yield_now(), if in_pass => {
+                in_pass = sampler.continue_pass(&decoder, &mut batch);
+            }
+        }
+        if in_trouble != sampler.has_trouble() {
+            in_trouble = !in_trouble;
+            pace(&diag, period, in_trouble);
+        }
+        if !batch.is_empty() && events.send(batch).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether data waits behind a closed window is what the socket diagnostics of both ends know: they look at once, and
+/// more often as long as any window is closed.
+fn pace(diag: &DiagHandle, period: Duration, in_trouble: bool) {
+    if in_trouble {
+        diag.set_period(period / TROUBLE_FACTOR);
+        diag.poll_now();
+    } else {
+        diag.set_period(period);
+    }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = interval(period.max(Duration::from_millis(1)));
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Takes records until there are none, `true`, or until it has enough for this turn.
+fn drain(
+    ring: &mut RingBuf<MapData>,
+    decoder: &Decoder,
+    sampler: &mut Sampler,
+    batch: &mut Vec<Event>,
+) -> bool {
+    let mut malformed = 0;
+    let mut emptied = false;
+    for _ in 0..BATCH {
+        let Some(record) = ring.next() else {
+            emptied = true;
+            break;
+        };
+        match decoder.decode(&record, batch) {
+            Ok(Told::Trouble(cookie)) => sampler.watch(cookie),
+            Ok(Told::Destroyed(cookie)) => {
+                // Its last sample comes before its end.
+                let end = batch.pop();
+                let at = end.as_ref().map_or_else(|| decoder.now(), |event| event.at);
+                sampler.finish(cookie, at, decoder, batch);
+                batch.extend(end);
+            }
+            Ok(Told::Other) => {}
+            Err(Malformed) => malformed += 1,
+        }
+    }
+    if malformed > 0 {
+        let lost = SourceEvent::EventsLost { count: malformed, lost_by: LossPoint::Decoder };
+        batch.push(Event { at: decoder.now(), kind: EventKind::Source(lost) });
+    }
+    emptied
+}

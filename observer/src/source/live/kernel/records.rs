@@ -1,0 +1,199 @@
+//! Bytes from the kernel, turned into events.
+//!
+//! What the programs tell is plain data in fixed layouts, but parts of it come from the network as they are, and the
+//! object may be another one's than this program was built with: whatever does not fit is an error to be counted.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use observer_common::{
+    DestroyedRecord, Direction, Ends, Header, RecordKind, SegmentRecord, StateRecord, TextRecord, scale,
+    transition,
+};
+use observer_core::{
+    End, Event, EventKind, Flow, Process, SeqNumber, SocketEvent, SocketEventKind, SocketRef, TcpState,
+    Timestamp,
+};
+
+use crate::source::live::ObservationClock;
+
+/// A record that could not be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// What a record means beyond its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// A window of this socket's connection has closed.
+    Trouble(u64),
+    /// This socket is gone.
+    Destroyed(u64),
+    /// Nothing.
+    Other,
+}
+
+/// Turns records into events.
+#[derive(Clone, Debug)]
+pub(crate) struct Decoder {
+    ports: Vec<u16>,
+    clock: ObservationClock,
+}
+
+impl Decoder {
+    pub(crate) fn new(ports: Vec<u16>, clock: ObservationClock) -> Self {
+        Self { ports, clock }
+    }
+
+    /// When something happened.
+    pub(super) fn time(&self, monotonic_nanos: u64) -> Timestamp {
+        self.clock.from_kernel(monotonic_nanos)
+    }
+
+    /// Now.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The socket with these addresses, and which end of its connection it is.
+    pub(super) fn socket(&self, ends: &Ends, cookie: u64) -> Result<(SocketRef, End), Malformed> {
+        let local = address(ends.local, ends.local_port);
+        let remote = address(ends.remote, ends.remote_port);
+        if ends.local_port == 0 || ends.remote_port == 0 {
+            return Err(Malformed);
+        }
+        let (flow, end) = Flow::of_socket(local, remote, &self.ports).ok_or(Malformed)?;
+        Ok((SocketRef { flow, seen_at: end.into(), cookie: (cookie != 0).then_some(cookie) }, end))
+    }
+
+    /// Appends what a record says.
+    pub(super) fn decode(&self, bytes: &[u8], events: &mut Vec<Event>) -> Result<Told, Malformed> {
+        let header: Header = bytemuck::pod_read_unaligned(bytes.get(..size_of::<Header>()).ok_or(Malformed)?);
+        let kind = RecordKind::try_from(header.kind).map_err(|_| Malformed)?;
+        let direction = Direction::try_from(header.direction).map_err(|_| Malformed)?;
+        let (socket, local_end) = self.socket(&header.ends, header.cookie)?;
+        let by = match direction {
+            Direction::Egress => local_end,
+            Direction::Ingress => local_end.peer(),
+        };
+        let at = self.time(header.at);
+        let mut tell =
+            |kind| events.push(Event { at, kind: EventKind::Socket(SocketEvent { socket, kind }) });
+        match kind {
+            RecordKind::Segment => {
+                let record: SegmentRecord = whole(bytes)?;
+                segment(&record, by, &mut tell)?;
+                if record.transitions & transition::ZERO_WINDOW != 0 {
+                    return Ok(Told::Trouble(header.cookie));
+                }
+            }
+            RecordKind::Greeting if by == End::Server => tell(greeting(packet(&whole(bytes)?)?)?),
+            RecordKind::Command if by == End::Client => tell(command(packet(&whole(bytes)?)?)),
+            // Only where both ports are MySQL ports: the other end looked like the server to the program.
+            RecordKind::Greeting | RecordKind::Command => {}
+            RecordKind::State => tell(state(&whole(bytes)?)?),
+            RecordKind::Destroyed => {
+                let _: DestroyedRecord = whole(bytes)?;
+                tell(SocketEventKind::Destroyed);
+                return Ok(Told::Destroyed(header.cookie));
+            }
+        }
+        Ok(Told::Other)
+    }
+}
+
+/// A record is as long as its type, no more and no less.
+fn whole<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> Result<T, Malformed> {
+    bytemuck::try_pod_read_unaligned(bytes).map_err(|_| Malformed)
+}
+
+fn address(address: [u8; 16], port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::from(address)), port)
+}
+
+fn segment(record: &SegmentRecord, by: End, tell: &mut impl FnMut(SocketEventKind)) -> Result<(), Malformed> {
+    let has = |bit| record.transitions & bit != 0;
+    if record.transitions == 0 || has(!transition::ALL) {
+        return Err(Malformed);
+    }
+    let (seq, ack) = (SeqNumber(record.seq), SeqNumber(record.ack));
+    if has(transition::SYN) {
+        tell(SocketEventKind::Syn {
+            by,
+            window_scale: (record.scale < scale::ABSENT).then_some(record.scale),
+            seq,
+        });
+    }
+    if has(transition::ZERO_WINDOW_PROBE) {
+        tell(SocketEventKind::ZeroWindowProbe { by });
+    }
+    if has(transition::ZERO_WINDOW) {
+        tell(SocketEventKind::ZeroWindow { by, ack });
+    }
+    if has(transition::ZERO_WINDOW_PROBE_ACK) {
+        tell(SocketEventKind::ZeroWindowProbeAck { by });
+    }
+    if has(transition::WINDOW_UPDATE) {
+        let window = scaled(record.window, record.scale, record.peer_scale);
+        tell(SocketEventKind::WindowUpdate { by, window, ack });
+    }
+    if has(transition::FIN) {
+        tell(SocketEventKind::Fin { by, seq: SeqNumber(record.seq.wrapping_add(record.payload)) });
+    }
+    if has(transition::RST) {
+        tell(SocketEventKind::Reset { by });
+    }
+    Ok(())
+}
+
+/// A window in bytes; `None` when it is not known how it is scaled. It is only if both ends have said so in their
+/// SYN (RFC 7323, 2.2).
+pub(super) fn scaled(window: u16, own: u8, peer: u8) -> Option<u32> {
+    match (own, peer) {
+        (scale::UNKNOWN, _) | (_, scale::UNKNOWN) => None,
+        (scale::ABSENT, _) | (_, scale::ABSENT) => Some(u32::from(window)),
+        (shift, _) => u32::from(window).checked_shl(u32::from(shift)),
+    }
+}
+
+/// Length and beginning of the payload of the MySQL packet in a record.
+fn packet(record: &TextRecord) -> Result<(u32, &[u8]), Malformed> {
+    let length = usize::try_from(record.length).map_err(|_| Malformed)?;
+    let bytes = record.bytes.get(..length).ok_or(Malformed)?;
+    let (header, payload) = bytes.split_first_chunk::<4>().ok_or(Malformed)?;
+    let length = u32::from_le_bytes([header[0], header[1], header[2], 0]);
+    // More may follow in the same segment; it is none of this packet.
+    let payload = &payload[..payload.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
+    if payload.is_empty() { Err(Malformed) } else { Ok((length, payload)) }
+}
+
+/// Protocol version 10, the version's name ended by a zero, the thread id.
+fn greeting((_, payload): (u32, &[u8])) -> Result<SocketEventKind, Malformed> {
+    let text = payload.strip_prefix(&[10]).ok_or(Malformed)?;
+    let end = text.iter().position(|&byte| byte == 0).ok_or(Malformed)?;
+    let (thread_id, _) = text[end + 1..].split_first_chunk().ok_or(Malformed)?;
+    Ok(SocketEventKind::Greeting {
+        version: String::from_utf8_lossy(&text[..end]).into_owned(),
+        thread_id: u32::from_le_bytes(*thread_id),
+    })
+}
+
+fn command((length, payload): (u32, &[u8])) -> SocketEventKind {
+    SocketEventKind::Command { length, text: String::from_utf8_lossy(payload).into_owned() }
+}
+
+fn state(record: &StateRecord) -> Result<SocketEventKind, Malformed> {
+    let state = |number| {
+        u8::try_from(number).ok().and_then(|number| TcpState::try_from(number).ok()).ok_or(Malformed)
+    };
+    let process = (record.tgid != 0).then(|| process(record.tgid, record.tid, &record.comm));
+    Ok(SocketEventKind::State { from: state(record.from)?, to: state(record.to)?, process })
+}
+
+/// A process as the kernel names it.
+pub(super) fn process(pid: u32, thread: u32, comm: &[u8; 16]) -> Process {
+    let end = comm.iter().position(|&byte| byte == 0).unwrap_or(comm.len());
+    Process { pid, tid: Some(thread), comm: String::from_utf8_lossy(&comm[..end]).into_owned() }
+}
+
+#[cfg(test)]
+#[path = "records_tests.rs"]
+mod tests;

@@ -1,0 +1,195 @@
+//! Reads the kernel's map of connections at the observer's own pace.
+//!
+//! A full pass looks at every connection, a slice of them each turn, so that records are never kept waiting; those
+//! in trouble are looked at more often. A connection that has not changed since is not told again.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::Context as _;
+use aya::maps::{HashMap as KernelHashMap, MapData, PerCpuArray};
+use observer_common::{ConnectionState, Counter, DirectionState, flag, name};
+use observer_core::{
+    DirectionSample, End, Event, EventKind, LastRead, LossPoint, SeqNumber, SocketEvent, SocketEventKind,
+    SourceEvent, Timestamp, WireSample,
+};
+
+use super::load::Kernel;
+use super::records::{Decoder, process, scaled};
+
+/// Connections looked at in one turn.
+pub(super) const SLICE: usize = 256;
+
+/// A connection's state as bytes: what aya can read without a promise of ours.
+type StateBytes = [u8; size_of::<ConnectionState>()];
+
+/// What changes when a connection does.
+type Fingerprint = (u64, u64, u64);
+
+/// The maps, and what was told of them.
+pub(super) struct Sampler {
+    connections: KernelHashMap<MapData, u64, StateBytes>,
+    counters: PerCpuArray<MapData, u64>,
+    /// Cookies still to be looked at in this pass.
+    pass: Vec<u64>,
+    /// Connections whose window was closed when they were looked at last.
+    trouble: HashSet<u64>,
+    told: HashMap<u64, Fingerprint>,
+    losses: Losses,
+    /// Entries the map has room for.
+    capacity: usize,
+    /// Whether every connection that ends is told, so that those the LRU has dropped can be counted.
+    ends_are_told: bool,
+    /// Connections that ended and were taken out.
+    removed: u64,
+}
+
+/// Losses that were told, as the kernel counts them.
+#[derive(Default)]
+struct Losses {
+    ring_buffer: u64,
+    map: u64,
+    /// Connections the LRU has dropped to make room, as far as they are noticed.
+    dropped: u64,
+}
+
+impl Sampler {
+    pub(super) fn new(kernel: &mut Kernel) -> anyhow::Result<Self> {
+        let mut take =
+            |name| kernel.ebpf.take_map(name).with_context(|| format!("the object has no map {name}"));
+        Ok(Self {
+            connections: take(name::CONNECTIONS)?.try_into()?,
+            counters: take(name::COUNTERS)?.try_into()?,
+            pass: Vec::new(),
+            trouble: HashSet::new(),
+            told: HashMap::new(),
+            losses: Losses::default(),
+            capacity: kernel.capacity,
+            ends_are_told: kernel.ends_are_told,
+            removed: 0,
+        })
+    }
+
+    /// Begins a pass over all connections, and tells what was lost.
+    pub(super) fn begin_pass(&mut self, decoder: &Decoder, events: &mut Vec<Event>) {
+        let added = self.counter(Counter::ConnectionsAdded);
+        // The kernel begins again when the key it stands at is taken out meanwhile: hence a limit, and no doubles.
+        self.pass = self.connections.keys().take(self.capacity).filter_map(Result::ok).collect();
+        self.pass.sort_unstable();
+        self.pass.dedup();
+        let present: HashSet<u64> = self.pass.iter().copied().collect();
+        self.told.retain(|cookie, _| present.contains(cookie));
+        self.trouble.retain(|cookie| present.contains(cookie));
+        if self.ends_are_told && self.counter(Counter::ConnectionsAdded) == added {
+            let accounted = self.removed.saturating_add(present.len() as u64);
+            self.losses.dropped = self.losses.dropped.max(added.saturating_sub(accounted));
+        }
+        self.tell_losses(decoder, events);
+    }
+
+    /// Looks at the next connections of the pass; `false` when it is over.
+    pub(super) fn continue_pass(&mut self, decoder: &Decoder, events: &mut Vec<Event>) -> bool {
+        let rest = self.pass.len().saturating_sub(SLICE);
+        for cookie in self.pass.split_off(rest) {
+            self.sample(cookie, decoder.now(), decoder, events);
+        }
+        !self.pass.is_empty()
+    }
+
+    /// Looks at the connections in trouble.
+    pub(super) fn look_at_trouble(&mut self, decoder: &Decoder, events: &mut Vec<Event>) {
+        let cookies: Vec<u64> = self.trouble.iter().copied().collect();
+        for cookie in cookies {
+            self.sample(cookie, decoder.now(), decoder, events);
+        }
+    }
+
+    /// Whether any connection is in trouble.
+    pub(super) fn has_trouble(&self) -> bool {
+        !self.trouble.is_empty()
+    }
+
+    /// A connection's window has closed.
+    pub(super) fn watch(&mut self, cookie: u64) {
+        self.trouble.insert(cookie);
+    }
+
+    /// A connection is gone since `at`: tells its last sample, and makes room.
+    pub(super) fn finish(&mut self, cookie: u64, at: Timestamp, decoder: &Decoder, events: &mut Vec<Event>) {
+        self.sample(cookie, at, decoder, events);
+        if self.connections.remove(&cookie).is_ok() {
+            self.removed += 1;
+        }
+        self.told.remove(&cookie);
+        self.trouble.remove(&cookie);
+    }
+
+    fn sample(&mut self, cookie: u64, at: Timestamp, decoder: &Decoder, events: &mut Vec<Event>) {
+        // It may have gone meanwhile.
+        let Ok(bytes) = self.connections.get(&cookie, 0) else { return };
+        let state: ConnectionState = bytemuck::pod_read_unaligned(&bytes);
+        if (state.egress.flags | state.ingress.flags) & flag::CLOSED == 0 {
+            self.trouble.remove(&cookie);
+        } else {
+            self.trouble.insert(cookie);
+        }
+        let fingerprint = (state.egress.segments, state.ingress.segments, state.last_read.at);
+        // Without an address it was put into the map just now, and is not written yet.
+        let Ok((socket, local_end)) = decoder.socket(&state.ends, cookie) else { return };
+        if self.told.insert(cookie, fingerprint) != Some(fingerprint) {
+            let kind = SocketEventKind::Wire(Box::new(wire_sample(&state, local_end, decoder)));
+            events.push(Event { at, kind: EventKind::Socket(SocketEvent { socket, kind }) });
+        }
+    }
+
+    /// Tells what was lost since it was told last.
+    pub(super) fn tell_losses(&mut self, decoder: &Decoder, events: &mut Vec<Event>) {
+        let ring_buffer = self.counter(Counter::RingBufferFull);
+        let map_full = self.counter(Counter::ConnectionMapFull);
+        let map_total = map_full + self.losses.dropped;
+        tell_loss(LossPoint::RingBuffer, ring_buffer, &mut self.losses.ring_buffer, decoder, events);
+        tell_loss(LossPoint::ConnectionMap, map_total, &mut self.losses.map, decoder, events);
+    }
+
+    fn counter(&self, counter: Counter) -> u64 {
+        self.counters.get(&(counter as u32), 0).map_or(0, |values| values.iter().sum())
+    }
+}
+
+/// Tells the difference to what was told before.
+fn tell_loss(lost_by: LossPoint, total: u64, told: &mut u64, decoder: &Decoder, events: &mut Vec<Event>) {
+    let count = total.saturating_sub(*told);
+    if count > 0 {
+        *told = total;
+        let kind = EventKind::Source(SourceEvent::EventsLost { count, lost_by });
+        events.push(Event { at: decoder.now(), kind });
+    }
+}
+
+fn wire_sample(state: &ConnectionState, local_end: End, decoder: &Decoder) -> WireSample {
+    let egress = direction_sample(&state.egress, &state.ingress, decoder);
+    let ingress = direction_sample(&state.ingress, &state.egress, decoder);
+    let (client, server) = if local_end == End::Client { (egress, ingress) } else { (ingress, egress) };
+    let read = &state.last_read;
+    let last_read = (read.at != 0)
+        .then(|| LastRead { at: decoder.time(read.at), process: process(read.tgid, read.tid, &read.comm) });
+    WireSample { client, server, last_read }
+}
+
+fn direction_sample(own: &DirectionState, peer: &DirectionState, decoder: &Decoder) -> DirectionSample {
+    // A FIN takes a sequence number but is no byte of payload.
+    let acknowledged_fin =
+        peer.flags & flag::FIN != 0 && own.flags & flag::ACK != 0 && own.ack == peer.next_seq;
+    let window = (own.flags & flag::ACK != 0).then(|| scaled(own.window, own.scale, peer.scale)).flatten();
+    DirectionSample {
+        segments: own.segments,
+        sent: own.sent,
+        acknowledged: own.acknowledged.saturating_sub(u64::from(acknowledged_fin)),
+        next_seq: SeqNumber(own.next_seq),
+        ack: SeqNumber(own.ack),
+        window,
+        zero_windows: own.zero_windows,
+        probes: own.probes,
+        probe_acks: own.probe_acks,
+        last_ack_advance: (own.last_ack_advance != 0).then(|| decoder.time(own.last_ack_advance)),
+    }
+}

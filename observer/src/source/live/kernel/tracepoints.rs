@@ -1,0 +1,167 @@
+//! The tracepoints: which fields their programs need, and what is lost without each.
+
+use observer_common::{Config, CookieField, ResetFields, StateFields};
+
+use crate::source::live::tracefs::{Format, Tracefs};
+
+/// A tracepoint and its program.
+pub(crate) struct Tracepoint {
+    /// The program's name in the object.
+    pub(crate) program: &'static str,
+    /// `sock`, `tcp`.
+    pub(crate) category: &'static str,
+    /// The event's name.
+    pub(crate) event: &'static str,
+    /// What cannot be known without it.
+    pub(crate) without: &'static str,
+    /// Puts the offsets of its fields into the configuration.
+    locate: fn(&Format, &mut Config) -> anyhow::Result<()>,
+}
+
+impl Tracepoint {
+    /// What it is called when it is missing.
+    pub(crate) fn part(&self) -> String {
+        format!("tracepoint {}:{}", self.category, self.event)
+    }
+
+    /// Reads where the running kernel keeps the fields.
+    ///
+    /// # Errors
+    ///
+    /// When this kernel has no such tracepoint, or it lacks a field.
+    pub(crate) fn locate(&self, tracefs: &Tracefs, config: &mut Config) -> anyhow::Result<()> {
+        (self.locate)(&tracefs.format(&format!("{}/{}", self.category, self.event))?, config)
+    }
+}
+
+/// All of them.
+pub(crate) const ALL: [Tracepoint; 5] = [
+    Tracepoint {
+        program: "observer_state",
+        category: "sock",
+        event: "inet_sock_set_state",
+        without: "which process opens and closes a connection, and when a server closes while its FIN is stuck",
+        locate: |format, config| {
+            config.state = state(format)?;
+            Ok(())
+        },
+    },
+    Tracepoint {
+        program: "observer_read",
+        category: "tcp",
+        event: "tcp_rcv_space_adjust",
+        without: "when and by which process a connection was read last",
+        locate: |format, config| {
+            config.rcv_space_adjust = cookie(format)?;
+            Ok(())
+        },
+    },
+    Tracepoint {
+        program: "observer_receive_reset",
+        category: "tcp",
+        event: "tcp_receive_reset",
+        without: "whether the kernel has accepted a reset or ignored a forged one",
+        locate: |format, config| {
+            config.receive_reset = cookie(format)?;
+            config.resets_traced = 1;
+            Ok(())
+        },
+    },
+    Tracepoint {
+        program: "observer_send_reset",
+        category: "tcp",
+        event: "tcp_send_reset",
+        without: "resets in answer to a segment, which pass without the connection's socket",
+        locate: |format, config| {
+            config.send_reset = reset(format)?;
+            Ok(())
+        },
+    },
+    Tracepoint {
+        program: "observer_destroy",
+        category: "tcp",
+        event: "tcp_destroy_sock",
+        without: "the silent end of an orphaned connection at once",
+        locate: |format, config| {
+            config.destroy_sock = cookie(format)?;
+            Ok(())
+        },
+    },
+];
+
+fn state(format: &Format) -> anyhow::Result<StateFields> {
+    Ok(StateFields {
+        skaddr: format.offset("skaddr", 8)?,
+        oldstate: format.offset("oldstate", 4)?,
+        newstate: format.offset("newstate", 4)?,
+        sport: format.offset("sport", 2)?,
+        dport: format.offset("dport", 2)?,
+        protocol: format.offset("protocol", 2)?,
+        saddr_v6: format.offset("saddr_v6", 16)?,
+        daddr_v6: format.offset("daddr_v6", 16)?,
+    })
+}
+
+fn cookie(format: &Format) -> anyhow::Result<CookieField> {
+    Ok(CookieField { sock_cookie: format.offset("sock_cookie", 8)? })
+}
+
+fn reset(format: &Format) -> anyhow::Result<ResetFields> {
+    const SOCKADDR_IN6: u16 = 28;
+    let mut fields = ResetFields {
+        skbaddr: format.offset("skbaddr", 8)?,
+        skaddr: format.offset("skaddr", 8)?,
+        state: format.offset("state", 4)?,
+        ..bytemuck::Zeroable::zeroed()
+    };
+    if format.size("saddr") == Some(SOCKADDR_IN6) {
+        fields.sockaddrs = 1;
+        fields.saddr = format.offset("saddr", SOCKADDR_IN6)?;
+        fields.daddr = format.offset("daddr", SOCKADDR_IN6)?;
+    } else {
+        fields.sport = format.offset("sport", 2)?;
+        fields.dport = format.offset("dport", 2)?;
+        fields.saddr_v6 = format.offset("saddr_v6", 16)?;
+        fields.daddr_v6 = format.offset("daddr_v6", 16)?;
+    }
+    Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_has_two_layouts() {
+        let before_6_10 = Format::parse(
+            "field:const void * skbaddr; offset:8; size:8; signed:0;
+             field:const void * skaddr; offset:16; size:8; signed:0;
+             field:int state; offset:24; size:4; signed:1;
+             field:__u16 sport; offset:28; size:2; signed:0;
+             field:__u16 dport; offset:30; size:2; signed:0;
+             field:__u8 saddr[4]; offset:32; size:4; signed:0;
+             field:__u8 saddr_v6[16]; offset:40; size:16; signed:0;
+             field:__u8 daddr_v6[16]; offset:56; size:16; signed:0;",
+        );
+        let fields = reset(&before_6_10).unwrap();
+        assert_eq!((fields.sockaddrs, fields.sport, fields.daddr_v6), (0, 28, 56));
+        let later = Format::parse(
+            "field:const void * skbaddr; offset:8; size:8; signed:0;
+             field:const void * skaddr; offset:16; size:8; signed:0;
+             field:int state; offset:24; size:4; signed:1;
+             field:enum sk_rst_reason reason; offset:28; size:4; signed:0;
+             field:__u8 saddr[28]; offset:32; size:28; signed:0;
+             field:__u8 daddr[28]; offset:60; size:28; signed:0;",
+        );
+        let fields = reset(&later).unwrap();
+        assert_eq!((fields.sockaddrs, fields.saddr, fields.daddr), (1, 32, 60));
+    }
+
+    #[test]
+    fn a_layout_that_lacks_a_field_is_not_used() {
+        let format = Format::parse("field:__u64 sock_cookie; offset:64; size:4; signed:0;");
+        assert!(cookie(&format).is_err());
+        assert!(state(&format).is_err());
+        assert!(reset(&format).is_err());
+    }
+}

@@ -1,0 +1,279 @@
+//! The whole program on a clock of its own: scripted events go in, lines, pictures and a log come out.
+
+#![expect(clippy::unwrap_used, reason = "a program that cannot run is a failure")]
+
+mod support;
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::stream;
+use observer::app::{self, GRACE, Parts};
+use observer::command::Outcome;
+use observer::log::{Header, Line, Reader, SCHEMA, Sink, Writer};
+use observer::plain::Plain;
+use observer_core::{Config, Event, EventKind, Finding, Severity, Timestamp, Tracker};
+use support::story::{Story, at, degraded, events_lost, together};
+use tokio::sync::mpsc;
+
+/// Bytes that a test can look at while somebody writes them. Written from `full` on, it fails.
+#[derive(Clone, Default)]
+struct Paper {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    full: Option<usize>,
+}
+
+impl Paper {
+    fn text(&self) -> String {
+        String::from_utf8(self.bytes.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut written = self.bytes.lock().unwrap();
+        if self.full.is_some_and(|full| written.len() + bytes.len() > full) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        written.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink for Paper {
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.bytes.lock().unwrap().truncate(usize::try_from(length).unwrap());
+        Ok(())
+    }
+}
+
+/// What a run leaves behind.
+struct Run {
+    lines: Paper,
+    talk: Paper,
+    log: Paper,
+    outcome: Outcome,
+}
+
+fn header() -> Header {
+    let config = Config::default();
+    Header {
+        schema: SCHEMA.to_owned(),
+        version: "0.1.0".to_owned(),
+        host: "db1".to_owned(),
+        kernel: "6.1.0".to_owned(),
+        started_at: at(0),
+        clock_offset: 0.0,
+        ports: vec![3306],
+        net_write_timeout: config.net_write_timeout,
+        warning_share: config.warning_share,
+        critical_share: config.critical_share,
+        max_connections: config.max_connections,
+        sources: vec!["kernel programs".to_owned()],
+    }
+}
+
+/// The observation clock that runs with tokio's, which a test moves.
+fn clock() -> impl Fn() -> Timestamp {
+    let start = tokio::time::Instant::now();
+    move || at(0) + start.elapsed()
+}
+
+/// Delivers each event `delay` after its stamp, and ends at `end`.
+async fn deliver(events: Vec<Event>, sender: mpsc::Sender<Vec<Event>>, delay: Duration, end: u64) {
+    let start = tokio::time::Instant::now();
+    for event in events {
+        tokio::time::sleep_until(start + event.at.since(at(0)) + delay).await;
+        sender.send(vec![event]).await.unwrap();
+    }
+    tokio::time::sleep_until(start + Duration::from_millis(end)).await;
+}
+
+/// Runs the program in lines over `events`, each delivered `delay` after its stamp, until `end`.
+fn run(events: Vec<Event>, delay: Duration, end: u64, fail_on: Option<Severity>, log: Paper) -> Run {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (lines, talk) = (Paper::default(), Paper::default());
+        let (sender, receiver) = mpsc::channel(4);
+        tokio::spawn(deliver(events, sender, delay, end));
+        let parts = Parts {
+            events: receiver,
+            inputs: stream::pending(),
+            stop: std::future::pending(),
+            clock: clock(),
+            output: Plain::new(lines.clone(), talk.clone()),
+            log: Some(Writer::new(log.clone(), &header()).unwrap()),
+            config: Config::default(),
+            fail_on,
+        };
+        let outcome = app::run(parts).await.unwrap();
+        Run { lines, talk, log, outcome }
+    })
+}
+
+/// The client stops reading and is lost; the story of the other is over in time.
+fn events() -> Vec<Event> {
+    let lost = Story::of("10.2.7.31:51844", 1000)
+        .stream(1500, 8_000, 1_200_000, 3_100_000)
+        .zero_window(8_800)
+        .probes([9_030, 9_480, 10_400, 12_200, 15_800, 23_000, 37_400]);
+    let recovered = Story::of("10.2.7.31:51846", 2000)
+        .stream(2500, 8_000, 1_200_000, 3_100_000)
+        .zero_window(9_000)
+        .probes([9_230, 9_690])
+        .window_update(20_000, 800_000);
+    together([lost, recovered])
+}
+
+fn log_lines(log: &Paper) -> Vec<Line> {
+    Reader::new(log.text().as_bytes()).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn findings_are_lines() {
+    let mut events = events();
+    events.insert(0, degraded(0));
+    events.push(events_lost(60_000, 12));
+    let run = run(events, Duration::ZERO, 80_000, None, Paper::default());
+    insta::assert_snapshot!("lines", run.lines.text());
+    insta::assert_snapshot!("talk", run.talk.text());
+    assert_eq!(run.outcome, Outcome::Clean);
+}
+
+#[test]
+fn the_exit_status_follows_the_severity_asked_for() {
+    let outcome = |end, level| run(events(), Duration::ZERO, end, Some(level), Paper::default()).outcome;
+    assert_eq!(outcome(35_000, Severity::Warning), Outcome::Clean);
+    assert_eq!(outcome(45_000, Severity::Warning), Outcome::Found);
+    assert_eq!(outcome(45_000, Severity::Critical), Outcome::Clean);
+    assert_eq!(outcome(80_000, Severity::Lost), Outcome::Found);
+    // What is missing of the observation is no finding about the host.
+    let missing = run(vec![degraded(0)], Duration::ZERO, 1000, Some(Severity::Notice), Paper::default());
+    assert_eq!(missing.outcome, Outcome::Clean);
+}
+
+#[test]
+fn replay_of_the_log_finds_what_was_found_live() {
+    // Events that take their time, but less than the grace.
+    for delay in [Duration::ZERO, GRACE / 2] {
+        let run = run(events(), delay, 80_000, None, Paper::default());
+        let mut live: Vec<Finding> = Vec::new();
+        let mut tracker = Tracker::new(header().config());
+        let mut replayed: Vec<Finding> = Vec::new();
+        for line in log_lines(&run.log) {
+            match line {
+                Line::Header(_) => unreachable!("there is one header"),
+                Line::Event(event) => {
+                    tracker.handle_event(&event);
+                    replayed.extend(std::iter::from_fn(|| tracker.poll()));
+                }
+                Line::Finding(finding) => live.push(finding),
+            }
+        }
+        tracker.handle_timeout(at(80_000));
+        replayed.extend(std::iter::from_fn(|| tracker.poll()));
+        assert!(live.len() >= 5, "{live:?}");
+        assert_eq!(replayed, live);
+    }
+}
+
+#[test]
+fn an_event_before_a_deadline_comes_before_it_though_it_is_late() {
+    // The window opens 5 ms before the warning falls due, and the event comes 5 ms after.
+    let story = Story::of("10.2.7.31:51844", 1000)
+        .stream(1500, 8_000, 1_200_000, 3_100_000)
+        .zero_window(9_000)
+        .probes([9_230])
+        .window_update(38_994, 800_000);
+    let run = run(story.events, Duration::from_millis(10), 60_000, None, Paper::default());
+    let text = run.lines.text();
+    assert!(text.contains("reads again"), "{text}");
+    assert!(!text.contains("warning"), "{text}");
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_observation_goes_on() {
+    let full = Paper { full: Some(4000), ..Paper::default() };
+    let run = run(events(), Duration::ZERO, 80_000, Some(Severity::Lost), full);
+    assert_eq!(run.outcome, Outcome::Found, "the observation ended with the log");
+    let talk = run.talk.text();
+    assert_eq!(talk.matches("writing the log").count(), 1, "{talk}");
+    // What was written is whole.
+    assert!(!log_lines(&run.log).is_empty());
+}
+
+#[test]
+fn the_log_is_at_most_a_second_behind() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let log = Paper::default();
+        let (sender, receiver) = mpsc::channel(4);
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let parts = Parts {
+            events: receiver,
+            inputs: stream::pending(),
+            stop: async move { drop(stopped.await) },
+            clock: clock(),
+            output: Plain::new(Paper::default(), Paper::default()),
+            log: Some(Writer::new(log.clone(), &header()).unwrap()),
+            config: Config::default(),
+            fail_on: None,
+        };
+        let program = tokio::spawn(app::run(parts));
+        let quiet = Story::of("10.2.7.31:51844", 0).events;
+        let count = quiet.len();
+        sender.send(quiet).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1001)).await;
+        assert_eq!(log_lines(&log).len(), count);
+        // A signal ends it, and what is not written yet is.
+        sender.send(vec![events_lost(1001, 1), degraded(1001)]).await.unwrap();
+        tokio::task::yield_now().await;
+        drop(stop);
+        assert_eq!(program.await.unwrap().unwrap(), Outcome::Clean);
+        let events = log_lines(&log)
+            .into_iter()
+            .filter(|line| matches!(line, Line::Event(Event { kind: EventKind::Source(_), .. })));
+        assert_eq!(events.count(), 2);
+    });
+}
+
+/// The source ends while somebody looks at the view: the last state stays.
+#[test]
+fn the_view_stays_after_the_end_of_the_source() {
+    use crossterm::event::{Event as Input, KeyCode, KeyEvent};
+    use observer::view::{Abilities, View};
+    use ratatui::{Terminal, backend::TestBackend};
+
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (sender, receiver) = mpsc::channel(4);
+        let abilities = Abilities { colour: true, unicode: true };
+        let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let (keys, typed) = mpsc::unbounded_channel();
+        let parts = Parts {
+            events: receiver,
+            inputs: stream::unfold(typed, async |mut typed| Some((Ok(typed.recv().await?), typed))),
+            stop: std::future::pending(),
+            clock: clock(),
+            output: View::new(terminal, abilities, "db1:3306", Config::default()),
+            log: None::<Writer<Paper>>,
+            config: Config::default(),
+            fail_on: None,
+        };
+        let program = tokio::spawn(app::run(parts));
+        sender.send(Story::of("10.2.7.31:51844", 0).events).await.unwrap();
+        drop(sender);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(!program.is_finished());
+        keys.send(Input::Key(KeyEvent::from(KeyCode::Char('q')))).unwrap();
+        assert_eq!(program.await.unwrap().unwrap(), Outcome::Clean);
+    });
+}
