@@ -119,7 +119,7 @@ pub struct LiveArgs {
     pub ring_buffer: u32,
 
     /// Print what the kernel programs log, to standard error; for work on them
-    #[arg(long, help_heading = "Sources")]
+    #[arg(long, requires = "plain", help_heading = "Sources")]
     pub bpf_log: bool,
 }
 

@@ -191,6 +191,24 @@ fn every_size_has_a_picture_and_keys_work_on_each() {
 }
 
 #[test]
+fn what_both_ends_see_is_one_event_and_short_zero_windows_are_one_line() {
+    let touched = (0..5).fold(stalled(), |story, n| {
+        story.window_update(52_000 + n * 100, 100_000).zero_window(52_000 + n * 100 + 50)
+    });
+    let client = touched.window_update(53_000, 400_000).fin_by_server(55_000);
+    let server = client.clone().seen_at(End::Server);
+    let events = together([client, server]);
+    let picture = Screen::after((80, 24), &events, 50_000).picture();
+    assert!(picture.contains("ZeroWindowProbe 7 so far"), "{picture}");
+    let picture = Screen::after((80, 24), &events, 60_000).picture();
+    let events: Vec<_> = picture.lines().skip_while(|line| !line.contains(" Events ")).skip(1).collect();
+    let count = |text: &str| events.iter().filter(|line| line.contains(text)).count();
+    assert_eq!(count("FIN, by server"), 1, "{picture}");
+    assert_eq!(count("ZeroWindow "), 1, "{picture}");
+    assert_eq!(count("5 in a row"), 1, "{picture}");
+}
+
+#[test]
 fn on_the_smallest_screens_the_sentence_is_all() {
     let picture = Screen::after((30, 4), &together(troubled()), 60_000).picture();
     insta::assert_snapshot!(picture);

@@ -1,6 +1,7 @@
 //! The region of events: what happened, newest at the bottom.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use observer_core::{Bytes, End, Event, EventKind, Finding, Flow, SocketEventKind, Timestamp};
 use ratatui::buffer::Buffer;
@@ -16,8 +17,9 @@ use crate::text::{safe, short, shorten_middle};
 /// Entries kept; what is older is in the log.
 const KEPT: usize = 1000;
 
-/// Wireshark's name for a window that has closed: a new stall begins.
-const ZERO_WINDOW: &str = "ZeroWindow";
+/// A window that opens again within this time has only been touched: it is one of many in a healthy stream, or in
+/// one that is drained in small reads.
+const TOUCH: Duration = Duration::from_millis(250);
 
 /// One line of the region.
 #[derive(Clone, Debug)]
@@ -28,8 +30,18 @@ struct Entry {
     label: &'static str,
     text: String,
     style: Style,
-    /// Probes that this line stands for.
-    probes: u32,
+    repeats: Repeats,
+}
+
+/// What further events of the same connection can be told by the same line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeats {
+    /// None.
+    No,
+    /// A zero window: how often, and whether it has opened again at once.
+    ZeroWindow { times: u32, touched: bool },
+    /// Probes of one stall.
+    Probes(u32),
 }
 
 /// The latest events of note, bounded.
@@ -42,23 +54,19 @@ impl EventList {
     /// Takes an event if it is one of note; whether it is.
     pub(super) fn observe(&mut self, event: &Event) -> bool {
         let EventKind::Socket(socket) = &event.kind else { return false };
-        let (label, text) = match &socket.kind {
-            SocketEventKind::ZeroWindow { by: End::Client, .. } => (ZERO_WINDOW, String::new()),
-            SocketEventKind::WindowUpdate { by: End::Client, window, .. } => (
-                "WindowUpdate",
-                window.map_or_else(String::new, |window| format!("wnd {}", Bytes(window.into()))),
-            ),
-            SocketEventKind::ZeroWindowProbe { by: End::Server } => {
-                return self.probe(event.at, socket.socket.flow);
+        let (at, flow) = (event.at, socket.socket.flow);
+        match &socket.kind {
+            SocketEventKind::ZeroWindow { by: End::Client, .. } => self.zero_window(at, flow),
+            SocketEventKind::WindowUpdate { by: End::Client, window, .. } => {
+                self.window_update(at, flow, *window);
             }
-            SocketEventKind::Fin { by: End::Client, .. } => ("FIN, by client", String::new()),
-            SocketEventKind::Fin { by: End::Server, .. } => ("FIN, by server", String::new()),
-            SocketEventKind::Reset { by: End::Client } => ("RST, by client", String::new()),
-            SocketEventKind::Reset { by: End::Server } => ("RST, by server", String::new()),
+            SocketEventKind::ZeroWindowProbe { by: End::Server } => self.probe(at, flow),
+            SocketEventKind::Fin { by: End::Client, .. } => self.tell(at, flow, "FIN, by client"),
+            SocketEventKind::Fin { by: End::Server, .. } => self.tell(at, flow, "FIN, by server"),
+            SocketEventKind::Reset { by: End::Client } => self.tell(at, flow, "RST, by client"),
+            SocketEventKind::Reset { by: End::Server } => self.tell(at, flow, "RST, by server"),
             _ => return false,
-        };
-        let flow = Some(socket.socket.flow);
-        self.push(Entry { at: event.at, flow, label, text, style: Style::new(), probes: 0 });
+        }
         true
     }
 
@@ -70,21 +78,65 @@ impl EventList {
             label: label(&finding.kind),
             text: safe(&fragment(finding)).into_owned(),
             style: theme::of_severity(finding.kind.severity()),
-            probes: 0,
+            repeats: Repeats::No,
         });
     }
 
-    /// Probes of one stall are one line, that of the last of them, with their count.
-    fn probe(&mut self, at: Timestamp, flow: Flow) -> bool {
-        let of_this_stall = |entry: &&Entry| entry.flow != Some(flow) || entry.label != ZERO_WINDOW;
+    fn zero_window(&mut self, at: Timestamp, flow: Flow) {
+        let before = self.newest(flow).filter(|&index| {
+            matches!(self.entries[index].repeats, Repeats::ZeroWindow { touched: true, .. })
+        });
+        let times = match before.and_then(|index| self.entries.remove(index)).map(|entry| entry.repeats) {
+            Some(Repeats::ZeroWindow { times, .. }) => times.saturating_add(1),
+            _ => 1,
+        };
+        let text = if times == 1 { String::new() } else { format!("{times} in a row") };
+        let repeats = Repeats::ZeroWindow { times, touched: false };
+        self.push(Entry { at, flow: Some(flow), label: "ZeroWindow", text, style: Style::new(), repeats });
+    }
+
+    fn window_update(&mut self, at: Timestamp, flow: Flow, window: Option<u32>) {
+        if let Some(index) = self.newest(flow)
+            && let Entry { at: closed_at, text, repeats, .. } = &mut self.entries[index]
+            && let Repeats::ZeroWindow { times, touched } = repeats
+            && at.since(*closed_at) < TOUCH
+        {
+            *touched = true;
+            *text =
+                if *times == 1 { "open again".to_owned() } else { format!("{times} in a row, open again") };
+            return;
+        }
+        let text = window.map_or_else(String::new, |window| format!("wnd {}", Bytes(window.into())));
+        let (label, repeats) = ("WindowUpdate", Repeats::No);
+        self.push(Entry { at, flow: Some(flow), label, text, style: Style::new(), repeats });
+    }
+
+    /// Probes of one stall are one line, that of the last of them.
+    fn probe(&mut self, at: Timestamp, flow: Flow) {
+        let of_this_stall =
+            |entry: &&Entry| entry.flow != Some(flow) || !matches!(entry.repeats, Repeats::ZeroWindow { .. });
         let before = self.entries.iter().rev().take_while(of_this_stall);
-        let earlier = before.enumerate().find(|(_, entry)| entry.flow == Some(flow) && entry.probes > 0);
-        let earlier = earlier.map(|(from_end, _)| self.entries.len() - 1 - from_end);
-        let probes = earlier.and_then(|index| self.entries.remove(index)).map_or(1, |entry| entry.probes + 1);
+        let earlier = before
+            .enumerate()
+            .find(|(_, entry)| entry.flow == Some(flow) && matches!(entry.repeats, Repeats::Probes(_)))
+            .map(|(from_end, _)| self.entries.len() - 1 - from_end);
+        let probes = match earlier.and_then(|index| self.entries.remove(index)).map(|entry| entry.repeats) {
+            Some(Repeats::Probes(probes)) => probes.saturating_add(1),
+            _ => 1,
+        };
         let text = if probes == 1 { String::new() } else { format!("{probes} so far") };
-        let (flow, style) = (Some(flow), Style::new());
-        self.push(Entry { at, flow, label: "ZeroWindowProbe", text, style, probes });
-        true
+        let (label, repeats) = ("ZeroWindowProbe", Repeats::Probes(probes));
+        self.push(Entry { at, flow: Some(flow), label, text, style: Style::new(), repeats });
+    }
+
+    fn tell(&mut self, at: Timestamp, flow: Flow, label: &'static str) {
+        let (text, style) = (String::new(), Style::new());
+        self.push(Entry { at, flow: Some(flow), label, text, style, repeats: Repeats::No });
+    }
+
+    /// The newest line of a connection.
+    fn newest(&self, flow: Flow) -> Option<usize> {
+        self.entries.iter().rposition(|entry| entry.flow == Some(flow))
     }
 
     fn push(&mut self, entry: Entry) {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use observer_core::{
-    Config, Connection, ConnectionId, Event, EventKind, Finding, Flow, SourceEvent, Tracker,
+    Config, Connection, ConnectionId, Event, EventKind, Finding, Flow, SocketEventKind, SocketRef,
+    SourceEvent, Tracker,
 };
 use ratatui::layout::Rect;
 
@@ -60,15 +61,19 @@ impl Screen {
     pub(super) fn observe(&mut self, event: &Event) -> bool {
         match &event.kind {
             EventKind::Socket(socket) => {
-                let flow = socket.socket.flow;
+                let SocketRef { flow, seen_at, .. } = socket.socket;
                 // What comes from the network does not decide how much is kept.
                 if !self.series.contains_key(&flow) && self.series.len() >= self.config.max_connections {
                     return self.events.observe(event);
                 }
                 let timeout = self.config.net_write_timeout.duration;
                 let series = self.series.entry(flow).or_insert_with(|| Series::new(timeout));
-                let new_point = series.observe(event);
-                self.events.observe(event) || new_point
+                let sample = matches!(socket.kind, SocketEventKind::Wire(_) | SocketEventKind::Socket(_));
+                if sample {
+                    series.observe(event)
+                } else {
+                    series.tells(seen_at) && (self.events.observe(event) | series.observe(event))
+                }
             }
             EventKind::Source(SourceEvent::Degraded { part, .. }) => {
                 let part = safe(part).into_owned();

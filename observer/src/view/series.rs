@@ -56,6 +56,8 @@ pub(super) struct Series {
     probes: VecDeque<Timestamp>,
     slot: Duration,
     origin: Origin,
+    /// The end whose segments are told. A connection within the host has two, which see the same.
+    told_at: Option<Vantage>,
 }
 
 impl Series {
@@ -63,7 +65,12 @@ impl Series {
     pub(super) fn new(timeout: Duration) -> Self {
         let covered = timeout.saturating_mul(3) / 2;
         let slot = covered.max(SHORTEST) / u32::try_from(POINTS).unwrap_or(u32::MAX);
-        Self { points: VecDeque::new(), probes: VecDeque::new(), slot, origin: Origin::Window }
+        Self { points: VecDeque::new(), probes: VecDeque::new(), slot, origin: Origin::Window, told_at: None }
+    }
+
+    /// Whether segments seen at this end are those that are told: the first end that told of any is it.
+    pub(super) fn tells(&mut self, seen_at: Vantage) -> bool {
+        *self.told_at.get_or_insert(seen_at) == seen_at
     }
 
     /// Takes what `event` tells; whether there is something new to see.
@@ -92,8 +99,9 @@ impl Series {
             }
             // The same addresses again are another connection.
             SocketEventKind::Syn { by: End::Client, .. } => {
-                *self = Self { points: VecDeque::new(), probes: VecDeque::new(), ..*self };
-                self.origin = Origin::Window;
+                let (slot, origin) = (self.slot, Origin::Window);
+                *self =
+                    Self { points: VecDeque::new(), probes: VecDeque::new(), slot, origin, told_at: None };
                 true
             }
             _ => false,
