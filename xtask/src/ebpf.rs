@@ -62,6 +62,19 @@ pub(crate) fn build_on_the_spot() -> anyhow::Result<PathBuf> {
     Toolchain::find()?.build()
 }
 
+/// Whether the compiler and the linker here are those that made the object in the repository: only they can be
+/// expected to give the same bytes.
+///
+/// # Errors
+///
+/// When they or the record of them are missing.
+pub(crate) fn has_same_tools() -> anyhow::Result<bool> {
+    let recorded =
+        fs::read_to_string(repository().join(SOURCES)).with_context(|| format!("reading {SOURCES}"))?;
+    let here = format!("# {}", Toolchain::find()?.version);
+    Ok(recorded.lines().next() == Some(here.as_str()))
+}
+
 /// Fails when the sources are not those the object in the repository was made of. Builds nothing.
 ///
 /// # Errors

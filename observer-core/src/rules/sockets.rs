@@ -35,10 +35,12 @@ impl Connection {
         }
         if from == TcpState::Established && to == TcpState::Closed {
             view.state = Some(to);
-            // Only an RST leads here: the own one (SO_LINGER, unread data) in the context of the process that
-            // closes, the peer's in that of the kernel.
-            let by = if process.is_some() { end } else { end.peer() };
-            self.reset(at, by, cx);
+            // An RST leads here, sent (SO_LINGER, unread data) or received, and so does a peer that does not answer
+            // for too long. Without the process that closed, only the segment itself tells which; what nothing
+            // tells of ends when the socket is destroyed.
+            if process.is_some() {
+                self.reset(at, end, cx);
+            }
         } else {
             self.reached(at, at, end, to, cx);
         }

@@ -96,7 +96,8 @@ impl Stall {
         let server = Server::start(setup, self.dialect, lab.server(), lab.port, TIMEOUT)?;
         let connect = || Reader::connect(setup, &lab.client, address, story_query(self.dialect));
         let connected_before = if self.connected_before { Some(connect()?) } else { None };
-        let observer = observe(vantage(lab), lab.port)?;
+        let vantage = vantage(lab);
+        let observer = observe(vantage, lab.port)?;
         let capture = Capture::start(&lab.client, lab.port)?;
 
         let mut reader = connected_before.map_or_else(connect, Ok)?;
@@ -117,6 +118,9 @@ impl Stall {
         observer.wait_finding("the end", client, is_closed)?;
         let lines = observer.lines();
         let log = observer.stop()?;
+
+        let (seen, expected) = (log.seen_at(), vantage.sees(lab));
+        ensure!(seen == expected, "seen at {seen:?}, to be seen at {expected:?}");
 
         let truth = Truth { client, aborted, segments: capture.stop()? };
         self.judge(&log, &truth)?;

@@ -11,6 +11,7 @@ use std::thread;
 use anyhow::{Context as _, anyhow};
 use nix::sched::{CloneFlags, setns};
 
+use super::names::name;
 use super::process::run;
 
 /// Numbers of the labs of this run: no two share a name, an address or a port.
@@ -82,12 +83,11 @@ pub(crate) struct Side {
 
 impl Side {
     fn new(number: u8, host: u8) -> anyhow::Result<Self> {
-        let run = std::process::id();
-        let name = format!("observer-e2e-{run}-{number}-{host}");
+        let name = name(&format!("{number}-{host}"));
         let cgroup = cgroup_root()?.join(&name);
         let side = Self {
             // Device names have 15 bytes at most.
-            device: format!("ob{run}n{number}h{host}"),
+            device: format!("ob{}n{number}h{host}", std::process::id()),
             v4: Ipv4Addr::new(10, 77, number, host),
             v6: Ipv6Addr::new(0xfd77, 0, 0, u16::from(number), 0, 0, 0, u16::from(host)),
             cgroup,
@@ -165,7 +165,7 @@ fn ip(arguments: &str) -> anyhow::Result<()> {
 }
 
 /// Where cgroup v2 is mounted.
-fn cgroup_root() -> anyhow::Result<PathBuf> {
+pub(crate) fn cgroup_root() -> anyhow::Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").context("reading /proc/self/mountinfo")?;
     let mount =
         mounts.lines().find(|line| line.contains(" - cgroup2 ")).context("cgroup v2 is not mounted")?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use observer_core::{
-    ConnectionId, Event, EventKind, Finding, FindingKind, SocketEventKind, SourceEvent, Timestamp,
+    ConnectionId, Event, EventKind, Finding, FindingKind, SocketEventKind, SourceEvent, Timestamp, Vantage,
 };
 use serde::Deserialize;
 
@@ -83,6 +83,16 @@ impl Log {
             _ => None,
         });
         of_client.filter(|(_, event)| kind(event)).map(|(at, _)| at).collect()
+    }
+
+    /// The ends at which something was seen.
+    pub(crate) fn seen_at(&self) -> Vec<Vantage> {
+        let seen_at = |end: &Vantage| {
+            self.events.iter().any(
+                |event| matches!(&event.kind, EventKind::Socket(socket) if socket.socket.seen_at == *end),
+            )
+        };
+        [Vantage::Client, Vantage::Server, Vantage::Wire].into_iter().filter(seen_at).collect()
     }
 
     /// How many observations were lost.

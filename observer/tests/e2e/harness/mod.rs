@@ -8,6 +8,7 @@ use nix::unistd::Uid;
 pub(crate) mod capture;
 pub(crate) mod lab;
 pub(crate) mod log;
+mod names;
 pub(crate) mod observer;
 pub(crate) mod process;
 pub(crate) mod reader;
@@ -33,6 +34,7 @@ impl Setup {
             format!("{VARIABLE} does not name the directory of the set-up: run `cargo xtask test`")
         })?;
         ensure!(Uid::effective().is_root(), "network namespaces and kernel programs need root");
+        names::remove_leftovers()?;
         let setup = Self { directory: directory.into(), templates: server::Templates::new()? };
         for path in [setup.mysql_root().join("usr/sbin/mysqld"), setup.python()] {
             ensure!(

@@ -14,8 +14,9 @@ use nix::unistd::Pid;
 use observer_core::FindingKind;
 use tempfile::TempDir;
 
-use super::lab::Side;
+use super::lab::{Lab, Side};
 use super::log::{Log, listed};
+use super::names::temporary_directory;
 use super::process::{PATIENCE, Process};
 
 /// The user without privilege.
@@ -32,6 +33,20 @@ pub(crate) enum Vantage<'a> {
     Unprivileged(&'a Side),
 }
 
+impl Vantage<'_> {
+    /// The ends of connections that are seen from here.
+    pub(crate) fn sees(self, lab: &Lab) -> &'static [observer_core::Vantage] {
+        use observer_core::Vantage::{Client, Server};
+        match self {
+            Self::Host => &[Client, Server],
+            Self::Side(side) | Self::Unprivileged(side) if std::ptr::eq(side, &raw const lab.client) => {
+                &[Client]
+            }
+            Self::Side(_) | Self::Unprivileged(_) => &[Server],
+        }
+    }
+}
+
 /// A running `observer live --plain --log`.
 pub(crate) struct Observer {
     process: Process,
@@ -44,7 +59,7 @@ impl Observer {
     /// Starts it with `options`, and waits until it watches.
     pub(crate) fn start(vantage: Vantage<'_>, options: &[&str]) -> anyhow::Result<Self> {
         let program = Path::new(env!("CARGO_BIN_EXE_observer"));
-        let place = TempDir::with_prefix("observer-e2e-").context("making a temporary directory")?;
+        let place = temporary_directory()?;
         let mut command = match vantage {
             Vantage::Host => {
                 let mut command = Command::new("setpriv");
@@ -52,10 +67,11 @@ impl Observer {
                 command
             }
             Vantage::Side(side) => {
-                // In a pid namespace of its own, /proc shows it no process of the other side, and thereby no
-                // other network namespace.
+                // In a pid namespace of its own, /proc shows it no process of the other side. Thereby, and with
+                // their names out of sight, it finds no other network namespace.
                 let mut command = side.command("unshare");
-                command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(program);
+                command.args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec"]);
+                command.arg(r#"mount -t tmpfs tmpfs /run/netns; exec "$0" "$@""#).arg(program);
                 command
             }
             Vantage::Unprivileged(side) => {

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::Setup;
 use super::lab::Side;
+use super::names::temporary_directory;
 use super::process::{Process, run};
 
 /// A user without a password, who may come from anywhere. A statement a line: the servers read it so.
@@ -46,7 +47,7 @@ pub(crate) struct Templates {
 impl Templates {
     /// Nothing yet.
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let directory = TempDir::with_prefix("observer-e2e-").context("making a temporary directory")?;
+        let directory = temporary_directory()?;
         Ok(Self { directory, made: Default::default() })
     }
 
@@ -95,7 +96,7 @@ impl Server {
         port: u16,
         net_write_timeout: Duration,
     ) -> anyhow::Result<Self> {
-        let place = TempDir::with_prefix("observer-e2e-").context("making a temporary directory")?;
+        let place = temporary_directory()?;
         setup.templates.copy(setup, dialect, place.path())?;
         let mut command = match dialect {
             Dialect::MySql => {
