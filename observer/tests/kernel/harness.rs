@@ -50,7 +50,7 @@ pub(crate) async fn connect(listener: &TcpListener) -> (TcpStream, TcpStream) {
 
 /// Writes until the socket takes no more. Returns how many bytes it took.
 pub(crate) async fn fill(writer: &TcpStream) -> u64 {
-    let block = [b'r'; 16_384];
+    let block = vec![b'r'; 16_384];
     let mut sent = 0;
     loop {
         match writer.try_write(&block) {

@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 
 pub use cgroup::Cgroup;
 pub use degradation::Degradation;
-pub use kernel::{Kernel, KernelOptions};
+pub use kernel::{Attempt, Kernel, KernelOptions, LastCommand, LastCommands, Step};
 pub use observation_clock::ObservationClock;
 pub use tracefs::{Field, Format, Tracefs};
 
@@ -37,7 +37,7 @@ pub struct LiveOptions {
     /// How often every connection is looked at; those in trouble five times as often.
     pub poll: Duration,
     /// Whether the kernel programs keep the beginning of every connection's last command, for
-    /// [`LiveSource::last_command`].
+    /// [`LiveSource::last_commands`].
     pub keep_commands: bool,
     /// Whether the kernel programs log what they do, for debugging them.
     pub bpf_log: bool,
@@ -60,11 +60,27 @@ impl Default for LiveOptions {
     }
 }
 
+impl LiveOptions {
+    /// How the kernel programs are loaded for this; `observer doctor` tries them with [`Kernel::load`].
+    pub fn kernel_options(&self) -> KernelOptions {
+        KernelOptions {
+            ports: self.ports.clone(),
+            cgroup: self.cgroup.clone(),
+            max_connections: self.max_connections,
+            ring_bytes: self.ring_bytes,
+            keep_commands: self.keep_commands,
+            log: self.bpf_log,
+        }
+    }
+}
+
 /// The running host as a source of events.
 #[derive(Debug)]
 pub struct LiveSource {
     /// What is observed, in batches.
     pub events: mpsc::Receiver<Vec<Event>>,
+    /// What clients asked last, where [`LiveOptions::keep_commands`] is set and the programs are loaded.
+    pub last_commands: Option<LastCommands>,
     degraded: Vec<Degradation>,
     tasks: Vec<AbortHandle>,
 }
@@ -73,6 +89,23 @@ impl LiveSource {
     /// What the source does without. These were also the first events.
     pub fn degraded(&self) -> &[Degradation] {
         &self.degraded
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.push(tokio::spawn(task).abort_handle());
+    }
+
+    fn load_kernel(&mut self, options: &LiveOptions) -> anyhow::Result<Option<Kernel>> {
+        let options = options.kernel_options();
+        options.check()?;
+        let Attempt { kernel, steps } = Kernel::load(&options);
+        let mut missing: Vec<_> = steps.into_iter().filter_map(|step| step.outcome.err()).collect();
+        if kernel.is_none() {
+            // Without any of it nothing else matters; the last step says why.
+            missing.drain(..missing.len().saturating_sub(1));
+        }
+        self.degraded.extend(missing);
+        Ok(kernel)
     }
 }
 
@@ -93,41 +126,26 @@ impl Drop for LiveSource {
 #[expect(clippy::unused_async, reason = "it must be called within a runtime, which spawning needs")]
 pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Result<LiveSource> {
     let (sender, events) = mpsc::channel(WAITING_BATCHES);
-    let mut source = LiveSource { events, degraded: Vec::new(), tasks: Vec::new() };
-    let kernel = if options.kernel { load_kernel(options, &mut source.degraded)? } else { None };
+    let mut source = LiveSource { events, last_commands: None, degraded: Vec::new(), tasks: Vec::new() };
+    let kernel = if options.kernel { source.load_kernel(options)? } else { None };
     let told: Vec<Event> = source.degraded.iter().map(|degradation| degraded(degradation, clock)).collect();
     if !told.is_empty() {
         // The channel is empty, so there is room.
         let _ = sender.try_send(told);
     }
-    if let Some(kernel) = kernel {
+    if let Some(mut kernel) = kernel {
+        if options.keep_commands {
+            source.last_commands = Some(LastCommands::new(&mut kernel, clock)?);
+        }
+        if options.bpf_log {
+            source.spawn(kernel::forward_log(&mut kernel)?);
+        }
         let decoder = kernel::Decoder::new(options.ports.clone(), clock);
         let reader = kernel::read(kernel, decoder, options.poll, sender.clone());
-        source.tasks.push(tokio::spawn(tell_failure(reader, sender, clock)).abort_handle());
+        source.spawn(tell_failure(reader, sender.clone(), clock));
     }
+    // Socket diagnostics join here: they send to `sender` too.
     Ok(source)
-}
-
-fn load_kernel(options: &LiveOptions, missing: &mut Vec<Degradation>) -> anyhow::Result<Option<Kernel>> {
-    let options = KernelOptions {
-        ports: options.ports.clone(),
-        cgroup: options.cgroup.clone(),
-        max_connections: options.max_connections,
-        ring_bytes: options.ring_bytes,
-        keep_commands: options.keep_commands,
-        log: options.bpf_log,
-    };
-    options.check()?;
-    Ok(match Kernel::load(&options) {
-        Ok(kernel) => {
-            missing.extend(kernel.degraded.iter().cloned());
-            Some(kernel)
-        }
-        Err(degradation) => {
-            missing.push(degradation);
-            None
-        }
-    })
 }
 
 fn degraded(degradation: &Degradation, clock: ObservationClock) -> Event {
@@ -141,7 +159,7 @@ async fn tell_failure(
     clock: ObservationClock,
 ) {
     if let Err(error) = reader.await {
-        let degradation = Degradation::new("kernel programs", &error, kernel::WITHOUT_ALL);
+        let degradation = Degradation::new(kernel::PART, &error, kernel::WITHOUT_ALL);
         // Nobody listens any more: nobody to tell.
         let _ = events.send(vec![degraded(&degradation, clock)]).await;
     }
