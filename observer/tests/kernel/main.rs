@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 
+mod extras;
 mod harness;
 mod losses;
 mod resets;
