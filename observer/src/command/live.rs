@@ -1,7 +1,7 @@
 //! `observer live`: this host, as it is now.
 
-use super::Outcome;
 use super::watch::{Watch, in_runtime, watch};
+use super::{Outcome, bpf_log};
 use crate::cli::LiveArgs;
 use crate::log::LogFile;
 use crate::source::live::{self, LiveOptions, ObservationClock};
@@ -10,6 +10,9 @@ use crate::source::live::{self, LiveOptions, ObservationClock};
 pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
     // What the user can have got wrong comes first, before anything is attached to the kernel.
     let log = args.log.as_deref().map(LogFile::create).transpose()?;
+    if args.bpf_log {
+        bpf_log::print()?;
+    }
     in_runtime(async {
         let clock = ObservationClock::new()?;
         let options = LiveOptions {

@@ -1,5 +1,6 @@
 //! The commands: each puts parts together and runs them.
 
+mod bpf_log;
 mod demo;
 mod doctor;
 mod generate;
