@@ -101,7 +101,7 @@ fn calm_text(tracker: &Tracker) -> String {
     };
     match harmless {
         0 => format!("{connections}, none in trouble."),
-        1 => format!("{connections}, none in trouble; 1 has a zero window with nothing queued."),
-        count => format!("{connections}, none in trouble; {count} have a zero window with nothing queued."),
+        1 => format!("{connections}, none in trouble; 1 has a zero window, but no timeout runs."),
+        count => format!("{connections}, none in trouble; {count} have a zero window, but no timeout runs."),
     }
 }
