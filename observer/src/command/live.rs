@@ -1,7 +1,7 @@
 //! `observer live`: this host, as it is now.
 
 use super::Outcome;
-use super::watch::{Watch, in_runtime, watch};
+use super::watch::{Watch, in_runtime, needs_lines, watch};
 use crate::cli::LiveArgs;
 use crate::log::LogFile;
 use crate::source::live::{self, LiveOptions, ObservationClock};
@@ -29,7 +29,7 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
             ports: options.ports,
             config: args.config(),
             log,
-            plain: args.plain,
+            plain: needs_lines(args.plain),
             fail_on: args.fail_on.map(Into::into),
         };
         watch(watched, std::future::pending()).await
