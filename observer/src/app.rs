@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::command::Outcome;
 use crate::log::{Sink, Writer};
-use crate::output::{Output, WhenSourceEnds};
+use crate::output::{Output, WhenSourceEnds, is_broken_pipe};
 
 /// A deadline is let pass so much late. Events that were stamped before it are in by then, so the judgement sees
 /// them in the order of their stamps, as it does when the log is replayed.
@@ -42,12 +42,22 @@ pub struct Parts<O, I, S, C, L> {
     pub fail_on: Option<Severity>,
 }
 
-/// Runs until the user or a signal ends it, or the source has ended and the output has no more use.
+/// What is left to say when it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// What the exit status says.
+    pub outcome: Outcome,
+    /// Events that the log should have and has not.
+    pub missing_in_log: u64,
+}
+
+/// Runs until the user or a signal ends it, the source has ended and the output has no more use, or whoever reads the
+/// output has seen enough.
 ///
 /// # Errors
 ///
 /// When the output or the user's terminal fails. A log that fails is told and does not end the observation.
-pub async fn run<O, I, S, C, L>(parts: Parts<O, I, S, C, L>) -> anyhow::Result<Outcome>
+pub async fn run<O, I, S, C, L>(parts: Parts<O, I, S, C, L>) -> anyhow::Result<Ended>
 where
     O: Output,
     I: Stream<Item = io::Result<O::Input>>,
@@ -57,12 +67,19 @@ where
 {
     let Parts { events, inputs, stop, clock, output, log, config, fail_on } = parts;
     let mut app = App { tracker: Tracker::new(config), output, log, clock, fail_on, outcome: Outcome::Clean };
-    app.serve(events, inputs, stop).await?;
+    let served = app.serve(events, inputs, stop).await;
+    // However it ended, the log gets what is still to be written.
     if let Some(log) = &mut app.log {
         log.flush((app.clock)());
     }
     app.tell_log_status();
-    Ok(app.outcome)
+    if let Err(error) = served
+        && !is_broken_pipe(&error)
+    {
+        return Err(error);
+    }
+    let missing_in_log = app.log.as_ref().map_or(0, |log| log.status().events_missing);
+    Ok(Ended { outcome: app.outcome, missing_in_log })
 }
 
 struct App<O, C, L> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use observer_common::MAX_PORTS;
 use observer_core::{Config, Severity, Timeout, TimeoutSource};
 
 /// The port of the MySQL protocol (IANA: mysql).
@@ -63,7 +64,7 @@ pub enum Command {
 /// Options of `live`.
 #[derive(Args, Clone, Debug)]
 pub struct LiveArgs {
-    /// Port the MySQL servers listen on; may be given several times
+    /// Port the MySQL servers listen on; may be given up to 16 times
     #[arg(long = "port", short = 'p', value_name = "PORT", default_values_t = [DEFAULT_PORT],
           value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
@@ -98,7 +99,7 @@ pub struct LiveArgs {
     pub fail_on: Option<FailOn>,
 
     /// Watch only the processes below this cgroup (v2) directory [default: the whole host]
-    #[arg(long, value_name = "PATH", help_heading = "Sources")]
+    #[arg(long, value_name = "PATH", conflicts_with = "no_kernel", help_heading = "Sources")]
     pub cgroup: Option<PathBuf>,
 
     /// Do without the kernel programs: poll socket diagnostics only, which needs no privilege
@@ -126,7 +127,7 @@ pub struct LiveArgs {
 /// Options of `doctor`.
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
-    /// Port the MySQL servers listen on; may be given several times
+    /// Port the MySQL servers listen on; may be given up to 16 times
     #[arg(long = "port", short = 'p', value_name = "PORT", default_values_t = [DEFAULT_PORT],
           value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
@@ -175,21 +176,39 @@ impl Cli {
     }
 
     /// What clap cannot check by itself.
-    fn checked(self) -> Result<Self, clap::Error> {
-        let live = match &self.command {
-            Some(Command::Live(live)) => live,
-            _ => &self.live,
+    fn checked(mut self) -> Result<Self, clap::Error> {
+        let checked = match &mut self.command {
+            None => self.live.check(),
+            Some(Command::Live(live)) => live.check(),
+            Some(Command::Doctor(doctor)) => distinct(&mut doctor.ports),
+            Some(Command::Demo(_) | Command::Man | Command::Completions { .. }) => Ok(()),
         };
-        if live.critical_at < live.warn_at {
-            let message =
-                format!("--critical-at {} comes before --warn-at {}", live.critical_at, live.warn_at);
-            return Err(Self::command().error(clap::error::ErrorKind::ValueValidation, message));
+        match checked {
+            Ok(()) => Ok(self),
+            Err(message) => Err(Self::command().error(clap::error::ErrorKind::ValueValidation, message)),
         }
-        Ok(self)
     }
 }
 
+/// Leaves each port once.
+fn distinct(ports: &mut Vec<u16>) -> Result<(), String> {
+    ports.sort_unstable();
+    ports.dedup();
+    if ports.len() > MAX_PORTS {
+        return Err(format!("{} ports given, at most {MAX_PORTS} can be watched", ports.len()));
+    }
+    Ok(())
+}
+
 impl LiveArgs {
+    fn check(&mut self) -> Result<(), String> {
+        let Self { warn_at, critical_at, .. } = *self;
+        if critical_at < warn_at {
+            return Err(format!("--critical-at {critical_at} comes before --warn-at {warn_at}"));
+        }
+        distinct(&mut self.ports)
+    }
+
     /// What the judgement is told.
     pub fn config(&self) -> Config {
         let net_write_timeout = self.net_write_timeout.map_or(Timeout::ASSUMED, |seconds| Timeout {
@@ -275,6 +294,27 @@ mod tests {
             assert_eq!(error.exit_code(), 2, "{bad}");
             assert!(error.to_string().contains("--port"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_port_counts_once_and_more_than_the_kernel_programs_take_are_refused() {
+        assert_eq!(parse(&["-p", "3307", "-p", "3306", "-p", "3307"]).unwrap().live.ports, [3306, 3307]);
+        let ports = |count| -> Vec<String> { (1..=count).map(|port| format!("--port={port}")).collect() };
+        let with = |command: &[&'static str], count| {
+            let ports = ports(count);
+            parse(&command.iter().copied().chain(ports.iter().map(String::as_str)).collect::<Vec<_>>())
+        };
+        for command in [&[][..], &["live"], &["live", "--no-kernel"], &["doctor"]] {
+            assert!(with(command, 16).is_ok(), "{command:?}");
+            let error = with(command, 17).unwrap_err();
+            assert!(error.to_string().contains("17 ports given, at most 16"), "{command:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_cgroup_is_nothing_without_the_kernel_programs() {
+        let error = parse(&["--cgroup", "/sys/fs/cgroup", "--no-kernel"]).unwrap_err().to_string();
+        assert!(error.contains("--cgroup") && error.contains("cannot be used with"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use observer::cli::Cli;
 use observer::command::{self, Outcome};
+use observer::output::is_broken_pipe;
 
 fn main() -> ExitCode {
     match command::run(Cli::from_process()) {
@@ -18,11 +19,4 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }

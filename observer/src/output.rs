@@ -1,5 +1,6 @@
 //! What the program's task needs of whatever shows its work.
 
+use std::io;
 use std::ops::ControlFlow;
 
 use observer_core::{Event, Finding, Timestamp, Tracker};
@@ -49,4 +50,12 @@ pub enum WhenSourceEnds {
     End,
     /// The last state is kept for the user to look at.
     Stay,
+}
+
+/// Whether an output failed because whoever read it has seen enough, which is no error.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -19,12 +19,14 @@ pub struct Plain<W, T> {
     lines: W,
     talk: T,
     log: log::Status,
+    /// Whether the user was told who knows more about what is missing.
+    advised: bool,
 }
 
 impl<W: Write, T: Write> Plain<W, T> {
     /// Prints findings to `lines` and talks on `talk`.
     pub fn new(lines: W, talk: T) -> Self {
-        Self { lines, talk, log: log::Status::default() }
+        Self { lines, talk, log: log::Status::default(), advised: false }
     }
 
     /// Says something about the observation itself. Nobody has to be listening.
@@ -41,6 +43,9 @@ impl<W: Write, T: Write> Output for Plain<W, T> {
     fn finding(&mut self, finding: &Finding, _tracker: &Tracker) -> anyhow::Result<()> {
         if let FindingKind::Degraded { .. } = finding.kind {
             self.say(format_args!("{}", safe(&finding.sentence())));
+            if !std::mem::replace(&mut self.advised, true) {
+                self.say(format_args!("`observer doctor` says what can be done about it"));
+            }
             return Ok(());
         }
         writeln!(self.lines, "{}", line(finding))

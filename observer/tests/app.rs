@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::stream;
-use observer::app::{self, GRACE, Parts};
+use observer::app::{self, Ended, GRACE, Parts};
 use observer::command::Outcome;
 use observer::log::{Header, Line, Reader, SCHEMA, Sink, Writer};
 use observer::plain::Plain;
@@ -58,6 +58,7 @@ struct Run {
     talk: Paper,
     log: Paper,
     outcome: Outcome,
+    missing_in_log: u64,
 }
 
 fn header() -> Header {
@@ -112,8 +113,8 @@ fn run(events: Vec<Event>, delay: Duration, end: u64, fail_on: Option<Severity>,
             config: Config::default(),
             fail_on,
         };
-        let outcome = app::run(parts).await.unwrap();
-        Run { lines, talk, log, outcome }
+        let Ended { outcome, missing_in_log } = app::run(parts).await.unwrap();
+        Run { lines, talk, log, outcome, missing_in_log }
     })
 }
 
@@ -204,8 +205,11 @@ fn a_full_disk_is_told_and_the_observation_goes_on() {
     assert_eq!(run.outcome, Outcome::Found, "the observation ended with the log");
     let talk = run.talk.text();
     assert_eq!(talk.matches("writing the log").count(), 1, "{talk}");
-    // What was written is whole.
-    assert!(!log_lines(&run.log).is_empty());
+    // What was written is whole, and the rest is counted.
+    let observed = |line: &&Line| matches!(line, Line::Event(Event { kind: EventKind::Socket(_), .. }));
+    let written = log_lines(&run.log).iter().filter(observed).count();
+    assert!(written > 0);
+    assert_eq!(run.missing_in_log, (events().len() - written) as u64);
 }
 
 #[test]
@@ -236,7 +240,7 @@ fn the_log_is_at_most_a_second_behind() {
         sender.send(vec![events_lost(1001, 1), degraded(1001)]).await.unwrap();
         tokio::task::yield_now().await;
         drop(stop);
-        assert_eq!(program.await.unwrap().unwrap(), Outcome::Clean);
+        assert_eq!(program.await.unwrap().unwrap().outcome, Outcome::Clean);
         let events = log_lines(&log)
             .into_iter()
             .filter(|line| matches!(line, Line::Event(Event { kind: EventKind::Source(_), .. })));
@@ -274,6 +278,6 @@ fn the_view_stays_after_the_end_of_the_source() {
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert!(!program.is_finished());
         keys.send(Input::Key(KeyEvent::from(KeyCode::Char('q')))).unwrap();
-        assert_eq!(program.await.unwrap().unwrap(), Outcome::Clean);
+        assert_eq!(program.await.unwrap().unwrap().outcome, Outcome::Clean);
     });
 }

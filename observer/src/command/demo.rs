@@ -6,7 +6,7 @@ use std::time::Duration;
 use observer_core::{Config, Timeout, TimeoutSource};
 
 use super::Outcome;
-use super::watch::{Watch, in_runtime, watch};
+use super::watch::{Watch, in_runtime, needs_lines, watch};
 use crate::cli::DemoArgs;
 use crate::demo::{Narration, Story};
 use crate::source::live::{self, LiveOptions, ObservationClock};
@@ -18,6 +18,7 @@ const EPILOGUE: Duration = Duration::from_secs(2);
 
 /// Runs the command. The view stays after the story; lines end with it.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
+    let plain = needs_lines(args.plain);
     in_runtime(async {
         let mut story = Story::start()?;
         let duration = story.net_write_timeout();
@@ -33,10 +34,10 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
                 ..Config::default()
             },
             log: None,
-            plain: args.plain,
+            plain,
             fail_on: None,
         };
-        if !args.plain {
+        if !plain {
             return watch(watched, std::future::pending()).await;
         }
         watch(watched, async {

@@ -1,6 +1,6 @@
 //! `observer live`: this host, as it is now.
 
-use super::watch::{Watch, in_runtime, watch};
+use super::watch::{Watch, in_runtime, needs_lines, watch};
 use super::{Outcome, bpf_log};
 use crate::cli::LiveArgs;
 use crate::log::LogFile;
@@ -32,7 +32,7 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
             ports: options.ports,
             config: args.config(),
             log,
-            plain: args.plain,
+            plain: needs_lines(args.plain),
             fail_on: args.fail_on.map(Into::into),
         };
         watch(watched, std::future::pending()).await

@@ -8,7 +8,7 @@ use observer_core::{Config, Severity};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
-use crate::app::{self, Parts};
+use crate::app::{self, Ended, Parts};
 use crate::log::{Header, LogFile, SCHEMA, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
@@ -30,10 +30,16 @@ pub(super) struct Watch {
     pub(super) config: Config,
     /// The log, where one is kept.
     pub(super) log: Option<LogFile>,
-    /// Lines instead of the view.
+    /// Lines instead of the view; see [`needs_lines`].
     pub(super) plain: bool,
     /// From which severity on a finding counts for the exit status.
     pub(super) fail_on: Option<Severity>,
+}
+
+/// Whether there are lines instead of the view: they were asked for, standard output is no terminal, or one that says
+/// of itself that it cannot move its cursor.
+pub(super) fn needs_lines(asked_for: bool) -> bool {
+    asked_for || !io::stdout().is_terminal() || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Runs `task` in the one thread of the program.
@@ -50,7 +56,7 @@ pub(super) fn in_runtime<T>(task: impl Future<Output = anyhow::Result<T>>) -> an
 /// # Errors
 ///
 /// When the log cannot be begun, or the output fails.
-pub(super) async fn watch(watch: Watch, until: impl Future<Output = ()>) -> anyhow::Result<Outcome> {
+pub(super) async fn watch(mut watch: Watch, until: impl Future<Output = ()>) -> anyhow::Result<Outcome> {
     let signals = signals()?;
     let stop = async {
         tokio::select! {
@@ -58,28 +64,38 @@ pub(super) async fn watch(watch: Watch, until: impl Future<Output = ()>) -> anyh
             () = until => {}
         }
     };
+    // Before the terminal is taken, where an error would not be seen.
+    let log = watch.log.take().map(|file| file.begin(&header(&watch))).transpose()?;
     let place = format!("{}:{}", host(), ports(&watch.ports));
-    if watch.plain || !io::stdout().is_terminal() {
-        // Talk; nobody has to listen.
-        let _ = writeln!(io::stderr(), "observer: watching {}; ctrl-c ends it", safe(&place));
+    let ended = if watch.plain {
+        say(format_args!("watching {}; ctrl-c ends it", safe(&place)));
         let output = Plain::new(io::stdout(), io::stderr());
-        return run(watch, output, stream::pending(), stop).await;
+        run(watch, log, output, stream::pending(), stop).await?
+    } else {
+        let (_guard, terminal) = terminal::take()?;
+        let abilities = Abilities::from_environment(|name| std::env::var(name).ok());
+        let view = View::new(terminal, abilities, &place, watch.config.clone());
+        run(watch, log, view, crossterm::event::EventStream::new(), stop).await?
+    };
+    if ended.missing_in_log > 0 {
+        say(format_args!("{} events are missing in the log", ended.missing_in_log));
     }
-    let (_guard, terminal) = terminal::take()?;
-    let abilities = Abilities::from_environment(|name| std::env::var(name).ok());
-    let view = View::new(terminal, abilities, &place, watch.config.clone());
-    run(watch, view, crossterm::event::EventStream::new(), stop).await
+    Ok(ended.outcome)
+}
+
+/// Talk; nobody has to listen.
+fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "observer: {text}");
 }
 
 async fn run<O: Output>(
     watch: Watch,
+    log: Option<Writer<LogFile>>,
     output: O,
     inputs: impl futures_util::Stream<Item = io::Result<O::Input>>,
     stop: impl Future<Output = ()>,
-) -> anyhow::Result<Outcome> {
-    let header = header(&watch);
-    let Watch { source, clock, config, log, fail_on, .. } = watch;
-    let log = log.map(|file| Writer::new(file, &header)).transpose().context("beginning the log")?;
+) -> anyhow::Result<Ended> {
+    let Watch { source, clock, config, fail_on, .. } = watch;
     // Held until the end: it is what keeps the events coming.
     let LiveSource { events, running: _running, .. } = source;
     app::run(Parts { events, inputs, stop, clock: move || clock.now(), output, log, config, fail_on }).await

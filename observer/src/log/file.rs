@@ -3,11 +3,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+
+use super::{Header, Writer};
 
 /// Where a [`Writer`](super::Writer) puts its bytes.
 pub trait Sink: Write {
@@ -17,7 +19,11 @@ pub trait Sink: Write {
 
 /// A new log file, or a pipe or device to write a log to.
 #[derive(Debug)]
-pub struct LogFile(File);
+pub struct LogFile {
+    file: File,
+    /// For messages.
+    path: PathBuf,
+}
 
 impl LogFile {
     /// Creates the file, readable by its owner and group: a log names users and statements.
@@ -29,10 +35,21 @@ impl LogFile {
     ///
     /// When the file cannot be created, is a link, or holds something already.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
-        Self::open(path).with_context(|| format!("writing the log to {}", path.display()))
+        let file = Self::open(path).with_context(|| doing(path))?;
+        Ok(Self { file, path: path.to_owned() })
     }
 
-    fn open(path: &Path) -> anyhow::Result<Self> {
+    /// Begins the log with its header.
+    ///
+    /// # Errors
+    ///
+    /// When not even that can be written.
+    pub fn begin(self, header: &Header) -> anyhow::Result<Writer<Self>> {
+        let doing = doing(&self.path);
+        Writer::new(self, header).map_err(|error| advise(&error)).context(doing)
+    }
+
+    fn open(path: &Path) -> anyhow::Result<File> {
         let opened = OpenOptions::new()
             .write(true)
             .create(true)
@@ -44,38 +61,48 @@ impl LogFile {
             Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => {
                 bail!("it is a symbolic link, which is not followed; give the path of the file itself")
             }
-            opened => opened.map_err(|error| {
-                let advice = match error.kind() {
-                    io::ErrorKind::NotFound => "; make the directory first, or give another path",
-                    io::ErrorKind::IsADirectory => "; give the path of a file in it",
-                    _ => "; give a path that you may write to",
-                };
-                anyhow::anyhow!("{error}{advice}")
-            })?,
+            opened => opened.map_err(|error| advise(&error))?,
         };
         let metadata = file.metadata()?;
         if metadata.is_file() && metadata.len() > 0 {
             bail!("the file exists and is not empty; give another name, or remove it first");
         }
-        Ok(Self(file))
+        Ok(file)
     }
+}
+
+fn doing(path: &Path) -> String {
+    format!("writing the log to {}", path.display())
+}
+
+/// The error, and what the user can do.
+fn advise(error: &io::Error) -> anyhow::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::NotFound => "make the directory first, or give another path",
+        io::ErrorKind::IsADirectory => "give the path of a file in it",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room, or give a path on another disk"
+        }
+        _ => "give a path that you may write to",
+    };
+    anyhow!("{error}; {advice}")
 }
 
 impl Write for LogFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.file.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.file.flush()
     }
 }
 
 impl Sink for LogFile {
     fn cut(&mut self, length: u64) -> io::Result<()> {
         use std::io::Seek as _;
-        self.0.set_len(length)?;
-        self.0.seek(io::SeekFrom::Start(length)).map(drop)
+        self.file.set_len(length)?;
+        self.file.seek(io::SeekFrom::Start(length)).map(drop)
     }
 }
 

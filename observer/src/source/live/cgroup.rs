@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
 use super::mounts::{self, Mount};
 
@@ -33,13 +34,21 @@ impl Cgroup {
     /// When it is no directory of cgroup v2.
     pub fn at(path: &Path) -> anyhow::Result<Self> {
         let path = path.canonicalize().with_context(|| format!("opening cgroup {}", path.display()))?;
-        // Every cgroup but the root has this file; the root has it since 4.14 with the others.
-        anyhow::ensure!(
-            path.join("cgroup.procs").exists() && path.join("cgroup.controllers").exists(),
-            "{} is no cgroup v2 directory; without --cgroup the whole host is observed",
-            path.display()
-        );
-        let whole_host = choose(&mounts::read()?).is_some_and(|found| found.whole_host && found.path == path);
+        let found = Self::find()?;
+        let is_cgroup =
+            statfs(&path).with_context(|| format!("asking what {} is", path.display()))?.filesystem_type()
+                == CGROUP2_SUPER_MAGIC;
+        if !is_cgroup || !path.is_dir() {
+            let root = found.map_or_else(
+                || "it is not mounted on this host".to_owned(),
+                |found| format!("it is mounted on {}", found.path.display()),
+            );
+            anyhow::bail!(
+                "{} is no cgroup v2 directory ({root}); without --cgroup the whole host is observed",
+                path.display()
+            );
+        }
+        let whole_host = found.is_some_and(|found| found.whole_host && found.path == path);
         Ok(Self { path, whole_host })
     }
 }

@@ -6,6 +6,8 @@ use std::io;
 use aya::programs::ProgramError;
 use observer_core::SourceEvent;
 
+use super::capabilities::{Capabilities, Capability};
+
 /// What is missing, why, and what cannot be known for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Degradation {
@@ -42,11 +44,25 @@ fn because(error: &anyhow::Error) -> String {
     let refused = error.chain().any(|cause| {
         cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
     });
-    // The verifier, too, refuses with EACCES: then it is the program that is at fault.
-    if refused && verdict(error).is_none() {
+    // The verifier, too, refuses with EACCES. It is stricter with who has no CAP_PERFMON; else the program is at fault.
+    let at_fault = verdict(error).is_some() && may_do_everything();
+    if refused && !at_fault {
         return format!("no permission for {error} (needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)");
     }
-    error.chain().map(one_line).collect::<Vec<_>>().join(": ")
+    let mut lines: Vec<String> = Vec::new();
+    for line in error.chain().map(one_line) {
+        // Some errors repeat their cause.
+        if !lines.last().is_some_and(|before| before.ends_with(&line)) {
+            lines.push(line);
+        }
+    }
+    lines.join(": ")
+}
+
+/// Whether the verifier takes every program from this process that it takes at all.
+fn may_do_everything() -> bool {
+    Capabilities::effective()
+        .is_ok_and(|effective| effective.has(Capability::SysAdmin) || effective.has(Capability::Perfmon))
 }
 
 fn one_line(cause: &(dyn std::error::Error + 'static)) -> String {

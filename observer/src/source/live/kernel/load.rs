@@ -1,11 +1,14 @@
 //! Loads the object and attaches its programs, each by itself: what one kernel refuses is done without.
 
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use aya::maps::{MapError, MapType};
 use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, TracePoint};
-use aya::{Ebpf, EbpfLoader};
+use aya::sys::is_map_supported;
+use aya::{Ebpf, EbpfError, EbpfLoader};
 use bytemuck::Zeroable as _;
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use observer_common::{Config, MAX_PORTS, name};
@@ -181,7 +184,27 @@ fn create(options: &KernelOptions, capacity: u32, config: &Config) -> anyhow::Re
     if !options.log {
         loader.map_max_entries("AYA_LOGS", 1);
     }
-    loader.load(OBJECT).context("loading the kernel programs")
+    let ring_buffers = || !matches!(is_map_supported(MapType::RingBuf), Ok(false));
+    loader.load(OBJECT).map_err(|error| refused(error, options.ring_bytes, ring_buffers))
+}
+
+/// What was being done when the kernel refused the maps. Older kernels answer that they do not know ring buffers
+/// with the same EINVAL as that they do not like the size of one: `ring_buffers` tells whether they have any.
+fn refused(error: EbpfError, ring_bytes: u32, ring_buffers: impl FnOnce() -> bool) -> anyhow::Error {
+    let unmade = match &error {
+        EbpfError::MapError(MapError::CreateError { name, io_error }) if name == name::RECORDS => {
+            io_error.kind() != io::ErrorKind::PermissionDenied
+        }
+        _ => false,
+    };
+    let doing = match unmade {
+        false => "loading the kernel programs".to_owned(),
+        true if ring_buffers() => {
+            format!("making a ring buffer of {ring_bytes} bytes (--ring-buffer sets another size)")
+        }
+        true => "this kernel has no BPF ring buffer, which Linux has from 5.8 on".to_owned(),
+    };
+    anyhow::Error::from(error).context(doing)
 }
 
 fn attach_to_cgroup(ebpf: &mut Ebpf, cgroup: &Cgroup, steps: &mut Vec<Step>) -> anyhow::Result<()> {
@@ -222,6 +245,8 @@ fn attach_to_tracepoint(ebpf: &mut Ebpf, tracepoint: &Tracepoint) -> anyhow::Res
 
 #[cfg(test)]
 mod tests {
+    use nix::errno::Errno;
+
     use super::*;
 
     #[test]
@@ -237,5 +262,30 @@ mod tests {
         let many: Vec<u16> = (1..=17).collect();
         assert!(ports(&many).unwrap_err().to_string().contains("at most 16"));
         assert!(ports(&many[..16]).is_ok());
+    }
+    /// A kernel from before 5.8 is not at hand here. This is the place where its answer becomes words.
+    #[test]
+    fn a_ring_buffer_that_cannot_be_made_says_why() {
+        let degradation = |map: &str, errno: Errno, ring_buffers: bool| {
+            let io_error = io::Error::from(errno);
+            let error = EbpfError::MapError(MapError::CreateError { name: map.to_owned(), io_error });
+            let error = refused(error, 4096, || ring_buffers);
+            Degradation::new("kernel programs", &error, WITHOUT_ALL).because
+        };
+        let older = degradation(name::RECORDS, Errno::EINVAL, false);
+        assert!(
+            older.starts_with("this kernel has no BPF ring buffer, which Linux has from 5.8 on: "),
+            "{older}"
+        );
+        // A page of 64 KiB, or no memory.
+        let large_pages = degradation(name::RECORDS, Errno::EINVAL, true);
+        assert!(
+            large_pages.starts_with("making a ring buffer of 4096 bytes (--ring-buffer sets"),
+            "{large_pages}"
+        );
+        let unprivileged = degradation(name::RECORDS, Errno::EPERM, false);
+        assert!(unprivileged.starts_with("no permission for loading the kernel programs"), "{unprivileged}");
+        let another = degradation(name::CONNECTIONS, Errno::ENOMEM, true);
+        assert!(another.starts_with("loading the kernel programs: "), "{another}");
     }
 }
