@@ -16,7 +16,10 @@ pub struct Config {
     pub keep_commands: u16,
     /// Whether `tcp_receive_reset` is attached: 0 or 1. If so, a reset counts when the kernel has accepted it
     /// and not when it comes in, as anybody can forge one.
-    pub resets_traced: u16,
+    pub received_resets_traced: u16,
+    /// Whether `tcp_send_reset` is attached: 0 or 1. If so, it alone tells of resets: some pass without the
+    /// connection's socket, or when that has given back its port already.
+    pub sent_resets_traced: u16,
     /// Where `sock:inet_sock_set_state` keeps its fields.
     pub state: StateFields,
     /// Where `tcp:tcp_send_reset` keeps its fields.
@@ -50,7 +53,6 @@ pub struct StateFields {
 #[repr(C)]
 #[expect(missing_docs, reason = "the names are those of the format file")]
 pub struct ResetFields {
-    pub skbaddr: u16,
     pub skaddr: u16,
     pub state: u16,
     /// Whether `saddr` and `daddr` are `sockaddr`s, and the four fields below do not exist: 0 or 1.

@@ -36,7 +36,7 @@ pub mod flag {
     pub const RST: u8 = 1 << 5;
 }
 
-/// Values of [`DirectionState::scale`] that are no shift (RFC 7323 allows shifts up to 14).
+/// Window scales that are no shift (RFC 7323 allows shifts up to 14).
 pub mod scale {
     /// The SYN was not seen.
     pub const UNKNOWN: u8 = 0xff;
@@ -44,7 +44,10 @@ pub mod scale {
     pub const ABSENT: u8 = 0xfe;
 }
 
-/// What one end has sent, as it passed this host. Only the program of that direction writes it.
+/// What one end has sent, as it passed this host.
+///
+/// Only the program of that direction writes it (but for `peer_closed`) and no other reads it for every segment:
+/// the two often run on different CPUs, and a cache line that goes to and fro costs more than all else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct DirectionState {
@@ -57,9 +60,9 @@ pub struct DirectionState {
     /// When `ack` advanced last; early by at most one tick of the kernel (1 to 10 ms). Zero: not yet.
     pub last_ack_advance: u64,
     /// The tick (jiffies) of `last_ack_advance`: within one tick the clock is not read again.
-    pub ack_tick: u64,
-    /// When a probe, or the answer to one, was told last.
-    pub last_probe_told: u64,
+    pub ack_tick: u32,
+    /// When a probe, or the answer to one, was told last, in units of 2²⁰ ns.
+    pub last_probe_told: u32,
     /// The next sequence number.
     pub next_seq: u32,
     /// The highest acknowledgement number.
@@ -72,20 +75,18 @@ pub struct DirectionState {
     pub probe_acks: u32,
     /// The window field of the last segment that was not old, not scaled.
     pub window: u16,
-    /// The window scale of the SYN, or one of [`scale`].
-    pub scale: u8,
     /// Bits of [`flag`].
     pub flags: u8,
+    /// Whether the other end's window is closed, 0 or 1; written by the other direction.
+    pub peer_closed: u8,
 }
 
 /// The last time a process read from the socket (`tcp_rcv_space_adjust`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct LastRead {
-    /// When; early by at most one tick of the kernel. Zero: not yet.
+    /// When. Zero: not yet.
     pub at: u64,
-    /// The tick (jiffies) of `at`.
-    pub tick: u64,
     /// Process id, in the host's first pid namespace.
     pub tgid: u32,
     /// Thread id.
@@ -95,19 +96,43 @@ pub struct LastRead {
 }
 
 /// Value of the map `CONNECTIONS`, one for each socket.
+///
+/// The kernel puts 56 bytes before it (`struct htab_elem` and the key); with them each direction has a cache line
+/// of its own, and what the lookup reads is in none that is written for every segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct ConnectionState {
+    /// This host's port; 0 while the entry is being made.
+    pub local_port: u16,
+    /// The peer's port.
+    pub remote_port: u16,
+    /// The window scale of this host's SYN, or one of [`scale`].
+    pub egress_scale: u8,
+    /// The window scale of the peer's SYN, or one of [`scale`].
+    pub ingress_scale: u8,
+    /// Whether the connection was seen from its SYN on: 0 or 1.
+    pub from_start: u8,
+    /// Zero.
+    pub reserved: u8,
     /// What this host has sent.
     pub egress: DirectionState,
     /// What this host has received.
     pub ingress: DirectionState,
+    /// This host's address.
+    pub local: [u8; 16],
+    /// The peer's address.
+    pub remote: [u8; 16],
     /// The last read.
     pub last_read: LastRead,
+}
+
+impl ConnectionState {
     /// The addresses.
-    pub ends: Ends,
-    /// Whether the connection was seen from its SYN on: 0 or 1.
-    pub from_start: u64,
+    #[inline(always)]
+    pub fn ends(&self) -> Ends {
+        let Self { local, remote, local_port, remote_port, .. } = *self;
+        Ends { local, remote, local_port, remote_port, reserved: 0 }
+    }
 }
 
 /// Value of the map `COMMANDS`: the beginning of the client's last command.
@@ -126,8 +151,9 @@ pub struct CommandHead {
 
 const _: () = {
     assert!(size_of::<Ends>() == 40);
-    assert!(size_of::<DirectionState>() == 72);
-    assert!(size_of::<LastRead>() == 40);
-    assert!(size_of::<ConnectionState>() == 232);
+    assert!(size_of::<DirectionState>() == 64);
+    assert!(size_of::<LastRead>() == 32);
+    assert!(size_of::<ConnectionState>() == 200);
+    assert!(core::mem::offset_of!(ConnectionState, egress) + 56 == 64);
     assert!(size_of::<CommandHead>() == 272);
 };

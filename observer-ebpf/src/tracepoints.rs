@@ -5,7 +5,7 @@
 
 use aya_ebpf::bindings::BPF_ANY;
 use aya_ebpf::helpers::bpf_get_current_comm;
-use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_jiffies64};
+use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
 use observer_common::{
@@ -155,12 +155,9 @@ pub fn observer_read(context: TracePointContext) -> u32 {
 fn has_read(context: &TracePointContext) -> Option<()> {
     let cookie = read(context, field!(rcv_space_adjust.sock_cookie))?;
     let last = &mut connection(cookie)?.last_read;
-    // SAFETY: helpers without arguments.
-    let (tick, ids) = unsafe { (bpf_jiffies64(), bpf_get_current_pid_tgid()) };
-    if tick != last.tick {
-        last.tick = tick;
-        last.at = now();
-    }
+    // SAFETY: a helper without arguments.
+    let ids = unsafe { bpf_get_current_pid_tgid() };
+    last.at = now();
     if last.tid != ids as u32 {
         last.tid = ids as u32;
         last.tgid = (ids >> 32) as u32;
@@ -179,7 +176,7 @@ pub fn observer_destroy(context: TracePointContext) -> u32 {
 #[inline(always)]
 fn destroyed(context: &TracePointContext) -> Option<()> {
     let cookie = read(context, field!(destroy_sock.sock_cookie))?;
-    let ends = &connection(cookie)?.ends;
+    let ends = &connection(cookie)?.ends();
     tell(DestroyedRecord { header: header(now(), cookie, RecordKind::Destroyed, Direction::Egress, ends) });
     Some(())
 }
@@ -199,25 +196,25 @@ fn received_reset(context: &TracePointContext) -> Option<()> {
         return None;
     }
     connection.ingress.flags |= flag::RST;
-    tell_reset(cookie, &connection.ends, Direction::Ingress);
+    tell_reset(cookie, &connection.ends(), Direction::Ingress);
     Some(())
 }
 
-/// `tcp:tcp_send_reset`: this host answers a segment with a reset.
+/// `tcp:tcp_send_reset`: this host sends a reset.
 #[tracepoint]
 pub fn observer_send_reset(context: TracePointContext) -> u32 {
     let _ = sent_reset(&context);
     0
 }
 
-/// An answer passes without the connection's socket, so the egress program does not see it. A reset of the
-/// socket's own (`tcp_send_active_reset`) it does see; that one has no segment it answers.
+/// The egress program would miss some: the answer to a segment passes without the connection's socket on most
+/// kernels (`tcp_v4_send_reset`), and a server's socket that is closed with a reset has given back its port
+/// (`tcp_disconnect`).
 #[inline(always)]
 fn sent_reset(context: &TracePointContext) -> Option<()> {
-    let answered: u64 = read(context, field!(send_reset.skbaddr))?;
     let socket: u64 = read(context, field!(send_reset.skaddr))?;
     // Without a socket it answers a stranger, who could ask for many.
-    if answered == 0 || socket == 0 || read::<u32>(context, field!(send_reset.state))? == state::LISTEN {
+    if socket == 0 || read::<u32>(context, field!(send_reset.state))? == state::LISTEN {
         return None;
     }
     let ends = if field!(send_reset.sockaddrs) == 0 {

@@ -16,11 +16,7 @@ use crate::payload;
 use crate::report::{bare_segment, header, now, tell};
 use crate::segment::{Segment, ends, tcp};
 
-/// Probes, and the answers to them, are told this often at most for each direction: a hostile peer can send
-/// many, and their number is counted anyway.
-const PROBE_RECORD_INTERVAL: u64 = 50_000_000;
-
-/// Transitions that are told at most once in [`PROBE_RECORD_INTERVAL`].
+/// Transitions that are told only if [`may_tell_probe`].
 const LIMITED: u32 = transition::ZERO_WINDOW_PROBE | transition::ZERO_WINDOW_PROBE_ACK;
 
 /// Which of a socket's ports are MySQL ports.
@@ -65,18 +61,24 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
     // SAFETY: the entry was found just now; the LRU may give its memory to another connection meanwhile, but it
     // stays memory of the map.
     let state = unsafe { &mut *state };
-    let (own, peer) = match direction {
-        Direction::Egress => (&mut state.egress, &state.ingress),
-        Direction::Ingress => (&mut state.ingress, &state.egress),
+    let (own, peer, own_scale, peer_scale) = match direction {
+        Direction::Egress => {
+            (&mut state.egress, &mut state.ingress, &mut state.egress_scale, state.ingress_scale)
+        }
+        Direction::Ingress => {
+            (&mut state.ingress, &mut state.egress, &mut state.ingress_scale, state.egress_scale)
+        }
     };
     let seen_before = own.sent;
-    let transitions = follow(packet, &segment, direction, own, peer);
+    let transitions = if segment.has(tcp::SYN | tcp::RST) {
+        own.segments += 1;
+        opening_or_reset(packet, &segment, direction, own, own_scale)
+    } else {
+        follow(&segment, own, peer)
+    };
     if transitions != 0 {
         let now = now();
-        if transitions & !LIMITED != 0 || now.wrapping_sub(own.last_probe_told) >= PROBE_RECORD_INTERVAL {
-            if transitions & LIMITED != 0 {
-                own.last_probe_told = now;
-            }
+        if transitions & !LIMITED != 0 || may_tell_probe(own, now) {
             log_transitions(cookie, transitions, segment.window);
             let ends = ends(packet, &segment, direction)?;
             tell(SegmentRecord {
@@ -86,8 +88,8 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
                 ack: segment.ack,
                 payload: segment.payload,
                 window: segment.window,
-                scale: own.scale,
-                peer_scale: peer.scale,
+                scale: *own_scale,
+                peer_scale,
                 reserved: 0,
             });
         }
@@ -115,21 +117,24 @@ fn log_transitions(cookie: u64, transitions: u32, window: u16) {
     debug!((), "socket {}: transitions {:x}, window {}", cookie, transitions, window);
 }
 
+/// Probes, and the answers to them, are told every 50 ms at most for each direction: a hostile peer can send many,
+/// and their number is counted anyway.
+#[inline(always)]
+fn may_tell_probe(own: &mut DirectionState, now: u64) -> bool {
+    let now = (now >> 20) as u32;
+    let due = now.wrapping_sub(own.last_probe_told) >= 50_000_000 >> 20;
+    if due {
+        own.last_probe_told = now;
+    }
+    due
+}
+
 /// Brings the state of a direction up to date with one of its segments. Returns what changed.
 #[inline(always)]
-fn follow(
-    packet: Packet,
-    segment: &Segment,
-    direction: Direction,
-    own: &mut DirectionState,
-    peer: &DirectionState,
-) -> u32 {
+fn follow(segment: &Segment, own: &mut DirectionState, peer: &mut DirectionState) -> u32 {
     own.segments += 1;
-    if segment.has(tcp::SYN | tcp::RST) {
-        return opening_or_reset(packet, segment, direction, own);
-    }
     let mut transitions = 0;
-    if peer.flags & flag::CLOSED != 0 && is_probe(segment, peer) {
+    if own.peer_closed != 0 && is_probe(segment, peer.ack) {
         own.probes = own.probes.wrapping_add(1);
         transitions |= transition::ZERO_WINDOW_PROBE;
     }
@@ -166,7 +171,7 @@ fn follow(
         own.ack = segment.ack;
         own.acknowledged += u64::from(acknowledged);
         // SAFETY: a helper without arguments, which the verifier turns into one load.
-        let tick = unsafe { bpf_jiffies64() };
+        let tick = unsafe { bpf_jiffies64() } as u32;
         if tick != own.ack_tick {
             own.ack_tick = tick;
             own.last_ack_advance = now();
@@ -176,6 +181,7 @@ fn follow(
     if segment.window == 0 {
         if own.flags & flag::CLOSED == 0 {
             own.flags |= flag::CLOSED;
+            peer.peer_closed = 1;
             own.zero_windows = own.zero_windows.wrapping_add(1);
             transitions |= transition::ZERO_WINDOW;
         } else if acknowledged == 0 && segment.payload == 0 {
@@ -184,6 +190,7 @@ fn follow(
         }
     } else if own.flags & flag::CLOSED != 0 {
         own.flags &= !flag::CLOSED;
+        peer.peer_closed = 0;
         transitions |= transition::WINDOW_UPDATE;
     }
     transitions
@@ -192,8 +199,8 @@ fn follow(
 /// Linux probes with an empty segment one before what the peer expects (`tcp_xmit_probe_skb`), others with the
 /// next byte.
 #[inline(always)]
-fn is_probe(segment: &Segment, peer: &DirectionState) -> bool {
-    let before = peer.ack.wrapping_sub(segment.seq);
+fn is_probe(segment: &Segment, expected: u32) -> bool {
+    let before = expected.wrapping_sub(segment.seq);
     !segment.has(tcp::FIN) && ((before == 1 && segment.payload <= 1) || (before == 0 && segment.payload == 1))
 }
 
@@ -204,11 +211,14 @@ fn opening_or_reset(
     segment: &Segment,
     direction: Direction,
     own: &mut DirectionState,
+    own_scale: &mut u8,
 ) -> u32 {
     if segment.has(tcp::RST) {
-        if own.flags & flag::RST != 0
-            || (direction as u32 == Direction::Ingress as u32 && field!(resets_traced) != 0)
-        {
+        let traced = match direction {
+            Direction::Egress => field!(sent_resets_traced),
+            Direction::Ingress => field!(received_resets_traced),
+        };
+        if traced != 0 || own.flags & flag::RST != 0 {
             return 0;
         }
         own.flags |= flag::RST;
@@ -218,7 +228,7 @@ fn opening_or_reset(
         return 0;
     }
     let syn = Syn::read(packet, segment);
-    open(own, &syn);
+    open(own, own_scale, &syn);
     if segment.has(tcp::ACK) {
         own.flags |= flag::ACK;
         own.ack = segment.ack;
@@ -228,9 +238,9 @@ fn opening_or_reset(
 
 /// Takes over what a SYN says.
 #[inline(always)]
-fn open(own: &mut DirectionState, syn: &Syn) {
+fn open(own: &mut DirectionState, own_scale: &mut u8, syn: &Syn) {
     own.flags |= flag::SYN | flag::SEQ;
-    own.scale = syn.scale;
+    *own_scale = syn.scale;
     own.window = syn.window;
     own.next_seq = syn.seq.wrapping_add(1);
 }
@@ -248,18 +258,24 @@ const UNSEEN: DirectionState = DirectionState {
     probes: 0,
     probe_acks: 0,
     window: 0,
-    scale: scale::UNKNOWN,
     flags: 0,
+    peer_closed: 0,
 };
 
 /// What is put into the map to be written in place: the stack has no room for it.
 #[unsafe(no_mangle)]
 static NEW: ConnectionState = ConnectionState {
+    local_port: 0,
+    remote_port: 0,
+    egress_scale: scale::UNKNOWN,
+    ingress_scale: scale::UNKNOWN,
+    from_start: 0,
+    reserved: 0,
     egress: UNSEEN,
     ingress: UNSEEN,
-    last_read: LastRead { at: 0, tick: 0, tgid: 0, tid: 0, comm: [0; 16] },
-    ends: Ends { local: [0; 16], remote: [0; 16], local_port: 0, remote_port: 0, reserved: 0 },
-    from_start: 0,
+    local: [0; 16],
+    remote: [0; 16],
+    last_read: LastRead { at: 0, tgid: 0, tid: 0, comm: [0; 16] },
 };
 
 /// Makes the state of a connection whose first segment this is.
@@ -278,12 +294,18 @@ fn add(packet: Packet, segment: &Segment, direction: Direction, cookie: u64) -> 
     let added = CONNECTIONS.get_ptr_mut(&cookie)?;
     // SAFETY: the entry was found just now.
     let state = unsafe { &mut *added };
-    state.ends = ends;
-    state.from_start = u64::from(segment.has(tcp::SYN));
-    if let Some(Handshake { syn, syn_ack }) = handshake::take(&ends) {
+    state.local = ends.local;
+    state.remote = ends.remote;
+    state.remote_port = ends.remote_port;
+    state.local_port = ends.local_port;
+    state.from_start = u8::from(segment.has(tcp::SYN));
+    if let Some(Handshake { syn, syn_ack }) = handshake::take(&ends)
+        && syn_ack.at != 0
+    {
         state.from_start = 1;
-        accepted(&mut state.ingress, &syn, &syn_ack, cookie, Direction::Ingress, &ends);
-        accepted(&mut state.egress, &syn_ack, &syn, cookie, Direction::Egress, &ends);
+        let (egress, ingress) = (&mut state.egress_scale, &mut state.ingress_scale);
+        accepted(&mut state.ingress, ingress, &syn, &syn_ack, cookie, Direction::Ingress, &ends);
+        accepted(&mut state.egress, egress, &syn_ack, &syn, cookie, Direction::Egress, &ends);
     }
     Some(added)
 }
@@ -292,16 +314,14 @@ fn add(packet: Packet, segment: &Segment, direction: Direction, cookie: u64) -> 
 #[inline(always)]
 fn accepted(
     own: &mut DirectionState,
+    own_scale: &mut u8,
     syn: &Syn,
     other: &Syn,
     cookie: u64,
     direction: Direction,
     ends: &Ends,
 ) {
-    if syn.at == 0 || other.at == 0 {
-        return;
-    }
-    open(own, syn);
+    open(own, own_scale, syn);
     // Each has acknowledged the other's SYN; the segment that said so for the client passed with the listener.
     own.flags |= flag::ACK;
     own.ack = other.seq.wrapping_add(1);

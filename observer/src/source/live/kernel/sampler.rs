@@ -134,7 +134,7 @@ impl Sampler {
         }
         let fingerprint = (state.egress.segments, state.ingress.segments, state.last_read.at);
         // Without an address it was put into the map just now, and is not written yet.
-        let Ok((socket, local_end)) = decoder.socket(&state.ends, cookie) else { return };
+        let Ok((socket, local_end)) = decoder.socket(&state.ends(), cookie) else { return };
         if self.told.insert(cookie, fingerprint) != Some(fingerprint) {
             let kind = SocketEventKind::Wire(Box::new(wire_sample(&state, local_end, decoder)));
             events.push(Event { at, kind: EventKind::Socket(SocketEvent { socket, kind }) });
@@ -166,27 +166,39 @@ fn tell_loss(lost_by: LossPoint, total: u64, told: &mut u64, decoder: &Decoder, 
 }
 
 fn wire_sample(state: &ConnectionState, local_end: End, decoder: &Decoder) -> WireSample {
-    let egress = direction_sample(&state.egress, &state.ingress, decoder);
-    let ingress = direction_sample(&state.ingress, &state.egress, decoder);
-    let (client, server) = if local_end == End::Client { (egress, ingress) } else { (ingress, egress) };
+    let (egress, ingress) = (&state.egress, &state.ingress);
+    let (egress_scale, ingress_scale) = (state.egress_scale, state.ingress_scale);
+    let egress_sample =
+        direction_sample(egress, ingress, scaled(egress.window, egress_scale, ingress_scale), decoder);
+    let ingress_sample =
+        direction_sample(ingress, egress, scaled(ingress.window, ingress_scale, egress_scale), decoder);
+    let (client, server) = if local_end == End::Client {
+        (egress_sample, ingress_sample)
+    } else {
+        (ingress_sample, egress_sample)
+    };
     let read = &state.last_read;
     let last_read = (read.at != 0)
         .then(|| LastRead { at: decoder.time(read.at), process: process(read.tgid, read.tid, &read.comm) });
     WireSample { client, server, last_read }
 }
 
-fn direction_sample(own: &DirectionState, peer: &DirectionState, decoder: &Decoder) -> DirectionSample {
+fn direction_sample(
+    own: &DirectionState,
+    peer: &DirectionState,
+    window: Option<u32>,
+    decoder: &Decoder,
+) -> DirectionSample {
     // A FIN takes a sequence number but is no byte of payload.
     let acknowledged_fin =
         peer.flags & flag::FIN != 0 && own.flags & flag::ACK != 0 && own.ack == peer.next_seq;
-    let window = (own.flags & flag::ACK != 0).then(|| scaled(own.window, own.scale, peer.scale)).flatten();
     DirectionSample {
         segments: own.segments,
         sent: own.sent,
         acknowledged: own.acknowledged.saturating_sub(u64::from(acknowledged_fin)),
         next_seq: SeqNumber(own.next_seq),
         ack: SeqNumber(own.ack),
-        window,
+        window: window.filter(|_| own.flags & flag::ACK != 0),
         zero_windows: own.zero_windows,
         probes: own.probes,
         probe_acks: own.probe_acks,

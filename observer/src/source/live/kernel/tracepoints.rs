@@ -63,7 +63,7 @@ pub(crate) const ALL: [Tracepoint; 5] = [
         without: "whether the kernel has accepted a reset or ignored a forged one",
         locate: |format, config| {
             config.receive_reset = cookie(format)?;
-            config.resets_traced = 1;
+            config.received_resets_traced = 1;
             Ok(())
         },
     },
@@ -71,9 +71,10 @@ pub(crate) const ALL: [Tracepoint; 5] = [
         program: "observer_send_reset",
         category: "tcp",
         event: "tcp_send_reset",
-        without: "resets in answer to a segment, which pass without the connection's socket",
+        without: "resets this host sends in answer to a segment, or by a server that has closed",
         locate: |format, config| {
             config.send_reset = reset(format)?;
+            config.sent_resets_traced = 1;
             Ok(())
         },
     },
@@ -109,7 +110,6 @@ fn cookie(format: &Format) -> anyhow::Result<CookieField> {
 fn reset(format: &Format) -> anyhow::Result<ResetFields> {
     const SOCKADDR_IN6: u16 = 28;
     let mut fields = ResetFields {
-        skbaddr: format.offset("skbaddr", 8)?,
         skaddr: format.offset("skaddr", 8)?,
         state: format.offset("state", 4)?,
         ..bytemuck::Zeroable::zeroed()

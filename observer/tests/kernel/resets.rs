@@ -1,0 +1,53 @@
+//! Connections that end with a reset.
+
+use std::net::Ipv4Addr;
+
+use observer_core::{End, SocketEventKind, Vantage};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::harness::{GREETING, Observed, connect, listen, run};
+
+#[test]
+fn a_reset_is_told_once_at_each_end() {
+    run("a_reset_is_told_once_at_each_end", async {
+        let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+        let mut told = Observed::start(&listener).await;
+        let (client, mut server) = connect(&listener).await;
+        server.write_all(GREETING).await.unwrap();
+        // As mariadbd does when its write has timed out (vio_set_linger).
+        server.set_zero_linger().unwrap();
+        drop(server);
+        is_reset_by_the_server(&mut told, client).await;
+    });
+}
+
+#[test]
+fn a_reset_in_answer_to_data_is_told_once_at_each_end() {
+    run("a_reset_in_answer_to_data_is_told_once_at_each_end", async {
+        let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+        let mut told = Observed::start(&listener).await;
+        let (mut client, mut server) = connect(&listener).await;
+        server.write_all(GREETING).await.unwrap();
+        // The server's socket goes on without its process, and has no use for data.
+        server.shutdown().await.unwrap();
+        drop(server);
+        client.write_all(b"\x01\0\0\0\x0e").await.unwrap();
+        is_reset_by_the_server(&mut told, client).await;
+    });
+}
+
+async fn is_reset_by_the_server(told: &mut Observed, client: TcpStream) {
+    for seen_at in [Vantage::Client, Vantage::Server] {
+        told.until_told(seen_at, "the reset", |kind| *kind == SocketEventKind::Reset { by: End::Server })
+            .await;
+    }
+    drop(client);
+    for seen_at in [Vantage::Client, Vantage::Server] {
+        told.until_told(seen_at, "the end", |kind| *kind == SocketEventKind::Destroyed).await;
+        let resets = told.sockets().filter(|event| {
+            event.socket.seen_at == seen_at && matches!(event.kind, SocketEventKind::Reset { .. })
+        });
+        assert_eq!(resets.count(), 1, "at the {seen_at:?}: {:#?}", told.events);
+    }
+}

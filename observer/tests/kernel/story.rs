@@ -1,0 +1,176 @@
+//! A client that stops reading and reads again, seen from both ends at once.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use observer_core::{End, SocketEventKind, TcpState, Vantage};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::harness::{GREETING, Observed, connect, fill, listen, run};
+
+const SET: &[u8] = b"\x03SET SESSION net_write_timeout=5";
+const COMMENTED_SELECT: &[u8] = b"\x03/* the app */ SELECT 1 + 1";
+/// With CLIENT_QUERY_ATTRIBUTES there are two counts before the text.
+const COMMENTED_SET: &[u8] = b"\x03\0\x01/* the app */ set net_write_timeout = 60";
+
+/// A MySQL packet of these.
+fn packet(payload: &[u8]) -> Vec<u8> {
+    [&[u8::try_from(payload.len()).unwrap(), 0, 0, 0], payload].concat()
+}
+
+#[test]
+fn a_stall_over_ipv4() {
+    run("a_stall_over_ipv4", stall(Ipv4Addr::LOCALHOST.into()));
+}
+
+#[test]
+fn a_stall_over_ipv6() {
+    run("a_stall_over_ipv6", stall(Ipv6Addr::LOCALHOST.into()));
+}
+
+async fn stall(ip: IpAddr) {
+    let listener = listen(ip).await;
+    let mut told = Observed::start(&listener).await;
+    let (mut client, mut server) = connect(&listener).await;
+    server.write_all(GREETING).await.unwrap();
+    let mut greeting = [0; GREETING.len()];
+    client.read_exact(&mut greeting).await.unwrap();
+    for command in [SET, COMMENTED_SELECT, COMMENTED_SET] {
+        client.write_all(&packet(command)).await.unwrap();
+        let mut read = vec![0; 4 + command.len()];
+        server.read_exact(&mut read).await.unwrap();
+    }
+    let rows = fill(&server).await;
+
+    let mut stamps = [const { Vec::new() }; 2];
+    for (seen_at, stamps) in [Vantage::Client, Vantage::Server].into_iter().zip(&mut stamps) {
+        stamps.push(
+            told.until_told(seen_at, "the SYN", |kind| {
+                matches!(kind, SocketEventKind::Syn { by: End::Client, window_scale: Some(_), .. })
+            })
+            .await,
+        );
+        stamps.push(
+            told.until_told(seen_at, "the SYN-ACK", |kind| {
+                matches!(kind, SocketEventKind::Syn { by: End::Server, window_scale: Some(_), .. })
+            })
+            .await,
+        );
+        stamps.push(told.until_told(seen_at, "the greeting", |kind| {
+            matches!(kind, SocketEventKind::Greeting { version, thread_id: 36 } if version == "9.7.4-2")
+        }).await);
+        stamps.push(told.until_told(seen_at, "SET", |kind| {
+            matches!(kind, SocketEventKind::Command { length: 32, text } if text == "\u{3}SET SESSION net_write_timeout=5")
+        }).await);
+        stamps.push(told.until_told(seen_at, "SET behind a comment", |kind| {
+            matches!(kind, SocketEventKind::Command { text, .. } if text.ends_with("set net_write_timeout = 60"))
+        }).await);
+        stamps.push(
+            told.until_told(seen_at, "the zero window", |kind| {
+                matches!(kind, SocketEventKind::ZeroWindow { by: End::Client, .. })
+            })
+            .await,
+        );
+        stamps.push(
+            told.until_told(seen_at, "a probe", |kind| {
+                matches!(kind, SocketEventKind::ZeroWindowProbe { by: End::Server })
+            })
+            .await,
+        );
+        stamps.push(
+            told.until_told(seen_at, "its answer", |kind| {
+                matches!(kind, SocketEventKind::ZeroWindowProbeAck { by: End::Client })
+            })
+            .await,
+        );
+    }
+
+    server.shutdown().await.unwrap();
+    let mut unread = Vec::new();
+    client.read_to_end(&mut unread).await.unwrap();
+    assert_eq!(unread.len() as u64, rows);
+    drop(client);
+    for (seen_at, stamps) in [Vantage::Client, Vantage::Server].into_iter().zip(&mut stamps) {
+        stamps.push(
+            told.until_told(seen_at, "the window update", |kind| {
+                matches!(kind, SocketEventKind::WindowUpdate { by: End::Client, window: Some(1..), .. })
+            })
+            .await,
+        );
+        stamps.push(
+            told.until_told(seen_at, "the server's FIN", |kind| {
+                matches!(kind, SocketEventKind::Fin { by: End::Server, .. })
+            })
+            .await,
+        );
+        stamps.push(
+            told.until_told(seen_at, "the client's FIN", |kind| {
+                matches!(kind, SocketEventKind::Fin { by: End::Client, .. })
+            })
+            .await,
+        );
+        assert!(stamps.is_sorted(), "told in another order than it happened: {stamps:#?}");
+    }
+    drop(server);
+    let mut destroyed = Vec::new();
+    for seen_at in [Vantage::Client, Vantage::Server] {
+        destroyed.push(told.until_told(seen_at, "the end", |kind| *kind == SocketEventKind::Destroyed).await);
+    }
+    states_have_their_process(&told);
+    samples_are_exact(&told, rows);
+    nothing_else_was_told(&told);
+}
+
+fn states_have_their_process(told: &Observed) {
+    let process_of = |seen_at, change| {
+        told.sockets().find_map(|event| match &event.kind {
+            SocketEventKind::State { from, to, process }
+                if event.socket.seen_at == seen_at && (*from, *to) == change =>
+            {
+                process.as_ref().map(|process| process.pid)
+            }
+            _ => None,
+        })
+    };
+    let this = Some(std::process::id());
+    assert_eq!(process_of(Vantage::Client, (TcpState::SynSent, TcpState::Established)), this);
+    assert_eq!(process_of(Vantage::Server, (TcpState::Established, TcpState::FinWait1)), this);
+    assert_eq!(process_of(Vantage::Client, (TcpState::CloseWait, TcpState::LastAck)), this);
+    assert_eq!(process_of(Vantage::Client, (TcpState::Established, TcpState::CloseWait)), None);
+}
+
+fn samples_are_exact(told: &Observed, rows: u64) {
+    let commands = (12 + SET.len() + COMMENTED_SELECT.len() + COMMENTED_SET.len()) as u64;
+    let answers = GREETING.len() as u64 + rows;
+    for seen_at in [Vantage::Client, Vantage::Server] {
+        let sample = told.last_sample(seen_at).unwrap();
+        assert_eq!((sample.client.sent, sample.server.acknowledged), (commands, commands), "{seen_at:?}");
+        assert_eq!((sample.server.sent, sample.client.acknowledged), (answers, answers), "{seen_at:?}");
+        assert!(sample.client.zero_windows >= 1 && sample.client.probe_acks >= 1, "{sample:?}");
+        assert!(sample.server.zero_windows == 0 && sample.server.probes >= 1, "{sample:?}");
+        let read = sample.last_read.as_ref().unwrap();
+        assert_eq!(read.process.pid, std::process::id());
+    }
+}
+
+fn nothing_else_was_told(told: &Observed) {
+    assert_eq!(told.source_events().collect::<Vec<_>>(), Vec::<&observer_core::SourceEvent>::new());
+    let server = told.sockets().find(|event| event.socket.flow.server != told.server);
+    assert_eq!(server, None);
+    for seen_at in [Vantage::Client, Vantage::Server] {
+        let count = |fits: fn(&SocketEventKind) -> bool| {
+            told.sockets().filter(|event| event.socket.seen_at == seen_at && fits(&event.kind)).count()
+        };
+        assert_eq!(count(|kind| matches!(kind, SocketEventKind::Syn { .. })), 2);
+        assert_eq!(count(|kind| matches!(kind, SocketEventKind::Greeting { .. })), 1);
+        assert_eq!(count(|kind| matches!(kind, SocketEventKind::Command { .. })), 2, "a SELECT is not told");
+        assert_eq!(count(|kind| matches!(kind, SocketEventKind::Fin { .. })), 2);
+        assert_eq!(count(|kind| matches!(kind, SocketEventKind::Reset { .. })), 0);
+        assert_eq!(count(|kind| matches!(kind, SocketEventKind::Destroyed)), 1);
+        let cookies: std::collections::HashSet<_> = told
+            .sockets()
+            .filter(|event| event.socket.seen_at == seen_at)
+            .filter_map(|event| event.socket.cookie)
+            .collect();
+        assert_eq!(cookies.len(), 1, "one socket at each end");
+    }
+}
