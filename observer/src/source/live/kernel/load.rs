@@ -67,6 +67,8 @@ pub struct Kernel {
     pub(super) capacity: usize,
     /// Whether a connection's end is told, so that a missing one must have been dropped by the LRU.
     pub(super) ends_are_told: bool,
+    /// Whether only a part of the host is observed.
+    pub(super) one_cgroup: bool,
     /// What is done without.
     pub degraded: Vec<Degradation>,
 }
@@ -112,7 +114,7 @@ fn load(options: &KernelOptions) -> anyhow::Result<Kernel> {
         }
     }
     let capacity = usize::try_from(capacity).context("more connections than memory")?;
-    Ok(Kernel { ebpf, capacity, ends_are_told, degraded })
+    Ok(Kernel { ebpf, capacity, ends_are_told, one_cgroup: options.cgroup.is_some(), degraded })
 }
 
 /// Entries that an LRU map needs to keep this many: each CPU may hold back 128 free ones for itself

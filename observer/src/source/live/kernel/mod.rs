@@ -4,7 +4,8 @@
 //! load       the object into the kernel, each program by itself
 //! records    bytes of the ring buffer to events
 //! sampler    the map of connections to samples, at the observer's own pace
-//! reader     the task that does both
+//! scope      keeps to one cgroup what knows no cgroups
+//! reader     the task that does it all
 //! ```
 //!
 //! Everything is held by file descriptors of this process: when it ends, however it ends, the programs are gone.
@@ -14,6 +15,7 @@ mod private_mounts;
 mod reader;
 mod records;
 mod sampler;
+mod scope;
 mod tracepoints;
 
 pub(crate) use load::WITHOUT_ALL;
