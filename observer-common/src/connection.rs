@@ -128,7 +128,7 @@ pub struct ConnectionState {
 
 impl ConnectionState {
     /// The addresses.
-    #[inline(always)]
+    #[inline]
     pub fn ends(&self) -> Ends {
         let Self { local, remote, local_port, remote_port, .. } = *self;
         Ends { local, remote, local_port, remote_port, reserved: 0 }

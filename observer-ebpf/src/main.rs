@@ -11,6 +11,7 @@
 mod config;
 mod handshake;
 mod maps;
+mod opening;
 mod packet;
 mod payload;
 mod report;

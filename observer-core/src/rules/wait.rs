@@ -36,14 +36,25 @@ impl Connection {
         match sample.filter(|_| !self.server.gone) {
             Some((_, sample)) if is_blocked(sample) => Wait::Since(self.began(stall.closed)),
             Some(_) => Wait::None,
-            // Without segments there are no probes to see. Rather an alarm too many than one too few.
-            None if self.window.told == Told::BySockets => Wait::Since(stall.closed),
+            None if self.window.told == Told::BySockets => match self.server_sample_due(config) {
+                Some(until) if at < until => Wait::Undecided { until: Some(until) },
+                // Without segments there are no probes to see. Rather an alarm too many than one too few.
+                _ => Wait::Since(stall.closed),
+            },
             None if !probed => Wait::Undecided { until: None },
             // A probe proves that the server's kernel has something unsent. Where the server's socket can be seen,
             // it will tell soon whether the rest fits into it; that is worth a little patience.
             None if self.server.is_alive() && at < until => Wait::Undecided { until: Some(until) },
             None => Wait::Since(self.began(stall.closed)),
         }
+    }
+
+    /// Where both sockets are polled, the server's is read within the same poll as the client's, a moment before or
+    /// after it.
+    fn server_sample_due(&self, config: &Config) -> Option<Timestamp> {
+        let polled = self.server.socket.is_some() && self.server.is_alive();
+        let (at, _) = self.client.socket.as_deref().filter(|_| polled)?;
+        Some(*at + patience(config))
     }
 
     /// When the wait began: when the window closed, unless the server is known to have written after that, or not

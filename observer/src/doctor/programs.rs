@@ -5,22 +5,18 @@ use aya::maps::MapType;
 
 use super::report::Check;
 use crate::source::live::{
-    Capabilities, Capability, Cgroup, Degradation, Kernel, KernelOptions, TRACEPOINTS, Tracefs, WITHOUT_ALL,
+    Attempt, Capabilities, Capability, Cgroup, Degradation, Kernel, LiveOptions, TRACEPOINTS, Tracefs,
+    WITHOUT_ALL,
 };
 
 /// The part that is missing when tracefs can be neither found nor mounted.
-const TRACEPOINTS_PART: &str = "tracepoints";
+const TRACEFS_PART: &str = "tracefs";
 
 /// cgroup v2, tracefs, the ring buffer, and each program.
 pub(super) fn checks(ports: &[u16]) -> anyhow::Result<Vec<Check>> {
-    let options = KernelOptions {
-        ports: ports.to_vec(),
-        cgroup: None,
-        max_connections: 1,
-        ring_bytes: 4096,
-        keep_commands: false,
-        log: false,
-    };
+    let live =
+        LiveOptions { ports: ports.to_vec(), max_connections: 1, ring_bytes: 4096, ..LiveOptions::default() };
+    let options = live.kernel_options();
     options.check()?;
     let remedy = if may_load(Capabilities::effective()?) { None } else { Some("run with sudo") };
     let tried = Tried::of(Kernel::load(&options), remedy);
@@ -30,7 +26,7 @@ pub(super) fn checks(ports: &[u16]) -> anyhow::Result<Vec<Check>> {
     }
     for tracepoint in &TRACEPOINTS {
         let part = tracepoint.part();
-        checks.push(tried.check(&part, tried.without(&[&part, TRACEPOINTS_PART]), tracepoint.without));
+        checks.push(tried.check(&part, tried.without(&[&part, TRACEFS_PART]), tracepoint.without));
     }
     Ok(checks)
 }
@@ -54,11 +50,11 @@ struct Tried {
 
 impl Tried {
     /// The programs themselves are taken out of the kernel here.
-    fn of(loaded: Result<Kernel, Degradation>, remedy: Option<&'static str>) -> Self {
-        match loaded {
-            Ok(kernel) => Self { refused: None, degraded: kernel.degraded.clone(), remedy },
-            Err(refused) => Self { refused: Some(refused), degraded: Vec::new(), remedy },
-        }
+    fn of(attempt: Attempt, remedy: Option<&'static str>) -> Self {
+        let mut degraded: Vec<_> = attempt.steps.into_iter().filter_map(|step| step.outcome.err()).collect();
+        // The last step that was tried says why there is nothing.
+        let refused = if attempt.kernel.is_none() { degraded.pop() } else { None };
+        Self { refused, degraded, remedy }
     }
 
     /// Why one of these parts was done without.
@@ -91,7 +87,7 @@ fn cgroup(tried: &Tried) -> anyhow::Result<Check> {
 
 fn tracefs(tried: &Tried) -> anyhow::Result<Check> {
     const NAME: &str = "tracefs";
-    let can_be_mounted = tried.refused.is_none() && tried.without(&[TRACEPOINTS_PART]).is_none();
+    let can_be_mounted = tried.refused.is_none() && tried.without(&[TRACEFS_PART]).is_none();
     Ok(match Tracefs::find()? {
         Some(tracefs) => Check::ok(NAME, tracefs.path().display().to_string()),
         None if can_be_mounted => Check::ok(NAME, "not mounted; mounted for the observer alone"),

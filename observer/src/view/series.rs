@@ -56,6 +56,8 @@ pub(super) struct Series {
     probes: VecDeque<Timestamp>,
     slot: Duration,
     origin: Origin,
+    /// Whether that origin knows the window too.
+    origin_has_window: bool,
     /// The end whose segments are told. A connection within the host has two, which see the same.
     told_at: Option<Vantage>,
 }
@@ -65,7 +67,18 @@ impl Series {
     pub(super) fn new(timeout: Duration) -> Self {
         let covered = timeout.saturating_mul(3) / 2;
         let slot = covered.max(SHORTEST) / u32::try_from(POINTS).unwrap_or(u32::MAX);
-        Self { points: VecDeque::new(), probes: VecDeque::new(), slot, origin: Origin::Window, told_at: None }
+        Self::with_slot(slot)
+    }
+
+    fn with_slot(slot: Duration) -> Self {
+        Self {
+            points: VecDeque::new(),
+            probes: VecDeque::new(),
+            slot,
+            origin: Origin::Window,
+            origin_has_window: false,
+            told_at: None,
+        }
     }
 
     /// Whether segments seen at this end are those that are told: the first end that told of any is it.
@@ -99,9 +112,7 @@ impl Series {
             }
             // The same addresses again are another connection.
             SocketEventKind::Syn { by: End::Client, .. } => {
-                let (slot, origin) = (self.slot, Origin::Window);
-                *self =
-                    Self { points: VecDeque::new(), probes: VecDeque::new(), slot, origin, told_at: None };
+                *self = Self::with_slot(self.slot);
                 true
             }
             _ => false,
@@ -158,7 +169,9 @@ impl Series {
 
     fn count(&mut self, at: Timestamp, origin: Origin, counters: Counters) -> bool {
         if origin < self.origin {
-            return false;
+            // Of a connection older than the observation, the kernel programs do not know the window's scale.
+            let helps = !self.origin_has_window && counters.window.is_some();
+            return helps && self.window(at, counters.window);
         }
         if origin > self.origin {
             // Windows are the same wherever they are read; counters are not.
@@ -167,6 +180,7 @@ impl Series {
             }
             self.origin = origin;
         }
+        self.origin_has_window = counters.window.is_some();
         let window = counters.window.or_else(|| self.points.back().and_then(|last| last.window));
         let Counters { sent, acknowledged, .. } = counters;
         self.push(Point { at, window, smallest: window, sent: sent.max(acknowledged), acknowledged })
@@ -301,6 +315,19 @@ mod tests {
         assert!(!series.observe(&update(2000, 500)));
         assert!(!series.observe(&update(900, 400)), "older than what is known");
         assert_eq!(series.points().count(), 1);
+    }
+
+    #[test]
+    fn the_window_comes_from_wherever_it_is_known() {
+        let mut series = series();
+        let counters = |window| Counters { sent: 7, acknowledged: 7, window };
+        series.count(at(0), Origin::ServerWire, counters(None));
+        assert!(series.count(at(1000), Origin::ClientSocket, counters(Some(500))));
+        assert!(series.count(at(2000), Origin::ClientSocket, counters(Some(400))));
+        assert_eq!(series.smallest_windows(at(0), at(3000), 3), [None, Some(500), Some(400)]);
+        // Once the better origin knows it, it alone counts.
+        series.count(at(3000), Origin::ServerWire, counters(Some(300)));
+        assert!(!series.count(at(4000), Origin::ClientSocket, counters(Some(200))));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 
 use aya::programs::ProgramError;
-use nix::errno::Errno;
 use observer_core::SourceEvent;
 
 /// What is missing, why, and what cannot be known for it.
@@ -40,29 +39,42 @@ impl From<Degradation> for SourceEvent {
 
 /// The error in a line: a refusal by what it takes, anything else by its chain.
 fn because(error: &anyhow::Error) -> String {
-    // The verifier, too, says EACCES, when it does not like a program.
-    let verified = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(ProgramError::LoadError { io_error, .. }) if io_error.raw_os_error() == Some(Errno::EACCES as i32)));
-    let refused = error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::PermissionDenied);
-    if refused && !verified {
-        return format!(
-            "no permission for {} (needs root)",
-            error.chain().next().map_or_else(String::new, one_line)
-        );
+    let refused = error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
+    });
+    // The verifier, too, refuses with EACCES: then it is the program that is at fault.
+    if refused && verdict(error).is_none() {
+        return format!("no permission for {error} (needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)");
     }
     error.chain().map(one_line).collect::<Vec<_>>().join(": ")
 }
 
-/// A verifier's log has thousands of lines, of which the last but one says what is wrong.
 fn one_line(cause: &(dyn std::error::Error + 'static)) -> String {
+    // Its text has the whole log of the verifier.
     if let Some(ProgramError::LoadError { verifier_log, .. }) = cause.downcast_ref::<ProgramError>() {
-        let log = verifier_log.to_string();
-        let verdict = log.lines().rev().find(|line| !line.is_empty() && !line.starts_with("processed "));
-        return format!("the kernel refuses it ({})", verdict.unwrap_or("no reason given"));
+        return last_word(&verifier_log.to_string()).map_or_else(
+            || "the kernel refuses it".to_owned(),
+            |verdict| format!("the verifier refuses it ({verdict})"),
+        );
     }
     cause.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// What the verifier does not like, if it has looked at the program at all.
+fn verdict(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(ProgramError::LoadError { verifier_log, .. }) => last_word(&verifier_log.to_string()),
+        _ => None,
+    })
+}
+
+/// The line of a verifier's log before its statistics.
+fn last_word(log: &str) -> Option<String> {
+    let statistics = ["processed ", "stack depth ", "verification time "];
+    let mut lines = log.lines().rev().map(str::trim);
+    lines
+        .find(|line| !line.is_empty() && !statistics.iter().any(|start| line.starts_with(start)))
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -72,12 +84,23 @@ mod tests {
     #[test]
     fn a_refusal_says_what_it_takes() {
         let error = anyhow::Error::from(io::Error::from_raw_os_error(1)).context("loading the programs");
-        assert_eq!(because(&error), "no permission for loading the programs (needs root)");
+        assert_eq!(
+            because(&error),
+            "no permission for loading the programs (needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)"
+        );
     }
 
     #[test]
     fn other_errors_are_told_in_one_line() {
         let error = anyhow::anyhow!("no such file\nmore").context("reading format");
         assert_eq!(because(&error), "reading format: no such file");
+    }
+
+    #[test]
+    fn of_a_verifiers_log_the_verdict_is_told() {
+        let log = "46: (71) r5 = *(u8 *)(r7 -8)\nR7 offset is outside of the packet\n\nverification time 373 usec\n\
+                   stack depth 192+0\nprocessed 49 insns (limit 1000000)\n";
+        assert_eq!(last_word(log).as_deref(), Some("R7 offset is outside of the packet"));
+        assert_eq!(last_word(""), None);
     }
 }

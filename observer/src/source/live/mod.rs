@@ -21,7 +21,7 @@ pub use capabilities::{Capabilities, Capability};
 pub use cgroup::Cgroup;
 pub use degradation::Degradation;
 use diag::DiagOptions;
-pub use kernel::{Kernel, KernelOptions};
+pub use kernel::{Attempt, Kernel, KernelOptions, LastCommand, LastCommands, Step};
 pub(crate) use kernel::{TRACEPOINTS, WITHOUT_ALL};
 pub use observation_clock::ObservationClock;
 pub use tracefs::{Field, Format, Tracefs};
@@ -43,7 +43,7 @@ pub struct LiveOptions {
     /// How often every connection is looked at; those in trouble five times as often.
     pub poll: Duration,
     /// Whether the kernel programs keep the beginning of every connection's last command, for
-    /// [`LiveSource::last_command`].
+    /// [`LiveSource::last_commands`].
     pub keep_commands: bool,
     /// Whether the kernel programs log what they do, for debugging them.
     pub bpf_log: bool,
@@ -69,8 +69,20 @@ impl Default for LiveOptions {
 impl LiveOptions {
     /// What was asked for, by the names of the log's header.
     pub fn sources(&self) -> Vec<String> {
-        let kernel = self.kernel.then_some("kernel programs");
+        let kernel = self.kernel.then_some(kernel::PART);
         kernel.into_iter().chain(["socket diagnostics"]).map(str::to_owned).collect()
+    }
+
+    /// How the kernel programs are loaded for this; `observer doctor` tries them with [`Kernel::load`].
+    pub fn kernel_options(&self) -> KernelOptions {
+        KernelOptions {
+            ports: self.ports.clone(),
+            cgroup: self.cgroup.clone(),
+            max_connections: self.max_connections,
+            ring_bytes: self.ring_bytes,
+            keep_commands: self.keep_commands,
+            log: self.bpf_log,
+        }
     }
 }
 
@@ -79,18 +91,11 @@ impl LiveOptions {
 pub struct LiveSource {
     /// What is observed, in batches.
     pub events: mpsc::Receiver<Vec<Event>>,
+    /// What clients asked last, where [`LiveOptions::keep_commands`] is set and the programs are loaded.
+    pub last_commands: Option<LastCommands>,
     /// What keeps the events coming.
     pub running: Running,
     degraded: Vec<Degradation>,
-}
-
-/// A running source. Dropping it takes the programs out of the kernel and ends the polling.
-#[derive(Debug)]
-pub struct Running {
-    /// The task that reads what the kernel programs tell, where they could be loaded.
-    reader: Option<AbortHandle>,
-    /// The reader has it too: both have to let go of it.
-    _diag: Arc<diag::DiagHandle>,
 }
 
 impl LiveSource {
@@ -100,10 +105,24 @@ impl LiveSource {
     }
 }
 
+/// A running source. Dropping it takes the programs out of the kernel and ends the polling.
+#[derive(Debug)]
+pub struct Running {
+    tasks: Vec<AbortHandle>,
+    /// The task that reads what the kernel programs tell has it too: both have to let go of it.
+    diag: Arc<diag::DiagHandle>,
+}
+
+impl Running {
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.push(tokio::spawn(task).abort_handle());
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(reader) = &self.reader {
-            reader.abort();
+        for task in &self.tasks {
+            task.abort();
         }
     }
 }
@@ -124,32 +143,32 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         let _ = sender.try_send(told);
     }
     let diag = DiagOptions { ports: options.ports.clone(), period: options.poll, clock };
-    let diag = Arc::new(diag::spawn(diag, sender.clone())?);
-    let reader = kernel.map(|kernel| {
+    let mut running = Running { tasks: Vec::new(), diag: Arc::new(diag::spawn(diag, sender.clone())?) };
+    let mut last_commands = None;
+    if let Some(mut kernel) = kernel {
+        if options.keep_commands {
+            last_commands = Some(LastCommands::new(&mut kernel, clock)?);
+        }
+        if options.bpf_log {
+            running.spawn(kernel::forward_log(&mut kernel)?);
+        }
         let decoder = kernel::Decoder::new(options.ports.clone(), clock);
-        let reader = kernel::read(kernel, decoder, options.poll, Arc::clone(&diag), sender.clone());
-        tokio::spawn(tell_failure(reader, sender, clock)).abort_handle()
-    });
-    Ok(LiveSource { events, running: Running { reader, _diag: diag }, degraded })
+        let reader = kernel::read(kernel, decoder, options.poll, Arc::clone(&running.diag), sender.clone());
+        running.spawn(tell_failure(reader, sender, clock));
+    }
+    Ok(LiveSource { events, last_commands, running, degraded })
 }
 
 fn load_kernel(options: &LiveOptions) -> anyhow::Result<(Option<Kernel>, Vec<Degradation>)> {
-    let options = KernelOptions {
-        ports: options.ports.clone(),
-        cgroup: options.cgroup.clone(),
-        max_connections: options.max_connections,
-        ring_bytes: options.ring_bytes,
-        keep_commands: options.keep_commands,
-        log: options.bpf_log,
-    };
+    let options = options.kernel_options();
     options.check()?;
-    Ok(match Kernel::load(&options) {
-        Ok(kernel) => {
-            let degraded = kernel.degraded.clone();
-            (Some(kernel), degraded)
-        }
-        Err(degradation) => (None, vec![degradation]),
-    })
+    let Attempt { kernel, steps } = Kernel::load(&options);
+    let mut missing: Vec<_> = steps.into_iter().filter_map(|step| step.outcome.err()).collect();
+    if kernel.is_none() {
+        // Without any of it nothing else matters; the last step says why.
+        missing.drain(..missing.len().saturating_sub(1));
+    }
+    Ok((kernel, missing))
 }
 
 fn tell(degradation: &Degradation, clock: ObservationClock) -> Event {
@@ -163,7 +182,7 @@ async fn tell_failure(
     clock: ObservationClock,
 ) {
     if let Err(error) = reader.await {
-        let degradation = Degradation::new("kernel programs", &error, WITHOUT_ALL);
+        let degradation = Degradation::new(kernel::PART, &error, WITHOUT_ALL);
         // Nobody listens any more: nobody to tell.
         let _ = events.send(vec![tell(&degradation, clock)]).await;
     }

@@ -10,17 +10,16 @@ use bytemuck::Zeroable as _;
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use observer_common::{Config, MAX_PORTS, name};
 
-use super::private_mounts;
+use super::surroundings::Surroundings;
 use super::tracepoints::{self, Tracepoint};
 use crate::source::live::cgroup::Cgroup;
 use crate::source::live::degradation::Degradation;
-use crate::source::live::tracefs::{Tracefs, USUAL_PLACE};
 
 /// The kernel programs, built by `cargo xtask ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("OBSERVER_EBPF_OBJECT"));
 
-/// Where cgroup v2 is mounted for ourselves where the host has it nowhere.
-const CGROUP_PLACE: &str = "/sys/fs/cgroup";
+/// What this is to the user.
+pub(crate) const PART: &str = "kernel programs";
 
 /// What is lost without any of it.
 pub(crate) const WITHOUT_ALL: &str =
@@ -58,6 +57,24 @@ impl KernelOptions {
     }
 }
 
+/// One thing that was tried.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What, in a few words.
+    pub part: String,
+    /// How it went: what is there, or what is done without.
+    pub outcome: Result<String, Degradation>,
+}
+
+/// What came of loading.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The programs, if those on the cgroup could be attached: the others only add to them.
+    pub kernel: Option<Kernel>,
+    /// Everything that was tried, in order.
+    pub steps: Vec<Step>,
+}
+
 /// The loaded programs. They are gone when this is dropped, and when the process ends.
 #[derive(Debug)]
 pub struct Kernel {
@@ -69,28 +86,25 @@ pub struct Kernel {
     pub(super) ends_are_told: bool,
     /// Whether only a part of the host is observed.
     pub(super) one_cgroup: bool,
-    /// What is done without.
-    pub degraded: Vec<Degradation>,
 }
 
 impl Kernel {
-    /// Loads the programs and attaches them.
-    ///
-    /// # Errors
-    ///
-    /// When none can be loaded: without privilege, without BPF, without cgroup v2, or with more ports than
-    /// [`MAX_PORTS`].
-    pub fn load(options: &KernelOptions) -> Result<Self, Degradation> {
+    /// Tries to load the programs and to attach them, and says how each step went.
+    pub fn load(options: &KernelOptions) -> Attempt {
+        let mut steps = Vec::new();
         // What is mounted for ourselves is seen by one thread only, which does all that needs it.
-        std::thread::scope(|scope| scope.spawn(|| load(options)).join())
-            .unwrap_or_else(|_| Err(anyhow::anyhow!("the loader panicked")))
-            .map_err(|error| Degradation::new("kernel programs", &error, WITHOUT_ALL))
+        let loaded = std::thread::scope(|scope| scope.spawn(|| load(options, &mut steps)).join())
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("the loader panicked")));
+        if let Err(error) = &loaded {
+            let outcome = Err(Degradation::new(PART, error, WITHOUT_ALL));
+            steps.push(Step { part: PART.to_owned(), outcome });
+        }
+        Attempt { kernel: loaded.ok(), steps }
     }
 }
 
-fn load(options: &KernelOptions) -> anyhow::Result<Kernel> {
-    let mut degraded = Vec::new();
-    let surroundings = Surroundings::find(options, &mut degraded)?;
+fn load(options: &KernelOptions, steps: &mut Vec<Step>) -> anyhow::Result<Kernel> {
+    let surroundings = Surroundings::find(options.cgroup.as_deref(), steps)?;
     let mut config = Config::zeroed();
     config.ports = ports(&options.ports)?;
     config.keep_commands = u16::from(options.keep_commands);
@@ -99,22 +113,32 @@ fn load(options: &KernelOptions) -> anyhow::Result<Kernel> {
         for tracepoint in &tracepoints::ALL {
             match tracepoint.locate(tracefs, &mut config) {
                 Ok(()) => traced.push(tracepoint),
-                Err(error) => degraded.push(without(tracepoint, &error)),
+                Err(error) => steps.push(tracepoint_step(tracepoint, Err(&error))),
             }
         }
     }
     let capacity = capacity(options.max_connections);
     let mut ebpf = create(options, capacity, &config)?;
-    attach_to_cgroup(&mut ebpf, &surroundings.cgroup)?;
+    let maps = format!("ring buffer of {} bytes, {capacity} connections", options.ring_bytes);
+    steps.push(Step { part: "maps".to_owned(), outcome: Ok(maps) });
+    attach_to_cgroup(&mut ebpf, &surroundings.cgroup, steps)?;
     let mut ends_are_told = false;
     for tracepoint in traced {
-        match attach_to_tracepoint(&mut ebpf, tracepoint) {
-            Ok(()) => ends_are_told |= tracepoint.event == "tcp_destroy_sock",
-            Err(error) => degraded.push(without(tracepoint, &error)),
-        }
+        let attached = attach_to_tracepoint(&mut ebpf, tracepoint);
+        ends_are_told |= attached.is_ok() && tracepoint.event == "tcp_destroy_sock";
+        steps.push(tracepoint_step(tracepoint, attached.as_ref().map(|&()| ())));
     }
     let capacity = usize::try_from(capacity).context("more connections than memory")?;
-    Ok(Kernel { ebpf, capacity, ends_are_told, one_cgroup: options.cgroup.is_some(), degraded })
+    Ok(Kernel { ebpf, capacity, ends_are_told, one_cgroup: options.cgroup.is_some() })
+}
+
+fn tracepoint_step(tracepoint: &Tracepoint, outcome: Result<(), &anyhow::Error>) -> Step {
+    let part = tracepoint.part();
+    let outcome = match outcome {
+        Ok(()) => Ok("attached".to_owned()),
+        Err(error) => Err(Degradation::new(&part, error, tracepoint.without)),
+    };
+    Step { part, outcome }
 }
 
 /// Entries that an LRU map needs to keep this many: each CPU may hold back 128 free ones for itself
@@ -122,51 +146,6 @@ fn load(options: &KernelOptions) -> anyhow::Result<Kernel> {
 fn capacity(max_connections: u32) -> u32 {
     let cpus = aya::util::nr_cpus().ok().and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(1);
     max_connections.max(1).saturating_add(cpus.saturating_mul(128))
-}
-
-/// The places the programs are attached at.
-struct Surroundings {
-    cgroup: Cgroup,
-    tracefs: Option<Tracefs>,
-}
-
-impl Surroundings {
-    /// Finds them, or mounts them for this thread.
-    fn find(options: &KernelOptions, degraded: &mut Vec<Degradation>) -> anyhow::Result<Self> {
-        let mut cgroup = options.cgroup.as_deref().map(Cgroup::at).transpose()?;
-        if cgroup.is_none() {
-            cgroup = Cgroup::find()?;
-        }
-        let mut tracefs = Tracefs::find()?;
-        if cgroup.is_none() || tracefs.is_none() {
-            let entered = private_mounts::enter();
-            if cgroup.is_none() {
-                entered.as_ref().map_err(|error| anyhow::anyhow!("cgroup v2 is not mounted: {error:#}"))?;
-                private_mounts::add("cgroup2", CGROUP_PLACE).context("cgroup v2 is not mounted")?;
-                cgroup = Some(Cgroup { path: CGROUP_PLACE.into(), whole_host: true });
-            }
-            if tracefs.is_none() {
-                match entered.and_then(|()| private_mounts::add("tracefs", USUAL_PLACE)) {
-                    Ok(()) => tracefs = Some(Tracefs::usual()),
-                    Err(error) => degraded.push(Degradation::new(
-                        "tracepoints",
-                        &error.context("tracefs is not mounted"),
-                        "which process opens, reads and closes a connection, and the silent end of an orphan",
-                    )),
-                }
-            }
-        }
-        let cgroup = cgroup.context("cgroup v2 is not mounted")?;
-        if options.cgroup.is_none() && !cgroup.whole_host {
-            degraded.push(Degradation {
-                part: "root of cgroup v2".to_owned(),
-                because: format!("only a part of it is mounted, on {}", cgroup.path.display()),
-                without: "connections of processes outside that part; --cgroup names another mount"
-                    .to_owned(),
-            });
-        }
-        Ok(Self { cgroup, tracefs })
-    }
 }
 
 /// The ports in the form the programs read them: ended by a zero, the lower first, as of two MySQL ports the lower
@@ -207,7 +186,7 @@ fn create(options: &KernelOptions, capacity: u32, config: &Config) -> anyhow::Re
     loader.load(OBJECT).context("loading the kernel programs")
 }
 
-fn attach_to_cgroup(ebpf: &mut Ebpf, cgroup: &Cgroup) -> anyhow::Result<()> {
+fn attach_to_cgroup(ebpf: &mut Ebpf, cgroup: &Cgroup, steps: &mut Vec<Step>) -> anyhow::Result<()> {
     let place =
         File::open(&cgroup.path).with_context(|| format!("opening cgroup {}", cgroup.path.display()))?;
     for (program, way) in
@@ -222,6 +201,11 @@ fn attach_to_cgroup(ebpf: &mut Ebpf, cgroup: &Cgroup) -> anyhow::Result<()> {
         loaded
             .attach(&place, way, CgroupAttachMode::Single)
             .with_context(|| format!("attaching {program} to {}", cgroup.path.display()))?;
+        let part = format!(
+            "cgroup_skb/{}",
+            if matches!(way, CgroupSkbAttachType::Egress) { "egress" } else { "ingress" }
+        );
+        steps.push(Step { part, outcome: Ok("attached".to_owned()) });
     }
     Ok(())
 }
@@ -236,10 +220,6 @@ fn attach_to_tracepoint(ebpf: &mut Ebpf, tracepoint: &Tracepoint) -> anyhow::Res
         .attach(tracepoint.category, tracepoint.event)
         .with_context(|| format!("attaching to {}:{}", tracepoint.category, tracepoint.event))?;
     Ok(())
-}
-
-fn without(tracepoint: &Tracepoint, error: &anyhow::Error) -> Degradation {
-    Degradation::new(&tracepoint.part(), error, tracepoint.without)
 }
 
 #[cfg(test)]

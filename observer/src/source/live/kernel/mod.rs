@@ -1,7 +1,9 @@
 //! The kernel programs: loading and attaching them, and what they tell.
 //!
 //! ```text
-//! load       the object into the kernel, each program by itself
+//! load       the object into the kernel, each program by itself; doctor shows how that goes
+//! commands   the beginning of every connection's last command, on demand
+//! log        what the programs log, for debugging them
 //! records    bytes of the ring buffer to events
 //! sampler    the map of connections to samples, at the observer's own pace
 //! scope      keeps to one cgroup what knows no cgroups
@@ -10,16 +12,22 @@
 //!
 //! Everything is held by file descriptors of this process: when it ends, however it ends, the programs are gone.
 
+mod commands;
 mod load;
+mod log;
 mod private_mounts;
 mod reader;
 mod records;
 mod sampler;
 mod scope;
+mod surroundings;
 mod tracepoints;
 
+pub use commands::{LastCommand, LastCommands};
+pub(super) use load::PART;
 pub(crate) use load::WITHOUT_ALL;
-pub use load::{Kernel, KernelOptions};
+pub use load::{Attempt, Kernel, KernelOptions, Step};
+pub(super) use log::forward as forward_log;
 pub(super) use reader::read;
 pub(super) use records::Decoder;
 pub(crate) use tracepoints::ALL as TRACEPOINTS;

@@ -1,0 +1,149 @@
+//! How the state of a connection begins.
+
+use aya_ebpf::bindings::BPF_NOEXIST;
+use observer_common::{
+    ConnectionState, Counter, Direction, DirectionState, Ends, LastRead, RecordKind, SegmentRecord, flag,
+    scale, transition,
+};
+
+use crate::config::field;
+use crate::handshake::{self, Handshake, Syn};
+use crate::maps::{CONNECTIONS, count};
+use crate::packet::Packet;
+use crate::report::{bare_segment, header, tell};
+use crate::segment::{Segment, ends, tcp};
+
+/// SYN and RST: they carry no window that counts.
+#[inline(always)]
+pub fn opening_or_reset(
+    packet: Packet,
+    segment: &Segment,
+    direction: Direction,
+    own: &mut DirectionState,
+    own_scale: &mut u8,
+) -> u32 {
+    if segment.has(tcp::RST) {
+        let traced = match direction {
+            Direction::Egress => field!(sent_resets_traced),
+            Direction::Ingress => field!(received_resets_traced),
+        };
+        if traced != 0 || own.flags & flag::RST != 0 {
+            return 0;
+        }
+        own.flags |= flag::RST;
+        return transition::RST;
+    }
+    if own.flags & flag::SYN != 0 {
+        return 0;
+    }
+    let syn = Syn::read(packet, segment);
+    open(own, own_scale, &syn);
+    if segment.has(tcp::ACK) {
+        own.flags |= flag::ACK;
+        own.ack = segment.ack;
+    }
+    transition::SYN
+}
+
+/// Takes over what a SYN says.
+#[inline(always)]
+fn open(own: &mut DirectionState, own_scale: &mut u8, syn: &Syn) {
+    own.flags |= flag::SYN | flag::SEQ;
+    *own_scale = syn.scale;
+    own.window = syn.window;
+    own.next_seq = syn.seq.wrapping_add(1);
+}
+
+const UNSEEN: DirectionState = DirectionState {
+    segments: 0,
+    sent: 0,
+    acknowledged: 0,
+    last_ack_advance: 0,
+    ack_tick: 0,
+    last_probe_told: 0,
+    next_seq: 0,
+    ack: 0,
+    zero_windows: 0,
+    probes: 0,
+    probe_acks: 0,
+    window: 0,
+    flags: 0,
+    peer_closed: 0,
+};
+
+/// What is put into the map to be written in place: the stack has no room for it.
+#[unsafe(no_mangle)]
+static NEW: ConnectionState = ConnectionState {
+    local_port: 0,
+    remote_port: 0,
+    egress_scale: scale::UNKNOWN,
+    ingress_scale: scale::UNKNOWN,
+    from_start: 0,
+    reserved: 0,
+    egress: UNSEEN,
+    ingress: UNSEEN,
+    local: [0; 16],
+    remote: [0; 16],
+    last_read: LastRead { at: 0, tgid: 0, tid: 0, comm: [0; 16] },
+};
+
+/// Makes the state of a connection whose first segment this is.
+#[inline(always)]
+pub fn add(
+    packet: Packet,
+    segment: &Segment,
+    direction: Direction,
+    cookie: u64,
+) -> Option<*mut ConnectionState> {
+    let ends = ends(packet, segment, direction)?;
+    // Both programs may get here at once; the first one's state holds.
+    if CONNECTIONS.insert(&cookie, &NEW, u64::from(BPF_NOEXIST)).is_err() {
+        let state = CONNECTIONS.get_ptr_mut(&cookie);
+        if state.is_none() {
+            count(Counter::ConnectionMapFull);
+        }
+        return state;
+    }
+    count(Counter::ConnectionsAdded);
+    let added = CONNECTIONS.get_ptr_mut(&cookie)?;
+    // SAFETY: the entry was found just now.
+    let state = unsafe { &mut *added };
+    state.local = ends.local;
+    state.remote = ends.remote;
+    state.remote_port = ends.remote_port;
+    state.local_port = ends.local_port;
+    state.from_start = u8::from(segment.has(tcp::SYN));
+    if let Some(Handshake { syn, syn_ack }) = handshake::take(&ends)
+        && syn_ack.at != 0
+    {
+        state.from_start = 1;
+        let (egress, ingress) = (&mut state.egress_scale, &mut state.ingress_scale);
+        accepted(&mut state.ingress, ingress, &syn, &syn_ack, cookie, Direction::Ingress, &ends);
+        accepted(&mut state.egress, egress, &syn_ack, &syn, cookie, Direction::Egress, &ends);
+    }
+    Some(added)
+}
+
+/// Takes over what a SYN said that passed with the listener's socket, and tells it.
+#[inline(always)]
+fn accepted(
+    own: &mut DirectionState,
+    own_scale: &mut u8,
+    syn: &Syn,
+    other: &Syn,
+    cookie: u64,
+    direction: Direction,
+    ends: &Ends,
+) {
+    open(own, own_scale, syn);
+    // Each has acknowledged the other's SYN; the segment that said so for the client passed with the listener.
+    own.flags |= flag::ACK;
+    own.ack = other.seq.wrapping_add(1);
+    let header = header(syn.at, cookie, RecordKind::Segment, direction, ends);
+    tell(SegmentRecord {
+        window: syn.window,
+        scale: syn.scale,
+        peer_scale: other.scale,
+        ..bare_segment(header, transition::SYN, syn.seq, own.ack)
+    });
+}
