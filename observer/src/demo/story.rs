@@ -198,9 +198,11 @@ impl Stage {
         let stopped = self.clock.now();
         self.wait(self.share(1.5))?;
         self.tell("export", "reads on and knows of nothing".to_owned());
+        // About 4 MB wait in the two kernels. What is read at first makes room for the rest and the FIN behind it;
+        // at the pace that follows, the application takes half the timeout to come to it.
+        client.read_rows(3_000)?;
         let failure = loop {
-            // About 4 MB wait in the two kernels; at this pace they last for half the timeout.
-            self.wait(self.share(0.001))?;
+            self.wait(self.share(0.004))?;
             match client.read_rows(8) {
                 Ok(0) => break None,
                 Ok(_) => {}

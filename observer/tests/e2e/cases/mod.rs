@@ -8,6 +8,7 @@ use observer_core::{FindingKind, Timestamp};
 use crate::harness::Setup;
 
 mod calm;
+mod demo;
 mod loss;
 mod many;
 mod stall;
@@ -18,6 +19,7 @@ type Case = (&'static str, fn(&Setup) -> anyhow::Result<()>);
 
 /// All of them, the long ones first: they run beside each other.
 pub(crate) const ALL: &[Case] = &[
+    ("the_demo_finds_what_its_actors_do", demo::plain),
     ("mysql_stall_is_seen_from_the_host", stall::mysql_from_the_host),
     ("mysql_stall_is_seen_from_the_client", stall::mysql_from_the_client),
     ("mysql_stall_is_seen_from_the_server", stall::mysql_from_the_server),

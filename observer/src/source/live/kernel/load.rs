@@ -87,6 +87,8 @@ pub struct Kernel {
     pub(super) capacity: usize,
     /// Whether a connection's end is told, so that a missing one must have been dropped by the LRU.
     pub(super) ends_are_told: bool,
+    /// Whether only a part of the host is observed.
+    pub(super) one_cgroup: bool,
 }
 
 impl Kernel {
@@ -130,7 +132,7 @@ fn load(options: &KernelOptions, steps: &mut Vec<Step>) -> anyhow::Result<Kernel
         steps.push(tracepoint_step(tracepoint, attached.as_ref().map(|&()| ())));
     }
     let capacity = usize::try_from(capacity).context("more connections than memory")?;
-    Ok(Kernel { ebpf, capacity, ends_are_told })
+    Ok(Kernel { ebpf, capacity, ends_are_told, one_cgroup: options.cgroup.is_some() })
 }
 
 fn tracepoint_step(tracepoint: &Tracepoint, outcome: Result<(), &anyhow::Error>) -> Step {

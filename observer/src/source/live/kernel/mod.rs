@@ -6,7 +6,8 @@
 //! log        what the programs log, for debugging them
 //! records    bytes of the ring buffer to events
 //! sampler    the map of connections to samples, at the observer's own pace
-//! reader     the task that does both
+//! scope      keeps to one cgroup what knows no cgroups
+//! reader     the task that does it all
 //! ```
 //!
 //! Everything is held by file descriptors of this process: when it ends, however it ends, the programs are gone.
@@ -18,6 +19,7 @@ mod private_mounts;
 mod reader;
 mod records;
 mod sampler;
+mod scope;
 mod surroundings;
 mod tracepoints;
 

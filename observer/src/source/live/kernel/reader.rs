@@ -15,6 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::load::Kernel;
 use super::records::{Decoder, Malformed, Told};
 use super::sampler::Sampler;
+use super::scope::Scope;
 use crate::source::live::diag::DiagHandle;
 
 /// Records taken from the ring buffer in one turn.
@@ -41,6 +42,7 @@ pub(crate) async fn read(
     let mut ring = unsafe { AsyncFd::register_with_interest(RingBuf::try_from(ring)?, Interest::READABLE) }
         .context("waiting for the ring buffer")?;
     let mut sampler = Sampler::new(&mut kernel)?;
+    let mut scope = kernel.one_cgroup.then(|| Scope::new(kernel.capacity));
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
     let mut in_pass = false;
@@ -68,6 +70,9 @@ pub(crate) async fn read(
         if in_trouble != sampler.has_trouble() {
             in_trouble = !in_trouble;
             pace(&diag, period, in_trouble);
+        }
+        if let Some(scope) = &mut scope {
+            scope.limit(&mut batch);
         }
         if !batch.is_empty() && events.send(batch).await.is_err() {
             return Ok(());
