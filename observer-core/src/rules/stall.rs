@@ -39,9 +39,7 @@ impl Connection {
 
     /// The server's socket is open although the connection was called lost.
     pub(super) fn server_lives(&mut self, at: Timestamp, cx: &mut Context<'_>) {
-        // What was read before the loss, which was the last finding, says nothing against it: a poll that was under way
-        // comes after the event that told of the abort.
-        if self.phase != Phase::Lost || at < self.last_finding {
+        if self.phase != Phase::Lost {
             return;
         }
         if self.window.closed_since.is_some() {
