@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 const OBJECT: &str = "OBSERVER_EBPF_OBJECT";
 
 fn main() {
-    let prebuilt = Path::new(env!("CARGO_MANIFEST_DIR")).join("../observer-ebpf/prebuilt/observer.o");
+    // As it is when this runs, not as it was when this was compiled: the build directory may have been copied.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let prebuilt = Path::new(&package).join("../observer-ebpf/prebuilt/observer.o");
     let object = std::env::var_os(OBJECT).map_or(prebuilt, PathBuf::from);
     assert!(object.is_file(), "{}: no such object; `cargo xtask ebpf` builds it", object.display());
     println!("cargo::rerun-if-env-changed={OBJECT}");

@@ -4,8 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers belong to the tests: a panic is a test that failed")]
 
+mod support;
+
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -13,12 +14,10 @@ use std::process::Command;
 use nix::unistd::geteuid;
 use observer::doctor::{DoctorOptions, Status, run};
 use serde_json::Value;
+use support::privilege::{NOBODY, is_root};
 
 /// Names the file for the report, to a test that runs in its surroundings.
 const REPORT: &str = "OBSERVER_TEST_DOCTOR_REPORT";
-
-/// Changes who runs it.
-const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
 
 /// The report, as the test `name` gets it when `wrapper` runs it. `None` within: the report is written then.
 fn examined_under(wrapper: &[&str], name: &str) -> Option<Value> {
@@ -41,18 +40,6 @@ fn examined_under(wrapper: &[&str], name: &str) -> Option<Value> {
     Some(serde_json::from_slice(&fs::read(report).unwrap()).unwrap())
 }
 
-/// Whether this test can run. Under CI it must.
-fn is_root(test: &str) -> bool {
-    let root = geteuid().is_root();
-    if !root {
-        assert!(std::env::var_os("CI").is_none(), "{test} needs root, and nothing is skipped under CI");
-        // Not by `eprintln`, which the test harness keeps to itself when a test passes.
-        let mut stderr = std::io::stderr();
-        writeln!(stderr, "skipped: {test}: loading kernel programs needs root").unwrap();
-    }
-    root
-}
-
 fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
     let checks = report["checks"].as_array().unwrap();
     checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("{name} not in {report:#}"))
@@ -66,7 +53,7 @@ fn missing(report: &Value) -> Vec<&str> {
 #[test]
 fn root_has_everything() {
     const NAME: &str = "root_has_everything";
-    if !is_root(NAME) {
+    if !is_root(NAME, "loading kernel programs") {
         return;
     }
     let Some(report) = examined_under(&["env"], NAME) else { return };
@@ -103,7 +90,7 @@ fn nobody_has_socket_diagnostics() {
 #[test]
 fn a_host_without_cgroup_v2_and_tracefs_is_helped() {
     const NAME: &str = "a_host_without_cgroup_v2_and_tracefs_is_helped";
-    if !is_root(NAME) {
+    if !is_root(NAME, "loading kernel programs") {
         return;
     }
     let without = "umount -a -t cgroup2; umount -a -t tracefs,debugfs; exec \"$@\"";
@@ -120,7 +107,7 @@ fn a_host_without_cgroup_v2_and_tracefs_is_helped() {
 #[test]
 fn a_host_without_cgroup_v2_says_so_when_it_cannot_be_mounted() {
     const NAME: &str = "a_host_without_cgroup_v2_says_so_when_it_cannot_be_mounted";
-    if !is_root(NAME) {
+    if !is_root(NAME, "loading kernel programs") {
         return;
     }
     let without = "umount -a -t cgroup2; umount -a -t tracefs,debugfs; \

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers belong to the tests: a panic is a test that failed")]
 
+#[path = "../support/connection.rs"]
+mod connection;
 mod connections;
 mod namespaces;
 mod support;

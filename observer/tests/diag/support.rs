@@ -1,17 +1,16 @@
-//! Connections to look at, and the source that looks at them.
+//! The source that looks at connections.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
 use std::os::fd::AsRawFd as _;
-use std::path::Path;
 use std::time::Duration;
 
-use nix::sched::{CloneFlags, setns};
 use observer::source::live::ObservationClock;
 use observer::source::live::diag::{DiagHandle, DiagOptions, spawn};
 use observer_core::{Event, EventKind, Flow, SocketEventKind, SocketSample, SourceEvent, Vantage};
 use tokio::sync::mpsc::{Receiver, channel};
+
+pub(crate) use crate::connection::Connection;
 
 pub(crate) const LOOPBACK_4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub(crate) const LOOPBACK_6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -22,53 +21,6 @@ pub(crate) const FAST: Duration = Duration::from_millis(20);
 pub(crate) const NEVER: Duration = Duration::from_hours(1);
 /// After so many polls without what was expected a test gives up.
 pub(crate) const PATIENCE: usize = 1_000;
-
-/// A connection over loopback whose server's port is the MySQL port.
-pub(crate) struct Connection {
-    pub(crate) client: TcpStream,
-    pub(crate) server: TcpStream,
-}
-
-impl Connection {
-    /// At a port of the system's choice when `port` is 0.
-    pub(crate) fn open(address: IpAddr, port: u16) -> Self {
-        let listener = TcpListener::bind(SocketAddr::new(address, port)).unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let server = listener.accept().unwrap().0;
-        Self { client, server }
-    }
-
-    /// Over the loopback of another namespace, which one thread enters for it.
-    pub(crate) fn open_within(namespace: &Path, port: u16) -> Self {
-        let namespace = File::open(namespace).unwrap();
-        std::thread::spawn(move || {
-            setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
-            Self::open(LOOPBACK_4, port)
-        })
-        .join()
-        .unwrap()
-    }
-
-    pub(crate) fn flow(&self) -> Flow {
-        Flow { client: self.client.local_addr().unwrap(), server: self.client.peer_addr().unwrap() }
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.flow().server.port()
-    }
-
-    /// Writes at the server's end until nothing more goes in. The client never reads.
-    pub(crate) fn stall(&mut self) {
-        self.server.set_nonblocking(true).unwrap();
-        loop {
-            match self.server.write(&[b'x'; 16_384]) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) => panic!("writing to the client: {error}"),
-            }
-        }
-    }
-}
 
 /// The inode of a socket, as its owner sees it.
 pub(crate) fn inode(stream: &TcpStream) -> u32 {

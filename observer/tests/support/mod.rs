@@ -3,5 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod connection;
+pub(crate) mod privilege;
+pub(crate) mod process;
 pub(crate) mod pty;
 pub(crate) mod story;

@@ -15,8 +15,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// The program, to be run with `args` in an environment that is the same everywhere.
 pub(crate) fn observer(args: &[&str]) -> CommandBuilder {
-    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_observer"));
-    command.args(args);
+    command(&[&[env!("CARGO_BIN_EXE_observer")], args].concat())
+}
+
+/// Any command, in an environment that is the same everywhere.
+pub(crate) fn command(words: &[impl AsRef<str>]) -> CommandBuilder {
+    let mut words = words.iter().map(AsRef::as_ref);
+    let mut command = CommandBuilder::new(words.next().unwrap());
+    command.args(words);
     command.env("TERM", "xterm-256color");
     command.env("LC_ALL", "C.UTF-8");
     command.env_remove("NO_COLOR");
@@ -89,11 +95,20 @@ impl Pty {
 
     /// Waits until `text` stands on the screen.
     pub(crate) fn wait_for(&mut self, text: &str) {
+        self.wait_until(text, |pty| pty.contents().contains(text));
+    }
+
+    /// Waits until the view has the terminal, whether or not it finds room to show anything.
+    pub(crate) fn wait_for_view(&mut self) {
+        self.wait_until("the view", |pty| pty.saw_alternate_screen);
+    }
+
+    fn wait_until(&mut self, what: &str, has_come: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + LIMIT;
-        while !self.contents().contains(text) {
+        while !has_come(self) {
             match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => self.show(&bytes),
-                Err(error) => panic!("{text:?} did not come ({error}):\n{}", self.contents()),
+                Err(error) => panic!("{what:?} did not come ({error}):\n{}", self.contents()),
             }
         }
     }
@@ -185,7 +200,8 @@ impl Pty {
         }
     }
 
-    fn pid(&self) -> Pid {
+    /// Its process id.
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(self.child.process_id().unwrap().try_into().unwrap())
     }
 }

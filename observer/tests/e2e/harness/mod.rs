@@ -10,6 +10,7 @@ pub(crate) mod lab;
 pub(crate) mod log;
 mod names;
 pub(crate) mod observer;
+#[path = "../../support/process.rs"]
 pub(crate) mod process;
 pub(crate) mod reader;
 pub(crate) mod server;
