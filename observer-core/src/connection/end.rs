@@ -1,5 +1,7 @@
 //! What is known at one end of a connection.
 
+use std::num::NonZeroU64;
+
 use crate::event::Process;
 use crate::sample::{SocketSample, TcpState, WireSample};
 use crate::time::Timestamp;
@@ -7,8 +9,8 @@ use crate::time::Timestamp;
 /// What is known at one end of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct EndView {
-    /// The socket cookie, once an event carried one.
-    pub cookie: Option<u64>,
+    /// The socket cookie, once an event carried one; the kernel gives no socket the cookie 0.
+    pub cookie: Option<NonZeroU64>,
     /// The process that opened or accepted the connection, where it was seen.
     pub process: Option<Box<Process>>,
     /// The newest counters of the kernel programs, with their time.
@@ -17,6 +19,8 @@ pub struct EndView {
     pub socket: Option<Box<(Timestamp, SocketSample)>>,
     /// The socket's state, where the socket itself was seen and not only its packets.
     pub state: Option<TcpState>,
+    /// When its last change of state was told: diagnostics from before it say nothing of the state any more.
+    pub(crate) state_since: Timestamp,
     /// Whether this end has sent its FIN.
     pub(crate) finished: bool,
     /// Whether the socket is gone from the kernel.

@@ -30,6 +30,7 @@ impl Connection {
             self.opened_at = Some(self.opened_at.map_or(at, |known| known.min(at)));
         }
         let view = self.end_mut(end);
+        view.state_since = view.state_since.max(at);
         if view.process.is_none() {
             view.process = process.cloned().map(Box::new);
         }
@@ -91,7 +92,10 @@ impl Connection {
         cx: &mut Context<'_>,
     ) {
         let Some(end) = end_of(seen_at) else { return };
-        let before = match self.end_mut(end).socket.as_deref() {
+        let view = self.end_mut(end);
+        let before = match view.socket.as_deref() {
+            // A poll takes its time, and what it read may be told after a change that it did not see.
+            _ if view.state_since > at => return,
             Some((known, _)) if *known > at => return,
             known => known.map(|(at, sample)| (*at, Reading::of(sample))),
         };

@@ -1,5 +1,7 @@
 //! Which connection an event belongs to.
 
+use std::num::NonZeroU64;
+
 use crate::connection::{Connection, Phase};
 use crate::event::{SocketEvent, SocketEventKind};
 use crate::flow::{ConnectionId, End, SocketRef, Vantage};
@@ -21,8 +23,9 @@ pub(super) enum Pairing {
 /// The end and the cookie of the socket at which an event was seen, if they say which connection it is.
 ///
 /// At the server's end the handshake is handled by the listening socket: its cookie is that of no connection.
-pub(super) fn identity(event: &SocketEvent) -> Option<(End, u64)> {
+pub(super) fn identity(event: &SocketEvent) -> Option<(End, NonZeroU64)> {
     let SocketRef { seen_at, cookie, .. } = event.socket;
+    let cookie = cookie.and_then(NonZeroU64::new);
     let is_handshake = matches!(
         event.kind,
         SocketEventKind::Syn { .. }
