@@ -58,11 +58,16 @@ pub(super) fn waiting(connection: &Connection) -> Option<u64> {
     connection.queued().or_else(|| connection.unread())
 }
 
-/// The process at the end nearest to the reader that is on this host.
+/// The process at the end nearest to the reader that is on this host: the one that opened or accepted the connection,
+/// or, of one that was open before, the one that reads it.
 pub(super) fn process(connection: &Connection) -> Option<String> {
     [End::Client, End::Server]
         .into_iter()
-        .find_map(|end| connection.end(end).process.as_ref())
+        .find_map(|end| {
+            let view = connection.end(end);
+            let reader = || view.wire.as_ref()?.1.last_read.as_ref().map(|read| &read.process);
+            view.process.as_deref().or_else(reader)
+        })
         .map(|process| format!("{} {}", crate::text::safe(&process.comm), process.pid))
 }
 
