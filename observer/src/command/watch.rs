@@ -14,7 +14,7 @@ use crate::output::Output;
 use crate::plain::Plain;
 use crate::source::live::{LiveSource, ObservationClock};
 use crate::text::safe;
-use crate::view::{Abilities, View, terminal};
+use crate::view::{Abilities, View, inputs, terminal};
 
 /// What is watched and how it is shown.
 pub(super) struct Watch {
@@ -72,10 +72,11 @@ pub(super) async fn watch(mut watch: Watch, until: impl Future<Output = ()>) -> 
         let output = Plain::new(io::stdout(), io::stderr());
         run(watch, log, output, stream::pending(), stop).await?
     } else {
+        let inputs = inputs()?;
         let (_guard, terminal) = terminal::take()?;
         let abilities = Abilities::from_environment(|name| std::env::var(name).ok());
         let view = View::new(terminal, abilities, &place, watch.config.clone());
-        run(watch, log, view, crossterm::event::EventStream::new(), stop).await?
+        run(watch, log, view, inputs, stop).await?
     };
     if ended.missing_in_log > 0 {
         say(format_args!("{} events are missing in the log", ended.missing_in_log));

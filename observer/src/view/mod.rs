@@ -10,6 +10,7 @@ mod events;
 mod fragment;
 mod header;
 mod help;
+mod input;
 mod keys;
 mod layout;
 mod list;
@@ -37,6 +38,7 @@ use self::screen::Screen;
 use crate::log;
 use crate::output::{Output, WhenSourceEnds};
 
+pub use self::input::inputs;
 pub use self::theme::Abilities;
 
 /// Pictures are this far apart at least.
