@@ -98,8 +98,11 @@ pub struct LiveArgs {
     #[arg(long, value_name = "LEVEL")]
     pub fail_on: Option<FailOn>,
 
-    /// Watch only the processes below this cgroup (v2) directory [default: the whole host]
-    #[arg(long, value_name = "PATH", conflicts_with = "no_kernel", help_heading = "Sources")]
+    /// Watch only the sockets of this cgroup (v2) directory and of those below it [default: the whole host]
+    ///
+    /// It limits the kernel programs and the socket diagnostics alike. A socket belongs to the cgroup in which it, or
+    /// the one that listened for it, was made.
+    #[arg(long, value_name = "PATH", help_heading = "Sources")]
     pub cgroup: Option<PathBuf>,
 
     /// Do without the kernel programs: poll socket diagnostics only, which needs no privilege
@@ -309,12 +312,6 @@ mod tests {
             let error = with(command, 17).unwrap_err();
             assert!(error.to_string().contains("17 ports given, at most 16"), "{command:?}: {error}");
         }
-    }
-
-    #[test]
-    fn a_cgroup_is_nothing_without_the_kernel_programs() {
-        let error = parse(&["--cgroup", "/sys/fs/cgroup", "--no-kernel"]).unwrap_err().to_string();
-        assert!(error.contains("--cgroup") && error.contains("cannot be used with"), "{error}");
     }
 
     #[test]

@@ -27,10 +27,6 @@ fn a_wrong_command_line_is_status_2_and_says_which_part() {
         (&["--net-write-timeout", "0"], "0 is not in 1..=31536000"),
         (&["--warn-at", "90"], "--critical-at 80 comes before --warn-at 90"),
         (&["--ring-buffer", "3000"], "not a power of two"),
-        (
-            &["--cgroup", "/sys/fs/cgroup", "--no-kernel"],
-            "'--cgroup <PATH>' cannot be used with '--no-kernel'",
-        ),
         (&["--fail-on", "panic"], "possible values: notice, warning, critical, lost"),
         (&["watch"], "watch"),
     ] {

@@ -145,9 +145,11 @@ fn a_cgroup_that_is_none() {
         (place.path("missing"), "No such file or directory"),
     ] {
         let options = ["live", "--plain", "--port", "1", "--cgroup", path.to_str().unwrap()];
-        let output = command(&place.observer(AS_THEY_ARE, &options)).output().unwrap();
-        let talk = String::from_utf8_lossy(&output.stderr);
-        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]), "{talk}");
-        assert!(talk.contains(why) && talk.contains(path.to_str().unwrap()), "{talk}");
+        for options in [&options[..], &[&options[..], &["--no-kernel"]].concat()] {
+            let output = command(&place.observer(AS_THEY_ARE, options)).output().unwrap();
+            let talk = String::from_utf8_lossy(&output.stderr);
+            assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]), "{talk}");
+            assert!(talk.contains(why) && talk.contains(path.to_str().unwrap()), "{talk}");
+        }
     }
 }

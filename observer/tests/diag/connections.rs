@@ -152,7 +152,7 @@ fn stops_when_dropped_though_nobody_takes_its_events() {
     for period in [FAST, NEVER] {
         let (sender, mut events) = channel(1);
         let ports = vec![connection.port()];
-        let handle = spawn(DiagOptions { ports, period, clock }, sender).unwrap();
+        let handle = spawn(DiagOptions { ports, cgroup: None, period, clock }, sender).unwrap();
         let first = events.blocking_recv().unwrap();
         assert_eq!(samples(&first, connection.flow()).len(), 2);
         handle.poll_now();
@@ -166,6 +166,6 @@ fn refuses_to_start_without_ports_or_with_too_many() {
     let clock = ObservationClock::new().unwrap();
     for ports in [vec![], vec![3306; 1025]] {
         let (sender, _events) = channel(1);
-        assert!(spawn(DiagOptions { ports, period: FAST, clock }, sender).is_err());
+        assert!(spawn(DiagOptions { ports, cgroup: None, period: FAST, clock }, sender).is_err());
     }
 }

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers belong to the tests: a panic is a test that failed")]
 
+mod cgroups;
 #[path = "../support/connection.rs"]
 mod connection;
 mod connections;
 mod namespaces;
+#[path = "../support/privilege.rs"]
+mod privilege;
 mod support;

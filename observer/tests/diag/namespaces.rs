@@ -1,7 +1,7 @@
 //! Other network namespaces: found and asked with privilege, said to be missing without.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use observer::source::live::diag::{SocketCount, survey};
 use observer_core::{TimerKind, Vantage};
 
+use crate::privilege::{NOBODY, is_root};
 use crate::support::{Connection, Diag, FAST, LOOPBACK_4, NEVER, cookies, degraded, destroyed, samples};
 
 /// Runs itself as another user when the tests run as root.
@@ -21,9 +22,14 @@ fn without_privilege_the_own_namespace_is_seen_and_the_others_are_said_to_be_mis
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let program = directory.path().join("diag");
         fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
-        let output = command.arg(&program).args(["--exact", NAME]).current_dir("/").output().unwrap();
+        let mut command = Command::new(NOBODY[0]);
+        let output = command
+            .args(&NOBODY[1..])
+            .arg(&program)
+            .args(["--exact", NAME])
+            .current_dir("/")
+            .output()
+            .unwrap();
         let output = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.contains("1 passed"), "{output}");
         return;
@@ -37,18 +43,6 @@ fn without_privilege_the_own_namespace_is_seen_and_the_others_are_said_to_be_mis
     assert!(because.contains("CAP_SYS_ADMIN"), "{because}");
     diag.handle.poll_now();
     assert_eq!(degraded(&diag.next()), [], "said twice");
-}
-
-/// Whether this test can run. Under CI it must.
-fn can_make_namespaces(test: &str) -> bool {
-    let root = nix::unistd::geteuid().is_root();
-    if !root {
-        assert!(std::env::var_os("CI").is_none(), "{test} needs root, and nothing is skipped under CI");
-        // Not by `eprintln`, which the test harness keeps to itself when a test passes.
-        let mut stderr = std::io::stderr();
-        writeln!(stderr, "skipped: {test}: making network namespaces needs root").unwrap();
-    }
-    root
 }
 
 fn run(command: &mut Command) {
@@ -80,7 +74,7 @@ impl Drop for NamedNamespace {
 
 #[test]
 fn a_named_namespace_is_found_without_being_told() {
-    if !can_make_namespaces("a_named_namespace_is_found_without_being_told") {
+    if !is_root("a_named_namespace_is_found_without_being_told", "making network namespaces") {
         return;
     }
     let here = Connection::open(LOOPBACK_4, 0);
@@ -143,7 +137,7 @@ impl Drop for Container {
 
 #[test]
 fn the_namespace_of_a_process_is_found_and_lost_with_it() {
-    if !can_make_namespaces("the_namespace_of_a_process_is_found_and_lost_with_it") {
+    if !is_root("the_namespace_of_a_process_is_found_and_lost_with_it", "making network namespaces") {
         return;
     }
     let container = Container::start();

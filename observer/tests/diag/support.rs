@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
 use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use observer::source::live::ObservationClock;
@@ -37,9 +38,14 @@ pub(crate) struct Diag {
 
 impl Diag {
     pub(crate) fn start(port: u16, period: Duration) -> Self {
+        Self::limited_to(None, port, period)
+    }
+
+    /// Only the sockets of one cgroup.
+    pub(crate) fn limited_to(cgroup: Option<PathBuf>, port: u16, period: Duration) -> Self {
         let (sender, events) = channel(4);
         let clock = ObservationClock::new().unwrap();
-        let handle = spawn(DiagOptions { ports: vec![port], period, clock }, sender).unwrap();
+        let handle = spawn(DiagOptions { ports: vec![port], cgroup, period, clock }, sender).unwrap();
         Self { handle, events }
     }
 

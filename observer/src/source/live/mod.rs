@@ -142,7 +142,12 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         // The channel is empty, so there is room.
         let _ = sender.try_send(told);
     }
-    let diag = DiagOptions { ports: options.ports.clone(), period: options.poll, clock };
+    let diag = DiagOptions {
+        ports: options.ports.clone(),
+        cgroup: options.cgroup.clone(),
+        period: options.poll,
+        clock,
+    };
     let mut running = Running { tasks: Vec::new(), diag: Arc::new(diag::spawn(diag, sender.clone())?) };
     let mut last_commands = None;
     if let Some(mut kernel) = kernel {

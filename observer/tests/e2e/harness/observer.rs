@@ -9,8 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use observer_core::FindingKind;
 use tempfile::TempDir;
 
@@ -27,7 +26,7 @@ const NOBODY: u32 = 65_534;
 pub(crate) enum Vantage<'a> {
     /// On the host of all of them: it sees every network namespace.
     Host,
-    /// On one side, as if the other were another machine: only this side's cgroup, processes and sockets.
+    /// On one side, as if the other were another machine: only this side's cgroup.
     Side(&'a Side),
     /// On one side, as another user.
     Unprivileged(&'a Side),
@@ -50,8 +49,6 @@ impl Vantage<'_> {
 /// A running `observer live --plain --log`.
 pub(crate) struct Observer {
     process: Process,
-    /// Whether the process that was started is only the parent of the observer.
-    wrapped: bool,
     place: TempDir,
 }
 
@@ -66,14 +63,7 @@ impl Observer {
                 command.args(["--pdeathsig", "KILL"]).arg(program);
                 command
             }
-            Vantage::Side(side) => {
-                // In a pid namespace of its own, /proc shows it no process of the other side. Thereby, and with
-                // their names out of sight, it finds no other network namespace.
-                let mut command = side.command("unshare");
-                command.args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec"]);
-                command.arg(r#"mount -t tmpfs tmpfs /run/netns; exec "$0" "$@""#).arg(program);
-                command
-            }
+            Vantage::Side(side) => side.command(program),
             Vantage::Unprivileged(side) => {
                 // Where the program was built, another user may not be able to read.
                 let copy = place.path().join("observer");
@@ -92,7 +82,7 @@ impl Observer {
         }
         let process = Process::spawn("observer", &mut command)?;
         process.wait_stderr("readiness", |line| line.contains("watching").then_some(()))?;
-        Ok(Self { process, wrapped: matches!(vantage, Vantage::Side(_)), place })
+        Ok(Self { process, place })
     }
 
     /// Waits until the log has a finding of a kind about `client`.
@@ -122,13 +112,7 @@ impl Observer {
 
     /// Sends a signal to the observer itself.
     pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let mut pid = self.process.pid();
-        if self.wrapped {
-            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
-                .context("reading which process is the observer")?;
-            pid = Pid::from_raw(children.trim().parse().context("reading which process is the observer")?);
-        }
-        kill(pid, signal).with_context(|| format!("sending {signal} to the observer"))
+        self.process.signal(signal)
     }
 
     /// The lines on standard output so far.

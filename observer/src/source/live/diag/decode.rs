@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use netlink_packet_core::{DecodeError, NetlinkDeserializable, NetlinkHeader, NlasIterator, Parseable as _};
+use netlink_packet_core::{
+    DecodeError, NetlinkDeserializable, NetlinkHeader, NlasIterator, Parseable as _, parse_u64,
+};
 use netlink_packet_sock_diag::inet::nlas::MemInfo;
 use netlink_packet_sock_diag::inet::{InetResponseHeader, SocketId, Timer};
 use netlink_packet_sock_diag::{INET_DIAG_INFO, INET_DIAG_SKMEMINFO, SOCK_DIAG_BY_FAMILY};
@@ -13,6 +15,10 @@ use super::tcp_info::TcpInfo;
 /// Where the attributes begin.
 const MESSAGE_LENGTH: usize = 72;
 
+/// `INET_DIAG_CGROUP_ID`, which the crate has no word for. The kernel sends it unasked, from 5.9 on if it was built
+/// with `CONFIG_SOCK_CGROUP_DATA` (`inet_diag_msg_attrs_fill` in net/ipv4/inet_diag.c).
+const CGROUP_ID: u16 = 21;
+
 /// One socket.
 #[derive(Debug)]
 pub(super) struct Record {
@@ -20,6 +26,8 @@ pub(super) struct Record {
     pub(super) id: SocketId,
     /// The cookie as a number, the one `bpf_get_socket_cookie` gives.
     pub(super) cookie: u64,
+    /// The id of the cgroup it belongs to, where the kernel tells it.
+    pub(super) cgroup: Option<u64>,
     /// What it is doing.
     pub(super) sample: SocketSample,
 }
@@ -45,12 +53,13 @@ impl NetlinkDeserializable for Reply {
 /// `idiag_retrans` for a persist timer and copies `tcp_info`.
 fn decode(payload: &[u8]) -> Result<Option<Box<Record>>, DecodeError> {
     let header = InetResponseHeader::parse(payload)?;
-    let (mut tcp, mut memory) = (None, None);
+    let (mut tcp, mut memory, mut cgroup) = (None, None, None);
     for attribute in NlasIterator::new(payload.get(MESSAGE_LENGTH..).unwrap_or_default()) {
         let attribute = attribute?;
         match attribute.kind() {
             INET_DIAG_INFO => tcp = Some(parse_tcp_info(attribute.value())?),
             INET_DIAG_SKMEMINFO => memory = Some(MemInfo::parse(attribute.value())?),
+            CGROUP_ID => cgroup = Some(parse_u64(attribute.value())?),
             _ => {}
         }
     }
@@ -89,7 +98,8 @@ fn decode(payload: &[u8]) -> Result<Option<Box<Record>>, DecodeError> {
         send_window_scale: tcp.send_window_scale,
         recv_window_scale: tcp.recv_window_scale,
     };
-    Ok(Some(Box::new(Record { cookie: cookie(header.socket_id.cookie), id: header.socket_id, sample })))
+    let cookie = cookie(header.socket_id.cookie);
+    Ok(Some(Box::new(Record { cookie, id: header.socket_id, cgroup, sample })))
 }
 
 fn parse_tcp_info(bytes: &[u8]) -> Result<TcpInfo, DecodeError> {
@@ -145,10 +155,12 @@ mod tests {
         let bytes = message(&[
             (8, &[0]), // INET_DIAG_SHUTDOWN, with padding behind it
             (INET_DIAG_SKMEMINFO, &memory()),
+            (CGROUP_ID, &0x2_0000_0815_u64.to_ne_bytes()),
             (INET_DIAG_INFO, &[0; 280]),
         ]);
         let record = reply(SOCK_DIAG_BY_FAMILY, &bytes).unwrap().unwrap();
         assert_eq!(record.cookie, 0x7_0000_4242);
+        assert_eq!(record.cgroup, Some(0x2_0000_0815));
         assert_eq!((record.id.source_port, record.id.destination_port), (3306, 41234));
         assert_eq!(record.id.destination_address.to_string(), "10.0.0.5");
         let sample = record.sample;
@@ -160,6 +172,16 @@ mod tests {
         assert_eq!((sample.recv_buffer, sample.recv_buffer_used), (131_072, 11));
         assert_eq!((sample.uid, sample.inode), (101, 777));
         assert_eq!((sample.send_window, sample.recv_window), (Some(0), Some(0)));
+    }
+
+    #[test]
+    fn a_kernel_may_not_know_the_cgroup_but_does_not_tell_half_of_it() {
+        let whole = [(INET_DIAG_SKMEMINFO, memory()), (INET_DIAG_INFO, vec![0; 280])];
+        let mut attributes: Vec<_> = whole.iter().map(|(kind, value)| (*kind, &value[..])).collect();
+        let record = reply(SOCK_DIAG_BY_FAMILY, &message(&attributes)).unwrap().unwrap();
+        assert_eq!(record.cgroup, None);
+        attributes.push((CGROUP_ID, &[0; 4]));
+        assert!(reply(SOCK_DIAG_BY_FAMILY, &message(&attributes)).is_err());
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Known {
 
     /// The dump shows `record`. The event to tell, if there is news in it or the socket is in trouble.
     pub(super) fn see(&mut self, record: Record, socket: SocketRef, at: Timestamp) -> Option<Event> {
-        let Record { id, cookie, sample } = record;
+        let Record { id, cookie, sample, .. } = record;
         let told = without_running_times(&sample);
         let is_news = self.sockets.get(&cookie).is_none_or(|known| known.told != told);
         let tell = is_news || in_trouble(&sample);

@@ -8,6 +8,7 @@
 //! spawn ── thread ── Poller        which namespaces, and what does not work
 //!                      └ Sweep     one namespace: what is new, what is gone
 //!                         ├ Netlink ── request, decode, tcp_info
+//!                         ├ Scope  which sockets are in the cgroup, where only one is observed
 //!                         └ Known  what was told already
 //! ```
 //!
@@ -22,6 +23,7 @@ mod namespaces;
 mod netlink;
 mod poller;
 mod request;
+mod scope;
 mod survey;
 mod sweep;
 mod tcp_info;

@@ -30,15 +30,8 @@ pub(super) struct Poller {
 
 impl Poller {
     /// A poller for the calling thread's namespace, and for the others if it may enter them.
-    pub(super) fn new(ports: Vec<u16>, clock: ObservationClock, home: Home) -> Self {
-        Self {
-            clock,
-            home,
-            namespaces: Vec::new(),
-            discovered: None,
-            sweep: Sweep::new(ports, clock),
-            troubles: Troubles::default(),
-        }
+    pub(super) fn new(sweep: Sweep, clock: ObservationClock, home: Home) -> Self {
+        Self { clock, home, namespaces: Vec::new(), discovered: None, sweep, troubles: Troubles::default() }
     }
 
     /// Asks the kernel: everywhere when `thorough` and every [`DISCOVERY_PERIOD`], otherwise where there were
@@ -69,6 +62,7 @@ impl Poller {
             events.extend(self.troubles.note(Part::Namespaces, elsewhere, now));
         }
         events.extend(self.troubles.note(Part::Sockets, news.missing_sockets(), now));
+        events.extend(self.troubles.note(Part::Cgroups, news.inexact, now));
         events.extend(news.events);
         if works {
             let kind = EventKind::Source(SourceEvent::SocketsPolled { period });

@@ -40,7 +40,7 @@ pub struct SocketCount {
 /// socket diagnostics is no error but [`Survey::own`].
 pub fn survey(ports: &[u16]) -> anyhow::Result<Survey> {
     ensure!((1..=MAX_PORTS).contains(&ports.len()), "socket diagnostics take 1 to {MAX_PORTS} ports");
-    let sweep = Sweep::new(ports.to_vec(), ObservationClock::new()?);
+    let sweep = Sweep::new(ports.to_vec(), None, ObservationClock::new()?);
     // A thread of its own, which moves between namespaces.
     let looking = std::thread::Builder::new()
         .name("survey".to_owned())

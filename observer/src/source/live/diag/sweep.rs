@@ -13,6 +13,7 @@ use super::known::Known;
 use super::namespaces::NamespaceId;
 use super::netlink::{Answer, Netlink};
 use super::request;
+use super::scope::Scope;
 use crate::source::live::ObservationClock;
 
 /// Sockets that are remembered, at most, over all namespaces; each takes about a quarter of a kilobyte.
@@ -24,6 +25,8 @@ pub(super) struct Sweep {
     clock: ObservationClock,
     /// The dump requests, IPv4 and IPv6.
     dumps: [Vec<u8>; 2],
+    /// `None` for the whole host.
+    scope: Option<Scope>,
     /// Only of namespaces that have such sockets.
     known: HashMap<NamespaceId, Known>,
     news: News,
@@ -39,6 +42,8 @@ pub(super) struct News {
     /// Records that were not understood, and why the last was not.
     not_understood: usize,
     reason: Option<DecodeError>,
+    /// Why the sockets are not exactly those of the cgroup.
+    pub(super) inexact: Option<String>,
 }
 
 impl News {
@@ -52,12 +57,13 @@ impl News {
 }
 
 impl Sweep {
-    /// For the sockets with one of `ports` at either end.
-    pub(super) fn new(ports: Vec<u16>, clock: ObservationClock) -> Self {
+    /// For the sockets in `scope` with one of `ports` at either end.
+    pub(super) fn new(ports: Vec<u16>, scope: Option<Scope>, clock: ObservationClock) -> Self {
         Self {
             dumps: [request::dump(AF_INET, &ports), request::dump(AF_INET6, &ports)],
             ports,
             clock,
+            scope,
             known: HashMap::new(),
             news: News::default(),
         }
@@ -68,9 +74,14 @@ impl Sweep {
         self.known.contains_key(&namespace)
     }
 
-    /// Takes out what there is to tell.
+    /// Takes out what there is to tell, at the end of a poll.
     pub(super) fn take_news(&mut self) -> News {
-        std::mem::take(&mut self.news)
+        let mut news = std::mem::take(&mut self.news);
+        if let Some(scope) = &mut self.scope {
+            scope.end_poll();
+            news.inexact = scope.trouble();
+        }
+        news
     }
 
     /// Forgets the namespaces that are no more; their sockets can no longer be seen.
@@ -96,7 +107,7 @@ impl Sweep {
     }
 
     fn update(&mut self, known: &mut Known) -> io::Result<()> {
-        let Self { ports, clock, dumps, known: elsewhere, news } = self;
+        let Self { ports, clock, dumps, scope, known: elsewhere, news } = self;
         let room = MAX_SOCKETS.saturating_sub(elsewhere.values().map(Known::len).sum());
         let mut netlink = Netlink::open()?;
         known.begin_dump();
@@ -106,7 +117,11 @@ impl Sweep {
                 dump,
                 || clock.now(),
                 |at, Reply(reply)| match reply {
-                    Ok(Some(record)) if known.len() < room || known.contains(record.cookie) => {
+                    Ok(Some(record)) if known.contains(record.cookie) => {
+                        news.events.extend(see(known, *record, ports, at));
+                    }
+                    Ok(Some(record)) if scope.as_mut().is_some_and(|scope| !scope.takes(record.cgroup)) => {}
+                    Ok(Some(record)) if known.len() < room => {
                         news.events.extend(see(known, *record, ports, at));
                     }
                     Ok(Some(_)) => news.left_out += 1,

@@ -1,5 +1,6 @@
 //! The thread that polls, and how it is told what to do.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -14,7 +15,9 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::namespaces::Home;
 use super::poller::Poller;
 use super::request::MAX_PORTS;
-use crate::source::live::ObservationClock;
+use super::scope::Scope;
+use super::sweep::Sweep;
+use crate::source::live::{Cgroup, ObservationClock};
 
 /// Polls are never closer together than this, however often they are asked for.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(20);
@@ -28,6 +31,8 @@ const REST: u32 = 9;
 pub struct DiagOptions {
     /// The MySQL ports: sockets with one of them at either end are reported. At most 1024.
     pub ports: Vec<u16>,
+    /// The cgroup whose sockets are reported, with those of all cgroups below it; `None` for the whole host.
+    pub cgroup: Option<PathBuf>,
     /// The time from the beginning of one poll to the beginning of the next, at least 20 ms. One second is a good
     /// start.
     pub period: Duration,
@@ -58,12 +63,15 @@ struct Wishes {
 ///
 /// # Errors
 ///
-/// When there are no ports or too many, when `/proc` cannot be read or when no thread can be started. Everything
-/// that may come right later is an event instead.
+/// When there are no ports or too many, when the cgroup is none, when `/proc` cannot be read or when no thread can be
+/// started. Everything that may come right later is an event instead.
 pub fn spawn(options: DiagOptions, events: Sender<Vec<Event>>) -> anyhow::Result<DiagHandle> {
-    let DiagOptions { ports, period, clock } = options;
+    let DiagOptions { ports, cgroup, period, clock } = options;
     ensure!(!ports.is_empty(), "socket diagnostics need at least one port");
     ensure!(ports.len() <= MAX_PORTS, "socket diagnostics take at most {MAX_PORTS} ports");
+    let cgroup = cgroup.as_deref().map(Cgroup::at).transpose()?;
+    let scope = cgroup.filter(|cgroup| !cgroup.whole_host).map(|cgroup| Scope::new(cgroup.path));
+    let sweep = Sweep::new(ports, scope, clock);
     let home = Home::of_this_thread()
         .context("finding the own network namespace at /proc/thread-self/ns/net (is /proc mounted?)")?;
     let wishes = Arc::new(Wishes { period_micros: micros(period).into(), poll_now: false.into() });
@@ -72,7 +80,7 @@ pub fn spawn(options: DiagOptions, events: Sender<Vec<Event>>) -> anyhow::Result
         .name("diag".to_owned())
         .spawn({
             let wishes = Arc::clone(&wishes);
-            move || run(Poller::new(ports, clock, home), clock, &wishes, &rings, &events)
+            move || run(Poller::new(sweep, clock, home), clock, &wishes, &rings, &events)
         })
         .context("starting the thread for socket diagnostics")?;
     Ok(DiagHandle { wishes, bell: Some(bell), thread: Some(thread) })

@@ -13,6 +13,8 @@ pub(super) enum Part {
     Namespaces,
     /// Knowing every socket.
     Sockets,
+    /// Keeping to one cgroup.
+    Cgroups,
 }
 
 impl Part {
@@ -21,6 +23,7 @@ impl Part {
             Self::Diagnostics => "socket diagnostics",
             Self::Namespaces => "other network namespaces",
             Self::Sockets => "some sockets",
+            Self::Cgroups => "cgroups of sockets",
         }
     }
 
@@ -29,6 +32,7 @@ impl Part {
             Self::Diagnostics => "unread and unsent bytes, and connections that were open before the start",
             Self::Namespaces => "socket diagnostics of connections in other containers",
             Self::Sockets => "the connections of these sockets",
+            Self::Cgroups => "which sockets are in the cgroup",
         }
     }
 }
