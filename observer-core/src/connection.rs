@@ -28,8 +28,8 @@ pub enum Phase {
     Warning,
     /// The second share of the timeout is used.
     Critical,
-    /// The server has given up: its deadline has passed, or its socket shows it. Its FIN is stuck behind the
-    /// data.
+    /// The server has given up, its FIN is stuck behind the data. [`Connection::is_abort_seen`] says whether its
+    /// socket shows it, or whether only its deadline has passed.
     Lost,
     /// The server's FIN or RST was seen; the client may still be reading what it had received.
     ServerClosed,
@@ -217,6 +217,11 @@ impl Connection {
     /// When the server gives up or gave up.
     pub fn abort(&self) -> Option<AbortRange> {
         self.clock().map(WriteClock::abort)
+    }
+
+    /// Whether the server's socket or its RST has shown that it gave up; otherwise only its deadline says so.
+    pub fn is_abort_seen(&self) -> bool {
+        self.stall.as_ref().is_some_and(|stall| stall.abort_seen)
     }
 
     /// How it ended, once it has.

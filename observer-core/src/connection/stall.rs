@@ -33,6 +33,8 @@ pub(crate) struct Stall {
     pub(crate) clock: Option<WriteClock>,
     /// Whether it was told that the client is at risk.
     pub(crate) announced: bool,
+    /// Whether the server's socket or its RST has shown that it gave up.
+    pub(crate) abort_seen: bool,
     /// Zero-window probes.
     pub(crate) probes: Seen,
     /// Their answers with window zero.
@@ -68,6 +70,7 @@ impl Stall {
             settled: false,
             clock: None,
             announced: false,
+            abort_seen: false,
             probes: Seen::default(),
             probe_acks: Seen::default(),
             progress_at_loss: None,

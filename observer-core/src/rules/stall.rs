@@ -84,11 +84,14 @@ impl Connection {
         self.escalate(at, cx);
     }
 
-    /// The server's socket shows that it has given up while its client stood still.
+    /// The server's socket or its RST shows that it has given up while its client stood still.
     pub(super) fn server_gave_up(&mut self, at: Timestamp, cx: &mut Context<'_>) {
-        if let Some(clock) = self.clock().copied().filter(|_| self.phase < Phase::Lost) {
+        let Some(stall) = self.stall.as_deref_mut() else { return };
+        let Some(clock) = stall.clock else { return };
+        stall.abort_seen = true;
+        if self.phase < Phase::Lost {
             self.phase = Phase::Lost;
-            self.find(at, FindingKind::Lost { clock }, cx);
+            self.find(at, FindingKind::Lost { clock, seen: true }, cx);
         }
     }
 }
@@ -170,7 +173,7 @@ impl Connection {
         self.phase = phase;
         let used = clock.used(at);
         let kind = match phase {
-            Phase::Lost => FindingKind::Lost { clock },
+            Phase::Lost => FindingKind::Lost { clock, seen: false },
             Phase::Critical => FindingKind::Critical { clock, used },
             _ => FindingKind::Warning { clock, used },
         };
