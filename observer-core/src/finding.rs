@@ -80,9 +80,10 @@ pub enum FindingKind {
         #[serde(default)]
         seen: bool,
     },
-    /// The client reads again in time, the stall is over.
+    /// The client reads again in time, the stall is over; or a server that was called lost, or whose deadline had
+    /// passed, goes on: then all of the timeout was used.
     Recovered {
-        /// How long the window was closed.
+        /// How long it stood still, since the window closed.
         #[serde(with = "seconds")]
         stalled_for: Duration,
         /// The share of the timeout that had been used, 0 to 1.

@@ -1,6 +1,7 @@
 //! What is known of one stall: from the closing of the client's window until it opens, or to the end.
 
 use crate::clock::{AbortRange, WriteClock};
+use crate::connection::Told;
 use crate::flow::Vantage;
 
 /// A thing counted at each vantage by itself: what was seen at both ends happened once.
@@ -39,27 +40,31 @@ pub(crate) struct Stall {
     pub(crate) probes: Seen,
     /// Their answers with window zero.
     pub(crate) probe_acks: Seen,
-    /// After the loss: the client's progress when it was first looked at again.
-    pub(crate) progress_at_loss: Option<Progress>,
+    /// How far both ends had come when the server was lost; until then, how far they have come.
+    pub(crate) progress: Option<Progress>,
 }
 
-/// How far the client has come, by whatever tells it.
+/// How far both ends have come, as counted in one place.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Progress {
-    /// The payload acknowledged, as the kernel programs count.
-    Acknowledged(u64),
-    /// The payload received, as the client's socket counts.
-    Received(u64),
+pub(crate) struct Progress {
+    /// Where it was counted.
+    pub(crate) seen_at: Vantage,
+    /// By what.
+    pub(crate) told: Told,
+    /// The server's payload that the client has received.
+    pub(crate) received: u64,
+    /// The client's payload that the server has acknowledged.
+    pub(crate) acknowledged: u64,
 }
 
 impl Progress {
-    /// The bytes since `earlier`, if both count the same.
-    pub(crate) fn since(self, earlier: Self) -> Option<u64> {
-        match (self, earlier) {
-            (Self::Acknowledged(now), Self::Acknowledged(then))
-            | (Self::Received(now), Self::Received(then)) => Some(now.saturating_sub(then)),
-            _ => None,
-        }
+    /// What was added since `earlier`, if both were counted in the same place.
+    pub(crate) fn since(self, earlier: Self) -> Option<Self> {
+        ((self.seen_at, self.told) == (earlier.seen_at, earlier.told)).then(|| Self {
+            received: self.received.saturating_sub(earlier.received),
+            acknowledged: self.acknowledged.saturating_sub(earlier.acknowledged),
+            ..self
+        })
     }
 }
 
@@ -73,7 +78,7 @@ impl Stall {
             abort_seen: false,
             probes: Seen::default(),
             probe_acks: Seen::default(),
-            progress_at_loss: None,
+            progress: None,
         }
     }
 }

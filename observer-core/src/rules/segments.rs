@@ -108,7 +108,8 @@ impl Connection {
             self.progressed(advance);
         }
         self.window_sampled(at, sample, cx);
-        self.progress_after_loss(at, Progress::Acknowledged(sample.client.acknowledged), cx);
+        let (received, acknowledged) = (sample.client.acknowledged, sample.server.acknowledged);
+        self.progress(at, Progress { seen_at, told: Told::BySegments, received, acknowledged }, cx);
     }
 
     /// The counters tell the state of the window too, should the event of its change have been lost.

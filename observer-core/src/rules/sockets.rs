@@ -139,7 +139,12 @@ impl Connection {
         } else {
             self.open_by_sockets(at, sample.recv_window, cx);
         }
-        self.progress_after_loss(at, Progress::Received(sample.bytes_received), cx);
+        // Later on a FIN counts among the bytes.
+        if sample.state == TcpState::Established {
+            let (seen_at, told) = (Vantage::Client, Told::BySockets);
+            let (received, acknowledged) = (sample.bytes_received, sample.bytes_acked);
+            self.progress(at, Progress { seen_at, told, received, acknowledged }, cx);
+        }
     }
 
     fn server_sampled(

@@ -1,5 +1,7 @@
 //! The phases of a stall and their deadlines.
 
+use std::time::Duration;
+
 use crate::clock::{AbortRange, WriteClock};
 use crate::connection::{Connection, Phase, Progress, Stall};
 use crate::finding::FindingKind;
@@ -10,6 +12,10 @@ use crate::time::Timestamp;
 /// More than a server's kernel holds for one connection: `tcp_wmem` has a default limit of 4 MiB, and hosts
 /// tuned for long fat networks rarely go beyond 64 MiB. A server that sends more has not given up.
 const MOST_A_SERVER_HOLDS: u64 = 64 * 1024 * 1024;
+
+/// A server may close this long after its deadline: its `poll` has some slack, and it rolls its statement back
+/// first. Until then its socket acknowledges what comes in.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Inputs.
 impl Connection {
@@ -27,12 +33,20 @@ impl Connection {
         }
     }
 
-    /// The client has come this far. A server that goes on sending was not lost after all: its timeout is another
-    /// than was thought.
-    pub(super) fn progress_after_loss(&mut self, at: Timestamp, progress: Progress, cx: &mut Context<'_>) {
-        let Some(stall) = self.stall.as_deref_mut().filter(|_| self.phase == Phase::Lost) else { return };
-        let start = *stall.progress_at_loss.get_or_insert(progress);
-        if progress.since(start).is_some_and(|bytes| bytes > MOST_A_SERVER_HOLDS) {
+    /// Both ends have come this far. A server that was lost by its deadline alone was not lost after all if it goes
+    /// on: if it sends more than it can have held, or acknowledges what the client sent after the loss. (The kernel
+    /// answers data for a socket that was closed with RST: `tcp_rcv_state_process`, net/ipv4/tcp_input.c.)
+    pub(super) fn progress(&mut self, at: Timestamp, progress: Progress, cx: &mut Context<'_>) {
+        let is_lost = self.phase == Phase::Lost;
+        let Some(stall) = self.stall.as_deref_mut().filter(|stall| !stall.abort_seen) else { return };
+        let known = stall.progress.get_or_insert(progress);
+        let Some(since) = progress.since(*known) else { return };
+        let deadline = stall.clock.map(|clock| clock.abort().latest);
+        if !is_lost || deadline.is_some_and(|deadline| at <= deadline + GRACE) {
+            *known = progress;
+        } else if (since.acknowledged > 0 || since.received > MOST_A_SERVER_HOLDS)
+            && self.window.closed_since.is_none()
+        {
             self.recover(at, cx);
         }
     }

@@ -46,7 +46,8 @@ impl Finding {
                 format!("{}{unshown}.", lost(&client, clock, *seen, self.at))
             }
             FindingKind::Recovered { stalled_for, used } if *used >= 1.0 => format!(
-                "{client} goes on after {}: the server's net_write_timeout is longer than was thought.",
+                "{client} goes on after {}: the server had not given up after all. Its net_write_timeout is longer \
+                 than was thought, or the rest of the result fitted into its send buffer.",
                 Seconds(*stalled_for)
             ),
             FindingKind::Recovered { stalled_for, used } => format!(
