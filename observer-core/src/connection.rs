@@ -57,6 +57,15 @@ pub struct Greeting {
     pub thread_id: u32,
 }
 
+impl Greeting {
+    /// Whether the server gives up with an RST at once, as MariaDB does from 10.3.3 on (MDEV-14113:
+    /// `vio_set_linger` in vio/viosocket.c). Older ones close as MySQL does; they are long out of support, and
+    /// not told apart.
+    pub(crate) fn resets_at_abort(&self) -> bool {
+        self.version.contains("MariaDB")
+    }
+}
+
 /// One MySQL connection, seen at its client's end, at its server's end, or at both.
 ///
 /// All of it is read-only to the outside; only the [`Tracker`](crate::Tracker) changes it. There may be a

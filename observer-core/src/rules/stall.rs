@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::{AbortRange, WriteClock};
-use crate::connection::{Connection, Phase, Progress, Stall};
+use crate::connection::{Connection, Phase, Progress, Stall, Told};
 use crate::finding::FindingKind;
 use crate::rules::Context;
 use crate::rules::wait::Wait;
@@ -146,8 +146,11 @@ impl Connection {
 
     /// When each phase of a clock begins.
     fn milestones(&self, clock: &WriteClock, cx: &Context<'_>) -> [(Phase, Option<Timestamp>); 3] {
-        // A server whose socket can be seen has not given up before that socket shows it.
-        let lost = self.server.state.is_none().then(|| clock.abort().latest);
+        // A server whose socket can be seen has not given up before that socket shows it, nor has one that resets
+        // before its RST is seen.
+        let resets = self.greeting.as_ref().is_some_and(|greeting| greeting.resets_at_abort());
+        let would_show = self.server.state.is_some() || (resets && self.window.told == Told::BySegments);
+        let lost = (!would_show).then(|| clock.abort().latest);
         [
             (Phase::Warning, Some(clock.used_at(cx.config.warning_share))),
             (Phase::Critical, Some(clock.used_at(cx.config.critical_share))),
