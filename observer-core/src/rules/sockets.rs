@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::AbortRange;
-use crate::connection::{Connection, Phase, Progress, Told};
+use crate::connection::{Connection, Phase, Progress, Stall, Told};
 use crate::event::Process;
 use crate::flow::{End, Vantage};
 use crate::rules::Context;
@@ -191,7 +191,7 @@ impl Connection {
         let closed = AbortRange { earliest: since - TICK, latest: since };
         match self.stall.as_deref_mut().filter(|_| self.phase < Phase::Lost) {
             Some(stall) => stall.closed = closed,
-            None => self.stall_begins(closed),
+            None => self.stall_begins(Stall::new(closed)),
         }
     }
 

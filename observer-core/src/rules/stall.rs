@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::{AbortRange, WriteClock};
+use crate::clock::WriteClock;
 use crate::connection::{Connection, Phase, Progress, Stall, Told};
 use crate::finding::FindingKind;
 use crate::rules::Context;
@@ -19,10 +19,10 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Inputs.
 impl Connection {
-    /// The window closed within this range.
-    pub(super) fn stall_begins(&mut self, closed: AbortRange) {
+    /// The window closed.
+    pub(super) fn stall_begins(&mut self, stall: Stall) {
         if self.phase < Phase::Lost {
-            self.stall = Some(Box::new(Stall::new(closed)));
+            self.stall = Some(Box::new(stall));
         }
     }
 
