@@ -50,6 +50,10 @@ impl Sink for Paper {
         self.bytes.lock().unwrap().truncate(usize::try_from(length).unwrap());
         Ok(())
     }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What a run leaves behind.
