@@ -116,8 +116,9 @@ impl Stall {
         reader.wait()?;
         ensure!(matches!(outcome, Outcome::Failed { rows: 8.., .. }), "{outcome:?}");
         observer.wait_finding("the end", client, is_closed)?;
-        let lines = observer.lines();
+        let stdout = observer.lines();
         let log = observer.stop()?;
+        let lines = stdout.all();
 
         let (seen, expected) = (log.seen_at(), vantage.sees(lab));
         ensure!(seen == expected, "seen at {seen:?}, to be seen at {expected:?}");

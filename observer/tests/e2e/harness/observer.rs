@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::lab::{Lab, Side};
 use super::log::{Log, listed};
 use super::names::temporary_directory;
-use super::process::{PATIENCE, Process};
+use super::process::{Lines, PATIENCE, Process};
 
 /// The user without privilege.
 const NOBODY: u32 = 65_534;
@@ -115,9 +115,9 @@ impl Observer {
         self.process.signal(signal)
     }
 
-    /// The lines on standard output so far.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.process.stdout.all()
+    /// The lines on standard output, all of them once it has been stopped: a finding is in the log before it is told.
+    pub(crate) fn lines(&self) -> Lines {
+        self.process.stdout.clone()
     }
 
     /// Ends it as a service manager does, and gives what it has logged.
