@@ -149,19 +149,6 @@ fn lost_and_what_follows() {
 }
 
 #[test]
-fn how_the_server_ends_what_it_gives_up_depends_on_who_it_is() {
-    for (version, end) in [("9.7.4", "its FIN is stuck"), ("5.5.5-10.6.22-MariaDB", "its RST discards")] {
-        let greeting = SocketEventKind::Greeting { version: version.to_owned(), thread_id: 36 };
-        let mut story = stalled().then(8_000, greeting);
-        story.events.sort_by_key(|event| event.at);
-        let mut screen = Screen::after((80, 24), &story.events, 82_000);
-        screen.press(KeyCode::Enter);
-        let picture = screen.picture();
-        assert!(picture.contains(&format!("The server has given up; {end} ")), "{picture}");
-    }
-}
-
-#[test]
 fn losses_and_a_missing_source_are_named() {
     let mut events = vec![degraded(0), events_lost(20_000, 12), events_lost(30_000, 5)];
     events.extend(together(calm()));

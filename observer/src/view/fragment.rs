@@ -33,7 +33,7 @@ pub(super) fn fragment(finding: &Finding) -> String {
         }
         FindingKind::Warning { clock, .. } | FindingKind::Critical { clock, .. } => used(clock, finding.at),
         FindingKind::Lost { seen: true, .. } => "the server has given up".to_owned(),
-        FindingKind::Lost { .. } => "the server has probably given up".to_owned(),
+        FindingKind::Lost { .. } => "probably, not seen yet".to_owned(),
         FindingKind::Recovered { stalled_for, .. } => format!("reads again after {}", short(*stalled_for)),
         FindingKind::ServerClosed { reset, unread, fails_at } => {
             let unread = unread.map_or_else(String::new, |unread| format!(", {} unread", Bytes(unread)));

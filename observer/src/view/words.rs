@@ -76,9 +76,6 @@ pub(super) fn sentence(connection: &Connection, now: Timestamp) -> String {
     match connection.phase() {
         Phase::Flowing => "Nothing stands still.".to_owned(),
         Phase::Stalled | Phase::Warning | Phase::Critical => stalled(connection, now),
-        Phase::Lost if is_mariadb(connection) => {
-            "The server has given up; its RST discards what it had not sent.".to_owned()
-        }
         Phase::Lost if connection.is_abort_seen() => {
             "The server has given up; its FIN is stuck behind unread data.".to_owned()
         }
@@ -91,11 +88,6 @@ pub(super) fn sentence(connection: &Connection, now: Timestamp) -> String {
         },
         Phase::Closed => "The connection has ended.".to_owned(),
     }
-}
-
-/// Whether the greeting names MariaDB, which ends what it gives up with a reset: `11.8.3-MariaDB`, `5.5.5-10.6.22-MariaDB`.
-fn is_mariadb(connection: &Connection) -> bool {
-    connection.greeting().is_some_and(|greeting| greeting.version.contains("MariaDB"))
 }
 
 fn stalled(connection: &Connection, now: Timestamp) -> String {

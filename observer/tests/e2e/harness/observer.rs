@@ -16,12 +16,8 @@ use tempfile::TempDir;
 use super::lab::{Lab, Side};
 use super::log::{Log, listed};
 use super::names::temporary_directory;
-<<<<<<< HEAD
-use super::process::{Lines, PATIENCE, Process};
-=======
 use super::privilege::NOBODY;
-use super::process::{PATIENCE, Process};
->>>>>>> shell
+use super::process::{Lines, PATIENCE, Process};
 
 /// Where the observer stands.
 #[derive(Clone, Copy)]
