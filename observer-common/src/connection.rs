@@ -85,8 +85,12 @@ pub struct DirectionState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct LastRead {
-    /// When. Zero: not yet.
+    /// When; early by at most one tick of the kernel (1 to 10 ms). Zero: not yet.
     pub at: u64,
+    /// The tick (jiffies) of `at`: what is read within the same one is not looked at.
+    pub tick: u32,
+    /// Zero.
+    pub reserved: u32,
     /// Process id, in the host's first pid namespace.
     pub tgid: u32,
     /// Thread id.
@@ -126,7 +130,7 @@ pub struct ConnectionState {
     /// The last read: mostly by the process that writes, and so on the same CPU.
     pub last_read: LastRead,
     /// Zero.
-    pub before_ingress: [u64; 4],
+    pub before_ingress: [u64; 3],
     /// What this host has received.
     pub ingress: DirectionState,
     /// Zero.
@@ -159,7 +163,7 @@ pub struct CommandHead {
 const _: () = {
     assert!(size_of::<Ends>() == 40);
     assert!(size_of::<DirectionState>() == 64);
-    assert!(size_of::<LastRead>() == 32);
+    assert!(size_of::<LastRead>() == 40);
     assert!(core::mem::offset_of!(ConnectionState, egress) + 56 == 128);
     assert!(core::mem::offset_of!(ConnectionState, ingress) + 56 == 2 * 128);
     assert!(size_of::<ConnectionState>() + 56 == 3 * 128);

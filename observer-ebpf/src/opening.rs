@@ -84,8 +84,8 @@ static NEW: ConnectionState = ConnectionState {
     remote: [0; 16],
     before_egress: [0; 4],
     egress: UNSEEN,
-    last_read: LastRead { at: 0, tgid: 0, tid: 0, comm: [0; 16] },
-    before_ingress: [0; 4],
+    last_read: LastRead { at: 0, tick: 0, reserved: 0, tgid: 0, tid: 0, comm: [0; 16] },
+    before_ingress: [0; 3],
     ingress: UNSEEN,
     before_next: [0; 8],
 };
