@@ -22,6 +22,11 @@ pub struct Config {
     pub max_connections: usize,
 }
 
+impl Config {
+    /// The default of [`max_connections`](Self::max_connections), also for the maps of the kernel programs.
+    pub const MAX_CONNECTIONS: u32 = 16_384;
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -30,7 +35,7 @@ impl Default for Config {
             critical_share: 0.8,
             debounce: Duration::from_millis(250),
             keep_ended: Duration::from_secs(60),
-            max_connections: 100_000,
+            max_connections: Self::MAX_CONNECTIONS as usize,
         }
     }
 }

@@ -28,8 +28,8 @@ pub enum Phase {
     Warning,
     /// The second share of the timeout is used.
     Critical,
-    /// The server has given up: its deadline has passed, or its socket shows it. Its FIN is stuck behind the
-    /// data.
+    /// The server has given up, its FIN is stuck behind the data. [`Connection::is_abort_seen`] says whether its
+    /// socket shows it, or whether only its deadline has passed.
     Lost,
     /// The server's FIN or RST was seen; the client may still be reading what it had received.
     ServerClosed,
@@ -55,6 +55,15 @@ pub struct Greeting {
     pub version: String,
     /// The thread (connection) id, by which the server's process list names this connection.
     pub thread_id: u32,
+}
+
+impl Greeting {
+    /// Whether the server gives up with an RST at once, as MariaDB does from 10.3.3 on (MDEV-14113:
+    /// `vio_set_linger` in vio/viosocket.c). Older ones close as MySQL does; they are long out of support, and
+    /// not told apart.
+    pub(crate) fn resets_at_abort(&self) -> bool {
+        self.version.contains("MariaDB")
+    }
 }
 
 /// One MySQL connection, seen at its client's end, at its server's end, or at both.
@@ -217,6 +226,11 @@ impl Connection {
     /// When the server gives up or gave up.
     pub fn abort(&self) -> Option<AbortRange> {
         self.clock().map(WriteClock::abort)
+    }
+
+    /// Whether the server's socket or its RST has shown that it gave up; otherwise only its deadline says so.
+    pub fn is_abort_seen(&self) -> bool {
+        self.stall.as_ref().is_some_and(|stall| stall.abort_seen)
     }
 
     /// How it ended, once it has.

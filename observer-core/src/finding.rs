@@ -71,14 +71,19 @@ pub enum FindingKind {
         /// The share that is used, 0 to 1.
         used: f64,
     },
-    /// The deadline has passed: the server has closed, and nothing on the wire shows it yet.
+    /// The server has given up: its socket or its RST shows it, or its deadline has passed.
     Lost {
         /// The clock that ran out.
         clock: WriteClock,
+        /// Whether the server's socket or its RST showed it. Otherwise the deadline alone speaks for it: that is
+        /// probable and no more, as a server whose rest of the result fits into its send buffer has no deadline.
+        #[serde(default)]
+        seen: bool,
     },
-    /// The client reads again in time, the stall is over.
+    /// The client reads again in time, the stall is over; or a server that was called lost, or whose deadline had
+    /// passed, goes on: then all of the timeout was used.
     Recovered {
-        /// How long the window was closed.
+        /// How long it stood still, since the window closed.
         #[serde(with = "seconds")]
         stalled_for: Duration,
         /// The share of the timeout that had been used, 0 to 1.

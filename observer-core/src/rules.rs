@@ -39,7 +39,7 @@ impl Connection {
             SocketEventKind::WindowUpdate { by: End::Client, window, ack } => {
                 self.window_update(at, *window, *ack, cx);
             }
-            SocketEventKind::ZeroWindowProbe { by: End::Server } => self.probe(seen_at),
+            SocketEventKind::ZeroWindowProbe { by: End::Server } => self.probe(at, seen_at),
             SocketEventKind::ZeroWindowProbeAck { by: End::Client } => self.probe_ack(at, seen_at),
             SocketEventKind::Fin { by: End::Server, .. } => self.server_finished(at, cx),
             SocketEventKind::Fin { by: End::Client, .. } => self.client_finished(at, cx),

@@ -65,9 +65,9 @@ where
     C: Fn() -> Timestamp,
     L: Sink,
 {
-    let Parts { events, inputs, stop, clock, output, log, config, fail_on } = parts;
+    let Parts { mut events, inputs, stop, clock, output, log, config, fail_on } = parts;
     let mut app = App { tracker: Tracker::new(config), output, log, clock, fail_on, outcome: Outcome::Clean };
-    let served = app.serve(events, inputs, stop).await;
+    let served = app.serve(&mut events, inputs, stop).await.and_then(|()| app.catch_up(&mut events));
     // However it ended, the log gets what is still to be written.
     if let Some(log) = &mut app.log {
         log.flush((app.clock)());
@@ -94,7 +94,7 @@ struct App<O, C, L> {
 impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
     async fn serve(
         &mut self,
-        mut events: mpsc::Receiver<Vec<Event>>,
+        events: &mut mpsc::Receiver<Vec<Event>>,
         inputs: impl Stream<Item = io::Result<O::Input>>,
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
@@ -122,14 +122,20 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
                 },
                 () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {
                     // What the source has delivered by now comes before the deadline.
-                    for _ in 0..events.len() {
-                        let Ok(batch) = events.try_recv() else { break };
-                        self.observe(&batch)?;
-                    }
+                    self.catch_up(events)?;
                 }
             }
             self.do_what_is_due()?;
         }
+    }
+
+    /// Takes what the source has delivered by now, and no more than that.
+    fn catch_up(&mut self, events: &mut mpsc::Receiver<Vec<Event>>) -> anyhow::Result<()> {
+        for _ in 0..events.len() {
+            let Ok(batch) = events.try_recv() else { break };
+            self.observe(&batch)?;
+        }
+        Ok(())
     }
 
     fn input(&mut self, input: io::Result<O::Input>) -> anyhow::Result<ControlFlow<()>> {

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod doctor;
 pub mod log;
 pub mod output;
+pub mod panic_hook;
 pub mod plain;
 pub mod source;
 pub mod text;

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use observer::cli::Cli;
 use observer::command::{self, Outcome};
 use observer::output::is_broken_pipe;
+use observer::panic_hook;
 
 fn main() -> ExitCode {
+    panic_hook::install();
     match command::run(Cli::from_process()) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),

@@ -87,28 +87,38 @@ fn a_log_that_cannot_be_written_is_said_before_the_terminal_is_taken() {
     assert!(!end.saw_alternate_screen);
 }
 
-/// Set for the child of the test below: the thread that panics.
+/// Set for the child of the test below: where it panics.
 const PANICS: &str = "OBSERVER_TEST_PANICS";
 
 /// This test program itself takes over its terminal and panics.
 #[test]
-fn a_panic_restores_the_terminal_and_is_readable() {
-    if let Some(thread) = std::env::var_os(PANICS) {
+fn a_panic_anywhere_ends_the_program_restores_the_terminal_and_is_readable() {
+    if let Some(place) = std::env::var_os(PANICS) {
+        observer::panic_hook::install();
         let (_guard, mut terminal) = observer::view::terminal::take().unwrap();
         terminal.draw(|frame| frame.render_widget("the view", frame.area())).unwrap();
-        if thread == "another" {
-            std::thread::spawn(|| panic!("on purpose")).join().unwrap_err();
-        }
-        panic!("on purpose");
+        match place.to_str().unwrap() {
+            "the view" => panic!("on purpose"),
+            "a thread" => std::thread::spawn(|| panic!("on purpose")).join().unwrap_err(),
+            "a task" => tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+                let task = tokio::spawn(async { panic!("on purpose") });
+                task.await.unwrap_err();
+                unreachable!("the program goes on without its task")
+            }),
+            place => unreachable!("{place}"),
+        };
+        unreachable!("the program goes on without its thread");
     }
-    for thread in ["the view's", "another"] {
+    for place in ["the view", "a thread", "a task"] {
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "a_panic_restores_the_terminal_and_is_readable", "--nocapture"]);
-        command.env(PANICS, thread);
+        let test = "a_panic_anywhere_ends_the_program_restores_the_terminal_and_is_readable";
+        command.args(["--exact", test, "--nocapture"]);
+        command.env(PANICS, place);
         command.env("RUST_BACKTRACE", "0");
         let end = Pty::spawn(command, 80, 40).wait_for_end();
-        assert_eq!(end.status, 101, "{thread}");
+        assert_eq!(end.status, 101, "{place}");
         end.assert_restored();
-        assert_eq!(end.contents.matches("on purpose").count(), 1, "{thread}: {}", end.contents);
+        assert_eq!(end.contents.matches("on purpose").count(), 1, "{place}: {}", end.contents);
+        assert!(!end.contents.contains("goes on without"), "{place}: {}", end.contents);
     }
 }

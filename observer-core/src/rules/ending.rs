@@ -34,7 +34,6 @@ impl Connection {
     /// but its FIN may be stuck behind the data.
     pub(super) fn server_closes(&mut self, since: Timestamp, at: Timestamp, cx: &mut Context<'_>) {
         match self.clock().map(|clock| clock.abort().earliest) {
-            Some(_) if self.phase >= Phase::Lost => {}
             // Between two looks at the socket, the deadline is the best guess.
             Some(deadline) => self.server_gave_up(deadline.max(since).min(at), cx),
             None if self.phase < Phase::Lost => self.server_finished(at, cx),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::AbortRange;
-use crate::connection::{Connection, Progress, Told, WindowChange};
+use crate::connection::{Connection, Progress, Stall, Told, WindowChange};
 use crate::flow::{End, Vantage};
 use crate::rules::Context;
 use crate::sample::WireSample;
@@ -30,7 +30,7 @@ impl Connection {
             self.stall_ends(at, cx);
         }
         if matches!(change, WindowChange::Closed | WindowChange::ClosedAgain) {
-            self.stall_begins(AbortRange::at(at));
+            self.stall_begins(Stall::seen_to_begin(at));
         } else if let (Some(since), Some(stall)) = (self.window.closed_since, self.stall.as_deref_mut()) {
             // The other end saw the same closing a little earlier.
             if since < stall.closed.earliest && at == since {
@@ -52,10 +52,10 @@ impl Connection {
         }
     }
 
-    pub(super) fn probe(&mut self, seen_at: Vantage) {
+    pub(super) fn probe(&mut self, at: Timestamp, seen_at: Vantage) {
         // A keep-alive looks like a probe; only behind a closed window it is one.
         if let Some(stall) = self.stall.as_deref_mut().filter(|_| self.window.closed_since.is_some()) {
-            stall.probes.note(seen_at);
+            stall.probed(at, seen_at);
         }
     }
 
@@ -74,7 +74,7 @@ impl Connection {
             stall.probe_acks.note(seen_at);
             // What was answered was sent, even if that was not seen.
             if stall.probes.count() == 0 {
-                stall.probes.note(seen_at);
+                stall.probed(at, seen_at);
             }
         }
     }
@@ -82,7 +82,7 @@ impl Connection {
     /// The window closed within this range, and no event told it.
     fn closed_without_event(&mut self, closed: AbortRange) {
         self.window.close(closed.earliest, None, Told::BySegments);
-        self.stall_begins(closed);
+        self.stall_begins(Stall::new(closed));
     }
 
     pub(super) fn wire_sample(
@@ -108,7 +108,8 @@ impl Connection {
             self.progressed(advance);
         }
         self.window_sampled(at, sample, cx);
-        self.progress_after_loss(at, Progress::Acknowledged(sample.client.acknowledged), cx);
+        let (received, acknowledged) = (sample.client.acknowledged, sample.server.acknowledged);
+        self.progress(at, Progress { seen_at, told: Told::BySegments, received, acknowledged }, cx);
     }
 
     /// The counters tell the state of the window too, should the event of its change have been lost.

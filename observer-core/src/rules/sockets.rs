@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::AbortRange;
-use crate::connection::{Connection, Phase, Progress, Told};
+use crate::connection::{Connection, Phase, Progress, Stall, Told};
 use crate::event::Process;
 use crate::flow::{End, Vantage};
 use crate::rules::Context;
@@ -139,7 +139,12 @@ impl Connection {
         } else {
             self.open_by_sockets(at, sample.recv_window, cx);
         }
-        self.progress_after_loss(at, Progress::Received(sample.bytes_received), cx);
+        // Later on a FIN counts among the bytes.
+        if sample.state == TcpState::Established {
+            let (seen_at, told) = (Vantage::Client, Told::BySockets);
+            let (received, acknowledged) = (sample.bytes_received, sample.bytes_acked);
+            self.progress(at, Progress { seen_at, told, received, acknowledged }, cx);
+        }
     }
 
     fn server_sampled(
@@ -186,7 +191,7 @@ impl Connection {
         let closed = AbortRange { earliest: since - TICK, latest: since };
         match self.stall.as_deref_mut().filter(|_| self.phase < Phase::Lost) {
             Some(stall) => stall.closed = closed,
-            None => self.stall_begins(closed),
+            None => self.stall_begins(Stall::new(closed)),
         }
     }
 

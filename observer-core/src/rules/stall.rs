@@ -1,7 +1,9 @@
 //! The phases of a stall and their deadlines.
 
-use crate::clock::{AbortRange, WriteClock};
-use crate::connection::{Connection, Phase, Progress, Stall};
+use std::time::Duration;
+
+use crate::clock::WriteClock;
+use crate::connection::{Connection, Phase, Progress, Stall, Told};
 use crate::finding::FindingKind;
 use crate::rules::Context;
 use crate::rules::wait::Wait;
@@ -11,12 +13,16 @@ use crate::time::Timestamp;
 /// tuned for long fat networks rarely go beyond 64 MiB. A server that sends more has not given up.
 const MOST_A_SERVER_HOLDS: u64 = 64 * 1024 * 1024;
 
+/// A server may close this long after its deadline: its `poll` has some slack, and it rolls its statement back
+/// first. Until then its socket acknowledges what comes in.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// Inputs.
 impl Connection {
-    /// The window closed within this range.
-    pub(super) fn stall_begins(&mut self, closed: AbortRange) {
+    /// The window closed.
+    pub(super) fn stall_begins(&mut self, stall: Stall) {
         if self.phase < Phase::Lost {
-            self.stall = Some(Box::new(Stall::new(closed)));
+            self.stall = Some(Box::new(stall));
         }
     }
 
@@ -27,12 +33,20 @@ impl Connection {
         }
     }
 
-    /// The client has come this far. A server that goes on sending was not lost after all: its timeout is another
-    /// than was thought.
-    pub(super) fn progress_after_loss(&mut self, at: Timestamp, progress: Progress, cx: &mut Context<'_>) {
-        let Some(stall) = self.stall.as_deref_mut().filter(|_| self.phase == Phase::Lost) else { return };
-        let start = *stall.progress_at_loss.get_or_insert(progress);
-        if progress.since(start).is_some_and(|bytes| bytes > MOST_A_SERVER_HOLDS) {
+    /// Both ends have come this far. A server that was lost by its deadline alone was not lost after all if it goes
+    /// on: if it sends more than it can have held, or acknowledges what the client sent after the loss. (The kernel
+    /// answers data for a socket that was closed with RST: `tcp_rcv_state_process`, net/ipv4/tcp_input.c.)
+    pub(super) fn progress(&mut self, at: Timestamp, progress: Progress, cx: &mut Context<'_>) {
+        let is_lost = self.phase == Phase::Lost;
+        let Some(stall) = self.stall.as_deref_mut().filter(|stall| !stall.abort_seen) else { return };
+        let known = stall.progress.get_or_insert(progress);
+        let Some(since) = progress.since(*known) else { return };
+        let deadline = stall.clock.map(|clock| clock.abort().latest);
+        if !is_lost || deadline.is_some_and(|deadline| at <= deadline + GRACE) {
+            *known = progress;
+        } else if (since.acknowledged > 0 || since.received > MOST_A_SERVER_HOLDS)
+            && self.window.closed_since.is_none()
+        {
             self.recover(at, cx);
         }
     }
@@ -84,11 +98,14 @@ impl Connection {
         self.escalate(at, cx);
     }
 
-    /// The server's socket shows that it has given up while its client stood still.
+    /// The server's socket or its RST shows that it has given up while its client stood still.
     pub(super) fn server_gave_up(&mut self, at: Timestamp, cx: &mut Context<'_>) {
-        if let Some(clock) = self.clock().copied().filter(|_| self.phase < Phase::Lost) {
+        let Some(stall) = self.stall.as_deref_mut() else { return };
+        let Some(clock) = stall.clock else { return };
+        stall.abort_seen = true;
+        if self.phase < Phase::Lost {
             self.phase = Phase::Lost;
-            self.find(at, FindingKind::Lost { clock }, cx);
+            self.find(at, FindingKind::Lost { clock, seen: true }, cx);
         }
     }
 }
@@ -129,8 +146,11 @@ impl Connection {
 
     /// When each phase of a clock begins.
     fn milestones(&self, clock: &WriteClock, cx: &Context<'_>) -> [(Phase, Option<Timestamp>); 3] {
-        // A server whose socket can be seen has not given up before that socket shows it.
-        let lost = self.server.state.is_none().then(|| clock.abort().latest);
+        // A server whose socket can be seen has not given up before that socket shows it, nor has one that resets
+        // before its RST is seen.
+        let resets = self.greeting.as_ref().is_some_and(|greeting| greeting.resets_at_abort());
+        let would_show = self.server.state.is_some() || (resets && self.window.told == Told::BySegments);
+        let lost = (!would_show).then(|| clock.abort().latest);
         [
             (Phase::Warning, Some(clock.used_at(cx.config.warning_share))),
             (Phase::Critical, Some(clock.used_at(cx.config.critical_share))),
@@ -170,7 +190,7 @@ impl Connection {
         self.phase = phase;
         let used = clock.used(at);
         let kind = match phase {
-            Phase::Lost => FindingKind::Lost { clock },
+            Phase::Lost => FindingKind::Lost { clock, seen: false },
             Phase::Critical => FindingKind::Critical { clock, used },
             _ => FindingKind::Warning { clock, used },
         };

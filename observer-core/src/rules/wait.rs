@@ -1,9 +1,9 @@
 //! Whether the server waits behind a closed window, and since when.
 //!
 //! This is the place of the write clock's model: [`Connection::server_wait`] answers from everything known of
-//! the connection, as a range. Limitation: without the server's socket the wait is taken to begin when the window
-//! closed, so a reader that trickles, whose window opens without a third of the server's send buffer having been
-//! drained, starts the clock anew here although its server's `poll` goes on.
+//! the connection, as a range. Limitation: without the server's socket the wait is taken to begin when data
+//! began to wait behind the window, so a reader that trickles, whose window opens without a third of the
+//! server's send buffer having been drained, starts the clock anew here although its server's `poll` goes on.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl Connection {
         let until = stall.closed.earliest + patience(config);
         let sample = self.server.socket.as_deref().filter(|(at, _)| *at >= stall.closed.earliest);
         match sample.filter(|_| !self.server.gone) {
-            Some((_, sample)) if is_blocked(sample) => Wait::Since(self.began(stall.closed)),
+            Some((_, sample)) if is_blocked(sample) => Wait::Since(self.began(stall.waiting_since())),
             Some(_) => Wait::None,
             None if self.window.told == Told::BySockets => match self.server_sample_due(config) {
                 Some(until) if at < until => Wait::Undecided { until: Some(until) },
@@ -45,7 +45,7 @@ impl Connection {
             // A probe proves that the server's kernel has something unsent. Where the server's socket can be seen,
             // it will tell soon whether the rest fits into it; that is worth a little patience.
             None if self.server.is_alive() && at < until => Wait::Undecided { until: Some(until) },
-            None => Wait::Since(self.began(stall.closed)),
+            None => Wait::Since(self.began(stall.waiting_since())),
         }
     }
 
@@ -57,12 +57,12 @@ impl Connection {
         Some(*at + patience(config))
     }
 
-    /// When the wait began: when the window closed, unless the server is known to have written after that, or not
-    /// to have written for some time before.
-    fn began(&self, closed: AbortRange) -> AbortRange {
+    /// When the wait began: when data began to wait behind the window, unless the server is known to have written
+    /// after that, or not to have written for some time before.
+    fn began(&self, waiting: AbortRange) -> AbortRange {
         match self.last_write {
-            Some(write) if write.earliest > closed.latest || write.latest < closed.earliest => write,
-            _ => closed,
+            Some(write) if write.earliest > waiting.latest || write.latest < waiting.earliest => write,
+            _ => waiting,
         }
     }
 }

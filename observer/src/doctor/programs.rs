@@ -76,9 +76,9 @@ fn cgroup(tried: &Tried) -> anyhow::Result<Check> {
         Some(Cgroup { path, whole_host: true }) => Check::ok(NAME, path.display().to_string()),
         Some(Cgroup { path, whole_host: false }) => Check::missing(
             NAME,
-            format!("only a part of it is mounted, on {}", path.display()),
+            format!("only a part of it is seen, on {}", path.display()),
             "connections of processes outside that part",
-            "mount the whole of it elsewhere and name that with --cgroup",
+            "run it in the host's cgroup namespace (for a container --cgroupns=host), with the whole of it mounted",
         ),
         None if tried.refused.is_none() => Check::ok(NAME, "not mounted; mounted for the observer alone"),
         None => Check::missing(NAME, "not mounted", WITHOUT_ALL, "mount -t cgroup2 cgroup2 /sys/fs/cgroup"),

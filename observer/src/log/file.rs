@@ -1,20 +1,27 @@
 //! The file a log is written to.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::unistd::geteuid;
 
 use super::{Header, Writer};
+
+/// What others than the owner and its group may do with a log: nothing. It names hosts, users and statements.
+const MODE: u32 = 0o640;
 
 /// Where a [`Writer`](super::Writer) puts its bytes.
 pub trait Sink: Write {
     /// Takes back what lies beyond `length` bytes, where that is possible.
     fn cut(&mut self, length: u64) -> io::Result<()>;
+
+    /// Waits until what was written is on the disk, where there is one.
+    fn sync(&mut self) -> io::Result<()>;
 }
 
 /// A new log file, or a pipe or device to write a log to.
@@ -26,14 +33,15 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Creates the file, readable by its owner and group: a log names users and statements.
+    /// Creates the file, or takes an empty one, readable by its owner and group at most.
     ///
     /// A log is evidence, so a file that holds something is never written over. As the program often runs as
-    /// root and the directory may be anybody's, a symbolic link is not followed.
+    /// root and the directory may be anybody's, a symbolic link is not followed, and a file that somebody else has
+    /// put there is not taken.
     ///
     /// # Errors
     ///
-    /// When the file cannot be created, is a link, or holds something already.
+    /// When the file cannot be created, is a link, holds something already, is another user's, or has several names.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
         let file = Self::open(path).with_context(|| doing(path))?;
         Ok(Self { file, path: path.to_owned() })
@@ -54,7 +62,7 @@ impl LogFile {
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o640)
+            .mode(MODE)
             .custom_flags(OFlag::O_NOFOLLOW.bits())
             .open(path);
         let file = match opened {
@@ -64,8 +72,19 @@ impl LogFile {
             opened => opened.map_err(|error| advise(&error))?,
         };
         let metadata = file.metadata()?;
-        if metadata.is_file() && metadata.len() > 0 {
-            bail!("the file exists and is not empty; give another name, or remove it first");
+        if metadata.is_file() {
+            if metadata.len() > 0 {
+                bail!("the file exists and is not empty; give another name, or remove it first");
+            }
+            if metadata.uid() != geteuid().as_raw() {
+                bail!("the file exists and is another user's; give another name, or remove it first");
+            }
+            if metadata.nlink() > 1 {
+                bail!("the file exists and has other names; give another name, or remove it first");
+            }
+            // It may have been there before, with a wider mode.
+            file.set_permissions(Permissions::from_mode(metadata.mode() & MODE))
+                .context("setting the mode of the file")?;
         }
         Ok(file)
     }
@@ -104,6 +123,14 @@ impl Sink for LogFile {
         self.file.set_len(length)?;
         self.file.seek(io::SeekFrom::Start(length)).map(drop)
     }
+
+    fn sync(&mut self) -> io::Result<()> {
+        match self.file.sync_data() {
+            // A pipe or a device has no disk (fsync(2)).
+            Err(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => Ok(()),
+            result => result,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +151,31 @@ mod tests {
         let mode = path.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o7037, 0, "mode {mode:o} is wider than 0640, less what the umask takes");
         assert_eq!(mode & 0o600, 0o600);
+    }
+
+    #[test]
+    fn an_empty_file_is_taken_and_made_for_owner_and_group_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        for (mode, narrowed) in [(0o666, 0o640), (0o644, 0o640), (0o600, 0o600)] {
+            File::create(&path).unwrap().set_permissions(Permissions::from_mode(mode)).unwrap();
+            LogFile::create(&path).unwrap();
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, narrowed, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_several_names_is_not_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, other) = (directory.path().join("log"), directory.path().join("other"));
+        File::create(&path).unwrap();
+        std::fs::hard_link(&path, &other).unwrap();
+        assert!(refusal(&path).contains("has other names"), "{}", refusal(&path));
+    }
+
+    #[test]
+    fn a_pipe_or_device_has_nothing_to_be_synced() {
+        LogFile::create(Path::new("/dev/null")).unwrap().sync().unwrap();
     }
 
     #[test]

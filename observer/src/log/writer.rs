@@ -3,13 +3,16 @@
 use std::io;
 use std::time::Duration;
 
-use observer_core::{Event, EventKind, Finding, LossPoint, SourceEvent, Timestamp};
+use observer_core::{Event, EventKind, Finding, LossPoint, Severity, SourceEvent, Timestamp};
 
 use super::file::Sink;
 use super::{FindingRef, Header, LineRef};
 
-/// Lines are on disk this long after they happened, at the latest.
+/// Lines are with the kernel this long after they happened, at the latest.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
+
+/// The disk is waited for at most so often: a server that ends loses all its connections at once.
+const SYNC_PERIOD: Duration = Duration::from_secs(1);
 
 /// So many bytes are written without waiting for [`FLUSH_AFTER`].
 const BUFFER: usize = 64 * 1024;
@@ -27,6 +30,10 @@ pub struct Writer<S> {
     buffered_events: u64,
     /// When the oldest of them came.
     buffered_since: Option<Timestamp>,
+    /// When the disk is to be waited for, where something was lost.
+    sync_due: Option<Timestamp>,
+    /// Not before this.
+    next_sync: Timestamp,
     /// How much of the log is written and whole.
     written: u64,
     /// Events dropped that the log has not admitted yet.
@@ -55,6 +62,8 @@ impl<S: Sink> Writer<S> {
             buffer: Vec::new(),
             buffered_events: 0,
             buffered_since: None,
+            sync_due: None,
+            next_sync: Timestamp::EPOCH,
             written: 0,
             unadmitted: 0,
             status: Status::default(),
@@ -76,18 +85,23 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    /// Takes a conclusion, at `now`, and writes everything so far: if the host dies next, this is the proof.
+    /// Takes a conclusion, at `now`, and writes everything so far: if the program dies next, this is the proof. That
+    /// something was lost is on the disk too, at once or within [`SYNC_PERIOD`], should the host die.
     pub fn finding(&mut self, finding: &Finding, now: Timestamp) {
         let line = LineRef::Finding(FindingRef { finding, severity: finding.kind.severity() });
         if let Err(error) = self.append(&line) {
             self.fail(&error, 0);
+        }
+        if finding.kind.severity() == Severity::Lost {
+            self.sync_due = Some(now.max(self.next_sync));
         }
         self.flush(now);
     }
 
     /// When [`flush`](Self::flush) wants to be called.
     pub fn flush_due(&self) -> Option<Timestamp> {
-        self.buffered_since.map(|since| since + FLUSH_AFTER)
+        let flush = self.buffered_since.map(|since| since + FLUSH_AFTER);
+        flush.into_iter().chain(self.sync_due).min()
     }
 
     /// Writes what has been collected. What fails is in [`status`](Self::status).
@@ -105,6 +119,13 @@ impl<S: Sink> Writer<S> {
         self.buffer.clear();
         self.buffered_events = 0;
         self.buffered_since = None;
+        if self.sync_due.is_some_and(|due| due <= now) {
+            self.sync_due = None;
+            self.next_sync = now + SYNC_PERIOD;
+            if let Err(error) = self.sink.sync() {
+                self.fail(&error, 0);
+            }
+        }
     }
 
     /// How the writing goes.
@@ -168,6 +189,8 @@ mod tests {
     struct Disk {
         content: Vec<u8>,
         room: usize,
+        /// How much of it is safe.
+        synced: usize,
     }
 
     impl Write for Disk {
@@ -188,6 +211,11 @@ mod tests {
     impl Sink for Disk {
         fn cut(&mut self, length: u64) -> io::Result<()> {
             self.content.truncate(usize::try_from(length).unwrap());
+            Ok(())
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            self.synced = self.content.len();
             Ok(())
         }
     }
@@ -227,7 +255,7 @@ mod tests {
     }
 
     fn writer(room: usize) -> Writer<Disk> {
-        Writer::new(Disk { content: Vec::new(), room }, &header()).unwrap()
+        Writer::new(Disk { content: Vec::new(), room, synced: 0 }, &header()).unwrap()
     }
 
     fn lines(writer: &Writer<Disk>) -> Vec<Line> {
@@ -258,6 +286,27 @@ mod tests {
         writer.event(&event(1020), after(1020));
         writer.finding(&finding(1030), after(1030));
         assert_eq!(lines(&writer).len(), 4);
+    }
+
+    #[test]
+    fn a_loss_is_on_the_disk_but_the_disk_is_waited_for_once_a_second_only() {
+        let mut writer = writer(usize::MAX);
+        let mut harmless = finding(10);
+        harmless.kind = FindingKind::Degraded {
+            part: "a part".to_owned(),
+            because: "it is not there".to_owned(),
+            without: "nothing".to_owned(),
+        };
+        writer.finding(&harmless, after(10));
+        assert_eq!(writer.sink.synced, 0);
+        writer.finding(&finding(20), after(20));
+        let first = writer.sink.content.len();
+        assert_eq!((writer.sink.synced, writer.flush_due()), (first, None));
+        writer.finding(&finding(30), after(30));
+        writer.finding(&finding(40), after(40));
+        assert_eq!((writer.sink.synced, writer.flush_due()), (first, Some(after(1020))));
+        writer.flush(after(1020));
+        assert_eq!((writer.sink.synced, writer.flush_due()), (writer.sink.content.len(), None));
     }
 
     #[test]
@@ -305,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_header_that_cannot_be_written_is_an_error() {
-        let error = Writer::new(Disk { content: Vec::new(), room: 10 }, &header()).unwrap_err();
+        let error = Writer::new(Disk { content: Vec::new(), room: 10, synced: 0 }, &header()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -32,7 +32,8 @@ pub(super) fn fragment(finding: &Finding) -> String {
             format!("{} left{waiting}", short(clock.left(finding.at)))
         }
         FindingKind::Warning { clock, .. } | FindingKind::Critical { clock, .. } => used(clock, finding.at),
-        FindingKind::Lost { .. } => "the server has given up".to_owned(),
+        FindingKind::Lost { seen: true, .. } => "the server has given up".to_owned(),
+        FindingKind::Lost { .. } => "probably, not seen yet".to_owned(),
         FindingKind::Recovered { stalled_for, .. } => format!("reads again after {}", short(*stalled_for)),
         FindingKind::ServerClosed { reset, unread, fails_at } => {
             let unread = unread.map_or_else(String::new, |unread| format!(", {} unread", Bytes(unread)));

@@ -59,8 +59,10 @@ impl Widget for &Header<'_> {
 
 /// Leaves out the pieces of the highest rank until the others fit.
 fn fit(left: &mut Vec<Item>, right: &mut Vec<Item>, width: u16) {
-    let needed = |items: &[Item], gap: u16| items.iter().map(|item| cells(&item.text) + gap).sum::<u16>();
-    while needed(left, GAPS.0) + needed(right, GAPS.1) > width {
+    let sum = |items: &[Item], gap: u16| items.iter().map(|item| cells(&item.text) + gap).sum::<u16>();
+    // A gap follows each piece: on the left the last one parts both sides, on the right it is more than two margins.
+    let needed = |left: &[Item], right: &[Item]| sum(left, GAPS.0) + sum(right, GAPS.1).saturating_sub(1);
+    while needed(left, right) > width {
         let Some(last) = left.iter().chain(right.iter()).map(|item| item.rank).max() else { return };
         left.retain(|item| item.rank < last);
         right.retain(|item| item.rank < last);
@@ -76,11 +78,10 @@ impl Header<'_> {
     /// What is watched, and what is amiss with the watching.
     fn watched(&self) -> Vec<Item> {
         let mut items = vec![
-            Item { text: "observer".to_owned(), style: theme::ACCENT, rank: 8 },
-            Item { text: self.place.to_owned(), style: theme::STRONG, rank: 7 },
+            Item { text: "observer".to_owned(), style: theme::ACCENT, rank: 4 },
+            Item { text: self.place.to_owned(), style: theme::STRONG, rank: 8 },
         ];
-        if !self.degraded.is_empty() {
-            let text = format!("no {}", self.degraded.join(", "));
+        if let Some(text) = self.missing() {
             items.push(Item { text, style: theme::WARNING, rank: 2 });
         }
         if self.log.failing.is_some() {
@@ -92,6 +93,16 @@ impl Header<'_> {
         items
     }
 
+    /// That the source lacks something, in a word or two: what, and why, stands among the events.
+    fn missing(&self) -> Option<String> {
+        match self.degraded {
+            [] => None,
+            parts if parts.iter().any(|part| part == "kernel programs") => Some("polling only".to_owned()),
+            [_] => Some("1 part missing".to_owned()),
+            parts => Some(format!("{} parts missing", parts.len())),
+        }
+    }
+
     /// The counts. What was lost is the last to go.
     fn counts(&self) -> Vec<Item> {
         let Overview { open, zero_windows, at_risk, .. } = *self.overview;
@@ -101,9 +112,9 @@ impl Header<'_> {
             Item {
                 text: format!("{zero_windows} zero window"),
                 style: when(zero_windows > 0, Style::new()),
-                rank: 5,
+                rank: 7,
             },
-            Item { text: format!("{at_risk} at risk"), style: when(at_risk > 0, theme::WARNING), rank: 4 },
+            Item { text: format!("{at_risk} at risk"), style: when(at_risk > 0, theme::WARNING), rank: 5 },
             Item {
                 text: format!("{} lost", self.events_lost),
                 style: when(self.events_lost > 0, theme::LOST),
@@ -129,16 +140,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_takes_little_room() {
+        assert!(line(100, &[]).starts_with("observer  db1:3306   "));
+        let parts = &["kernel programs", "other network namespaces", "tracefs"];
+        let all = line(81, parts);
+        assert!(all.starts_with("observer  db1:3306  polling only  "), "{all}");
+        assert!(all.ends_with("  42 conns · 3 zero window · 1 at risk · 7 lost"), "{all}");
+        // Only the host makes room.
+        let all = line(80, parts);
+        assert!(all.starts_with("observer  polling only  "), "{all}");
+        assert!(all.ends_with("  42 conns · 3 zero window · 1 at risk · 7 lost"), "{all}");
+        let missing = line(80, &["tracepoint tcp:tcp_destroy_sock"]);
+        assert!(missing.contains("  1 part missing  "), "{missing}");
+        let missing = line(80, &["tracepoint tcp:tcp_destroy_sock", "tracefs"]);
+        assert!(missing.contains("  2 parts missing  "), "{missing}");
+    }
+
+    #[test]
     fn what_was_lost_is_the_last_to_go_and_what_is_missing_the_last_but_one() {
-        let all = line(100, &["kernel programs"]);
-        assert!(all.starts_with("observer  db1:3306  no kernel programs  "), "{all}");
-        assert!(all.ends_with("42 conns · 3 zero window · 1 at risk · 7 lost"), "{all}");
-        let narrow = line(60, &["kernel programs"]);
-        assert!(
-            narrow.contains("no kernel programs") && narrow.ends_with("· 1 at risk · 7 lost"),
-            "{narrow}"
-        );
-        assert_eq!(line(20, &["kernel programs"]), "7 lost");
-        assert_eq!(line(3, &["kernel programs"]), "");
+        let of = |cells| line(cells, &["kernel programs"]);
+        let words = |line: String| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(words(of(71)), "observer polling only 42 conns · 3 zero window · 1 at risk · 7 lost");
+        assert_eq!(words(of(60)), "observer polling only 42 conns · 1 at risk · 7 lost");
+        assert_eq!(words(of(45)), "observer polling only 1 at risk · 7 lost");
+        assert_eq!(words(of(35)), "observer polling only 7 lost");
+        assert_eq!(words(of(25)), "polling only 7 lost");
+        assert_eq!(of(20), "7 lost");
+        assert_eq!(of(3), "");
     }
 }

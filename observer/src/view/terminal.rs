@@ -1,9 +1,7 @@
 //! The user's terminal: taken over while the view runs, and given back whatever happens.
 
 use std::io::{self, Stdout, stdout};
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use anyhow::Context as _;
 use crossterm::cursor::Show;
@@ -19,7 +17,7 @@ pub type LiveTerminal = Terminal<CrosstermBackend<Stdout>>;
 /// cursor over what has been written since, and that is the message of a panic.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Gives the terminal back when dropped. A panic gives it back too, before its message is printed.
+/// Gives the terminal back when dropped.
 #[derive(Debug)]
 #[must_use = "the terminal is given back when this is dropped"]
 pub struct Guard(());
@@ -30,7 +28,6 @@ pub struct Guard(());
 ///
 /// When standard output is no terminal that can do it; it is then as it was.
 pub fn take() -> anyhow::Result<(Guard, LiveTerminal)> {
-    restore_on_panic();
     TAKEN.store(true, Ordering::SeqCst);
     let guard = Guard(());
     let enter = || -> io::Result<LiveTerminal> {
@@ -48,26 +45,11 @@ impl Drop for Guard {
     }
 }
 
-/// A terminal that is gone cannot be restored, and nobody sees it: errors say nothing here.
-fn give_back() {
+/// Gives the terminal back, where it was taken. One that is gone cannot be restored, and nobody sees it: errors say
+/// nothing here.
+pub(crate) fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let _ = execute!(stdout(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
-}
-
-fn restore_on_panic() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let (print, view) = (std::panic::take_hook(), thread::current().id());
-        std::panic::set_hook(Box::new(move |panic| {
-            let had_terminal = TAKEN.load(Ordering::SeqCst);
-            give_back();
-            print(panic);
-            if had_terminal && thread::current().id() != view {
-                // The view would go on without its terminal, and without whatever that thread was for.
-                std::process::exit(101);
-            }
-        }));
-    });
 }

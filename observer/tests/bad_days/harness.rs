@@ -37,11 +37,11 @@ impl Place {
         self.directory.path().join(name)
     }
 
-    /// The words that run the program in `surroundings`.
+    /// The words that run the program in `surroundings`; it does not outlive who starts it.
     pub(crate) fn observer(&self, surroundings: &[impl AsRef<str>], options: &[&str]) -> Vec<String> {
         let program = self.path("observer");
         let mut words: Vec<String> = surroundings.iter().map(|word| word.as_ref().to_owned()).collect();
-        words.push(program.to_str().unwrap().to_owned());
+        words.extend(["setpriv", "--pdeathsig=KILL", "--", program.to_str().unwrap()].map(str::to_owned));
         words.extend(options.iter().map(|&option| option.to_owned()));
         words
     }

@@ -10,25 +10,17 @@ use observer_core::{
 };
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use crate::privilege::is_root;
+
 /// Nothing here takes longer but on a machine that is stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A greeting as MySQL 9.7 sends it, cut short: version 9.7.4-2, thread 36.
 pub(crate) const GREETING: &[u8] = b"\x14\0\0\0\x0a9.7.4-2\0\x24\0\0\0saltsal";
 
-/// Whether the test can run; if not, says why, and fails where skipping is not allowed.
-pub(crate) fn can_run(test: &str) -> bool {
-    if nix::unistd::geteuid().is_root() {
-        return true;
-    }
-    assert!(std::env::var_os("CI").is_none(), "{test} needs root");
-    eprintln!("skipped {test}: it needs root to load the kernel programs");
-    false
-}
-
 /// Runs a test in the kind of runtime the observer has.
 pub(crate) fn run(test: &str, body: impl Future<Output = ()>) {
-    if can_run(test) {
+    if is_root(test, "loading the kernel programs") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(body);
     }

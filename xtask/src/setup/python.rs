@@ -16,7 +16,7 @@ pub(super) const ITEM: Item = Item {
 };
 
 fn build(place: &Path) -> anyhow::Result<()> {
-    // Debian's own: another python3 may come first in PATH and go away again.
+    // Debian's own: the one that comes first in PATH may be of another virtual environment, and go with it.
     run_quietly(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(place))?;
     run_quietly(Command::new(place.join("bin/python")).args([
         "-m",

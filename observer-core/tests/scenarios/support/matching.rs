@@ -50,6 +50,7 @@ pub(super) fn connection(connection: &Connection) -> Value {
         "zero_windows": connection.zero_windows(),
         "window": connection.window(),
         "clock": connection.clock(),
+        "abort_seen": connection.is_abort_seen(),
         "unread": connection.unread(),
         "queued": connection.queued(),
         "fails_at": connection.fails_at(),

@@ -1,12 +1,17 @@
 //! The cgroup the kernel programs are attached to: the root of the hierarchy, under which every socket of the host
 //! is.
 
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
 use super::mounts::{self, Mount};
+
+/// The inode of the cgroup namespace the kernel starts with (`PROC_CGROUP_INIT_INO` in include/linux/proc_ns.h).
+const INITIAL_NAMESPACE: u64 = 0xEFFF_FFFB;
 
 /// A directory of the cgroup v2 hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +29,12 @@ impl Cgroup {
     ///
     /// When `/proc` is not mounted.
     pub fn find() -> anyhow::Result<Option<Self>> {
-        Ok(choose(&mounts::read()?))
+        Ok(choose(&mounts::read()?, in_initial_namespace()))
+    }
+
+    /// The root as it is seen once it has been mounted there.
+    pub(super) fn mounted(path: PathBuf) -> Self {
+        Self { path, whole_host: in_initial_namespace() }
     }
 
     /// The cgroup the user names.
@@ -53,11 +63,22 @@ impl Cgroup {
     }
 }
 
+/// Whether this process sees the hierarchy as it is. In a cgroup namespace of its own, as in most containers, every
+/// path begins at the cgroup the namespace was made in, and what lies beside it is not there (cgroup_namespaces(7)).
+fn in_initial_namespace() -> bool {
+    match std::fs::metadata("/proc/self/ns/cgroup") {
+        Ok(namespace) => namespace.ino() == INITIAL_NAMESPACE,
+        // A kernel without such namespaces has none to hide anything.
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
 /// Of several mounts the one that shows the most of the hierarchy; of equal ones the first.
-fn choose(mounts: &[Mount]) -> Option<Cgroup> {
+fn choose(mounts: &[Mount], in_initial_namespace: bool) -> Option<Cgroup> {
     let depth = |mount: &Mount| mount.root.components().count();
     let mount = mounts.iter().filter(|mount| mount.fs_type == "cgroup2").min_by_key(|mount| depth(mount))?;
-    Some(Cgroup { path: mount.point.clone(), whole_host: mount.root == Path::new("/") })
+    let whole_host = in_initial_namespace && mount.root == Path::new("/");
+    Some(Cgroup { path: mount.point.clone(), whole_host })
 }
 
 #[cfg(test)]
@@ -65,7 +86,11 @@ mod tests {
     use super::*;
 
     fn found(mountinfo: &str) -> Option<(String, bool)> {
-        let cgroup = choose(&mounts::parse(mountinfo.as_bytes()))?;
+        found_within(true, mountinfo)
+    }
+
+    fn found_within(initial_namespace: bool, mountinfo: &str) -> Option<(String, bool)> {
+        let cgroup = choose(&mounts::parse(mountinfo.as_bytes()), initial_namespace)?;
         Some((cgroup.path.to_string_lossy().into_owned(), cgroup.whole_host))
     }
 
@@ -96,6 +121,12 @@ mod tests {
         assert_eq!(found(part), Some(("/sys/fs/cgroup".into(), false)));
         let both = format!("{part}99 1 0:24 / /host/cgroup ro - cgroup2 cgroup2 rw\n");
         assert_eq!(found(&both), Some(("/host/cgroup".into(), true)));
+    }
+
+    #[test]
+    fn what_a_namespace_calls_the_root_is_a_part() {
+        let text = "26 1 0:24 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
+        assert_eq!(found_within(false, text), Some(("/sys/fs/cgroup".into(), false)));
     }
 
     #[test]

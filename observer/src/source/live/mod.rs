@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use observer_core::{Event, EventKind, SourceEvent};
+use observer_core::{Config, Event, EventKind, SourceEvent};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -56,7 +56,7 @@ impl Default for LiveOptions {
         Self {
             ports: vec![3306],
             cgroup: None,
-            max_connections: 16_384,
+            max_connections: Config::MAX_CONNECTIONS,
             ring_bytes: 1 << 20,
             poll: Duration::from_secs(1),
             keep_commands: false,

@@ -49,8 +49,9 @@ pub(crate) fn fast_query(setup: &Setup) -> anyhow::Result<()> {
     reader.wait()?;
     let is_fin = |kind: &SocketEventKind| matches!(kind, SocketEventKind::Fin { .. });
     observer.wait_log("the client's FIN", |log| !log.times_of(client, is_fin).is_empty())?;
-    let lines = observer.lines();
+    let stdout = observer.lines();
     let log = observer.stop()?;
+    let lines = stdout.all();
     ensure!(log.findings.is_empty() && lines.is_empty(), "{} {lines:#?}", listed(&log.findings));
     Ok(())
 }

@@ -31,8 +31,9 @@ pub(crate) fn tiny_ring_buffer(_: &Setup) -> anyhow::Result<()> {
     })?;
     observer.signal(Signal::SIGCONT)?;
     observer.wait_log("the loss", |log| log.lost() > 0)?;
-    let lines = observer.lines();
+    let stdout = observer.lines();
     let log = observer.stop()?;
+    let lines = stdout.all();
     let found = |kind: &FindingKind| matches!(kind, FindingKind::EventsLost { .. });
     ensure!(log.findings.iter().any(|finding| found(&finding.kind)), "{}", listed(&log.findings));
     ensure!(lines.iter().any(|line| line.contains("  lost  ")), "standard output does not tell: {lines:#?}");

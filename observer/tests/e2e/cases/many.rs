@@ -82,7 +82,10 @@ pub(crate) fn second_port(_: &Setup) -> anyhow::Result<()> {
         observer.wait_finding("the end", *client, is_closed)?;
     }
     let log = observer.stop()?;
-    ensure!(log.connections().len() == 2, "{}", listed(&log.findings));
+    for client in addresses {
+        let told = log.connections(client);
+        ensure!(told.len() == 1 && !log.findings_of(client).is_empty(), "{client}: {told:?}");
+    }
     ensure!(log.lost() == 0, "{} observations were lost", log.lost());
     Ok(())
 }

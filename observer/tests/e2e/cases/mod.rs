@@ -20,6 +20,8 @@ type Case = (&'static str, fn(&Setup) -> anyhow::Result<()>);
 /// All of them, the long ones first: they run beside each other.
 pub(crate) const ALL: &[Case] = &[
     ("the_demo_finds_what_its_actors_do", demo::plain),
+    ("the_demo_plays_in_the_view", demo::view),
+    ("the_demo_plays_without_privilege", demo::without_privilege),
     ("mysql_stall_is_seen_from_the_host", stall::mysql_from_the_host),
     ("mysql_stall_is_seen_from_the_client", stall::mysql_from_the_client),
     ("mysql_stall_is_seen_from_the_server", stall::mysql_from_the_server),

@@ -14,7 +14,8 @@ use nix::sched::{CloneFlags, setns};
 use super::names::name;
 use super::process::run;
 
-/// Numbers of the labs of this run: no two share a name, an address or a port.
+/// Numbers of the labs of this run: no two share a name, an address or a port. Runs at the same time do not either,
+/// as far as their process ids make that possible.
 static NUMBER: AtomicU8 = AtomicU8::new(1);
 
 /// The place of one case, gone when it is dropped.
@@ -67,8 +68,15 @@ impl Lab {
     }
 }
 
+/// Below the ports that the kernel gives to clients: room for 100 labs of each of 100 runs, two ports a lab.
 fn port(number: u8) -> u16 {
-    13_000 + 10 * u16::from(number)
+    assert!(number < 100, "more labs than ports");
+    12_000 + 200 * run_number(100) + 2 * u16::from(number)
+}
+
+/// This run, as a number less than `runs`.
+fn run_number(runs: u16) -> u16 {
+    u16::try_from(std::process::id() % u32::from(runs)).unwrap_or_default()
 }
 
 /// One host.
@@ -85,11 +93,12 @@ impl Side {
     fn new(number: u8, host: u8) -> anyhow::Result<Self> {
         let name = name(&format!("{number}-{host}"));
         let cgroup = cgroup_root()?.join(&name);
+        let run = run_number(256);
         let side = Self {
             // Device names have 15 bytes at most.
             device: format!("ob{}n{number}h{host}", std::process::id()),
-            v4: Ipv4Addr::new(10, 77, number, host),
-            v6: Ipv6Addr::new(0xfd77, 0, 0, u16::from(number), 0, 0, 0, u16::from(host)),
+            v4: Ipv4Addr::new(10, run.to_le_bytes()[0], number, host),
+            v6: Ipv6Addr::new(0xfd77, 0, run, u16::from(number), 0, 0, 0, u16::from(host)),
             cgroup,
             name,
         };

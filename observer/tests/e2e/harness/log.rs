@@ -3,10 +3,12 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use observer_core::{
-    ConnectionId, Event, EventKind, Finding, FindingKind, SocketEventKind, SourceEvent, Timestamp, Vantage,
+    Config, ConnectionId, End, Event, EventKind, Finding, FindingKind, SocketEventKind, SourceEvent,
+    Timestamp, Tracker, Vantage,
 };
 use serde::Deserialize;
 
@@ -25,6 +27,16 @@ pub(crate) struct Log {
     pub(crate) events: Vec<Event>,
     /// What it found.
     pub(crate) findings: Vec<Finding>,
+    /// How many events stand before each finding.
+    events_before: Vec<usize>,
+}
+
+/// A connection as the events of a log tell it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    id: ConnectionId,
+    /// The ends that are seen on this host.
+    pub(crate) local: Vec<Vantage>,
 }
 
 impl Log {
@@ -37,7 +49,10 @@ impl Log {
             match serde_json::from_str(line).with_context(|| format!("line {}: {line}", number + 1))? {
                 Line::Header { schema } => ensure!(number == 0 && schema == "observer.log/1", "{line}"),
                 Line::Event(event) => log.events.push(event),
-                Line::Finding(finding) => log.findings.push(finding),
+                Line::Finding(finding) => {
+                    log.findings.push(finding);
+                    log.events_before.push(log.events.len());
+                }
             }
         }
         Ok(log)
@@ -62,12 +77,32 @@ impl Log {
         found.copied().with_context(|| format!("no such finding among {}", listed(findings.iter().copied())))
     }
 
-    /// Every connection that something was found about.
-    pub(crate) fn connections(&self) -> Vec<ConnectionId> {
-        let mut ids: Vec<_> = self.findings.iter().filter_map(|finding| finding.connection).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
+    /// Every connection of `client` that the events make, also one about which nothing was found: as it was last.
+    pub(crate) fn connections(&self, client: SocketAddr) -> Vec<Told> {
+        let mut tracker = Tracker::new(Config::default());
+        let mut told: Vec<Told> = Vec::new();
+        for event in &self.events {
+            tracker.handle_event(event);
+            for connection in tracker.connections().filter(|connection| connection.flow().client == client) {
+                let id = connection.id();
+                told.retain(|before| before.id != id);
+                let local = [End::Client, End::Server].into_iter().filter(|&end| connection.is_local(end));
+                told.push(Told { id, local: local.map(Vantage::from).collect() });
+            }
+            while tracker.poll().is_some() {}
+        }
+        told
+    }
+
+    /// Fails when the finding was not told by the time it is stamped with: events that are `late` later than it were
+    /// told before. The first of them may be what the observer woke up by.
+    pub(crate) fn ensure_in_time(&self, finding: &Finding, late: Duration) -> anyhow::Result<()> {
+        let line =
+            self.findings.iter().position(|other| other == finding).context("a finding of this log")?;
+        let before = &self.events[..self.events_before[line]];
+        let later = before.iter().filter(|event| event.at > finding.at + late).count();
+        ensure!(later <= 1, "{finding:?} was told only after {later} events of more than {late:?} later");
+        Ok(())
     }
 
     /// When something of a kind was seen of the connection of `client`.

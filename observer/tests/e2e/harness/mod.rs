@@ -8,10 +8,17 @@ use nix::unistd::Uid;
 pub(crate) mod capture;
 pub(crate) mod lab;
 pub(crate) mod log;
-mod names;
+pub(crate) mod names;
 pub(crate) mod observer;
+#[path = "../../support/privilege.rs"]
+#[expect(dead_code, reason = "the cases need the other user only")]
+mod privilege;
 #[path = "../../support/process.rs"]
 pub(crate) mod process;
+#[path = "../../support/pty.rs"]
+#[expect(clippy::unwrap_used, reason = "a panic is a case that failed")]
+#[expect(dead_code, reason = "the cases need a part of it")]
+pub(crate) mod pty;
 pub(crate) mod reader;
 pub(crate) mod server;
 

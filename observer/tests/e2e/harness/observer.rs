@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -16,10 +16,8 @@ use tempfile::TempDir;
 use super::lab::{Lab, Side};
 use super::log::{Log, listed};
 use super::names::temporary_directory;
-use super::process::{PATIENCE, Process};
-
-/// The user without privilege.
-const NOBODY: u32 = 65_534;
+use super::privilege::NOBODY;
+use super::process::{Lines, PATIENCE, Process};
 
 /// Where the observer stands.
 #[derive(Clone, Copy)]
@@ -46,6 +44,17 @@ impl Vantage<'_> {
     }
 }
 
+/// The program, run on `side` by another user, who may write to `place`.
+pub(crate) fn unprivileged(side: &Side, place: &Path) -> anyhow::Result<Command> {
+    // Where the program was built, another user may not be able to read.
+    let copy = place.join("observer");
+    fs::copy(env!("CARGO_BIN_EXE_observer"), &copy).context("copying the program")?;
+    fs::set_permissions(place, fs::Permissions::from_mode(0o777)).context("opening a directory to all")?;
+    let mut command = side.command(NOBODY[0]);
+    command.args(&NOBODY[1..]).arg(copy);
+    Ok(command)
+}
+
 /// A running `observer live --plain --log`.
 pub(crate) struct Observer {
     process: Process,
@@ -64,17 +73,7 @@ impl Observer {
                 command
             }
             Vantage::Side(side) => side.command(program),
-            Vantage::Unprivileged(side) => {
-                // Where the program was built, another user may not be able to read.
-                let copy = place.path().join("observer");
-                fs::copy(program, &copy).context("copying the program")?;
-                fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755))?;
-                chown(place.path(), Some(NOBODY), None).context("giving a directory to nobody")?;
-                let mut command = side.command("setpriv");
-                command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")]);
-                command.arg("--clear-groups").arg(copy);
-                command
-            }
+            Vantage::Unprivileged(side) => unprivileged(side, place.path())?,
         };
         command.args(["live", "--plain", "--log"]).arg(place.path().join("log")).args(options);
         if let Vantage::Side(side) = vantage {
@@ -115,9 +114,9 @@ impl Observer {
         self.process.signal(signal)
     }
 
-    /// The lines on standard output so far.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.process.stdout.all()
+    /// The lines on standard output, all of them once it has been stopped: a finding is in the log before it is told.
+    pub(crate) fn lines(&self) -> Lines {
+        self.process.stdout.clone()
     }
 
     /// Ends it as a service manager does, and gives what it has logged.

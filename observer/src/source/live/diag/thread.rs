@@ -111,7 +111,7 @@ impl Drop for DiagHandle {
     fn drop(&mut self) {
         self.bell = None;
         if let Some(thread) = self.thread.take() {
-            // A panic there has been reported by the panic hook.
+            // Its panic would have ended the program.
             let _ = thread.join();
         }
     }

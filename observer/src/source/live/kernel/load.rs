@@ -265,7 +265,7 @@ mod tests {
         assert!(ports(&many).unwrap_err().to_string().contains("at most 16"));
         assert!(ports(&many[..16]).is_ok());
     }
-    /// A kernel from before 5.8 is not at hand here. This is the place where its answer becomes words.
+    /// The answers are those of kernels from before 5.8, of large pages and of full memory; here they become words.
     #[test]
     fn a_ring_buffer_that_cannot_be_made_says_why() {
         let degradation = |map: &str, errno: Errno, ring_buffers: bool| {

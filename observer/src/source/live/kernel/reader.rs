@@ -24,6 +24,9 @@ const BATCH: usize = 256;
 /// How much more often a connection in trouble is looked at than the others.
 const TROUBLE_FACTOR: u32 = 5;
 
+/// What was lost is told so soon, however rarely the connections are looked at.
+const LOSSES_PERIOD: Duration = Duration::from_secs(1);
+
 /// Reads until nobody listens any more. While the listener is behind nothing is read: the ring buffer fills, and the
 /// kernel counts what it has no place for.
 ///
@@ -45,6 +48,7 @@ pub(crate) async fn read(
     let mut scope = kernel.one_cgroup.then(|| Scope::new(kernel.capacity));
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
+    let mut losses_are_due = every(period.min(LOSSES_PERIOD));
     let mut in_pass = false;
     let mut in_trouble = false;
     loop {
@@ -57,12 +61,13 @@ pub(crate) async fn read(
                 }
             }
             _ = pass_is_due.tick() => {
-                sampler.begin_pass(&decoder, &mut batch);
+                sampler.begin_pass();
                 in_pass = true;
             }
             _ = trouble_is_due.tick(), if sampler.has_trouble() => {
                 sampler.look_at_trouble(&decoder, &mut batch);
             }
+            _ = losses_are_due.tick() => sampler.tell_losses(&decoder, &mut batch),
             () = tokio::task::yield_now(), if in_pass => {
                 in_pass = sampler.continue_pass(&decoder, &mut batch);
             }
@@ -80,15 +85,11 @@ pub(crate) async fn read(
     }
 }
 
-/// Whether data waits behind a closed window is what the socket diagnostics of both ends know: they look at once, and
-/// more often as long as any window is closed.
+/// Whether data waits behind a closed window is what the socket diagnostics of both ends know: they look more often as
+/// long as any window is closed. Where there are sockets of ours they look for at their own pace: windows close for
+/// moments all the time, and walking through all processes for each of them would be too much.
 fn pace(diag: &DiagHandle, period: Duration, in_trouble: bool) {
-    if in_trouble {
-        diag.set_period(period / TROUBLE_FACTOR);
-        diag.poll_now();
-    } else {
-        diag.set_period(period);
-    }
+    diag.set_period(if in_trouble { period / TROUBLE_FACTOR } else { period });
 }
 
 fn every(period: Duration) -> Interval {

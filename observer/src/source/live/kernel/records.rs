@@ -1,7 +1,8 @@
 //! Bytes from the kernel, turned into events.
 //!
-//! What the programs tell is plain data in fixed layouts, but parts of it come from the network as they are, and the
-//! object may be another one's than this program was built with: whatever does not fit is an error to be counted.
+//! What the programs tell is plain data in fixed layouts. The object may be another one's than this program was built
+//! with: a record that does not fit is an error to be counted. The text in it comes from the network as it is: where
+//! that is not what it should be, a peer has sent something else, and there is nothing to tell and nothing lost.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -14,6 +15,7 @@ use observer_core::{
     Timestamp,
 };
 
+use super::session_command;
 use crate::source::live::ObservationClock;
 
 /// A record that could not be understood.
@@ -85,10 +87,17 @@ impl Decoder {
                     return Ok(Told::Trouble(header.cookie));
                 }
             }
-            RecordKind::Greeting if by == End::Server => tell(greeting(packet(&whole(bytes)?)?)?),
-            RecordKind::Command if by == End::Client => tell(command(packet(&whole(bytes)?)?)),
-            // Only where both ports are MySQL ports: the other end looked like the server to the program.
-            RecordKind::Greeting | RecordKind::Command => {}
+            RecordKind::Greeting | RecordKind::Command => {
+                let record: TextRecord = whole(bytes)?;
+                let packet = packet(text(&record)?);
+                let told = match (kind, by) {
+                    (RecordKind::Greeting, End::Server) => packet.and_then(greeting),
+                    (RecordKind::Command, End::Client) => packet.and_then(command),
+                    // Only where both ports are MySQL ports: the other end looked like the server to the program.
+                    _ => None,
+                };
+                told.into_iter().for_each(tell);
+            }
             RecordKind::State => tell(state(&whole(bytes)?)?),
             RecordKind::Destroyed => {
                 let _: DestroyedRecord = whole(bytes)?;
@@ -154,30 +163,33 @@ pub(super) fn scaled(window: u16, own: u8, peer: u8) -> Option<u32> {
     }
 }
 
-/// Length and beginning of the payload of the MySQL packet in a record.
-fn packet(record: &TextRecord) -> Result<(u32, &[u8]), Malformed> {
-    let length = usize::try_from(record.length).map_err(|_| Malformed)?;
-    let bytes = record.bytes.get(..length).ok_or(Malformed)?;
-    let (header, payload) = bytes.split_first_chunk::<4>().ok_or(Malformed)?;
+/// The bytes of a text record that are meant.
+fn text(record: &TextRecord) -> Result<&[u8], Malformed> {
+    usize::try_from(record.length).ok().and_then(|length| record.bytes.get(..length)).ok_or(Malformed)
+}
+
+/// Length and beginning of the payload of the MySQL packet that stands at the beginning of a segment.
+fn packet(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (header, payload) = bytes.split_first_chunk::<4>()?;
     let length = u32::from_le_bytes([header[0], header[1], header[2], 0]);
     // More may follow in the same segment; it is none of this packet.
     let payload = &payload[..payload.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
-    if payload.is_empty() { Err(Malformed) } else { Ok((length, payload)) }
+    (!payload.is_empty()).then_some((length, payload))
 }
 
 /// Protocol version 10, the version's name ended by a zero, the thread id.
-fn greeting((_, payload): (u32, &[u8])) -> Result<SocketEventKind, Malformed> {
-    let text = payload.strip_prefix(&[10]).ok_or(Malformed)?;
-    let end = text.iter().position(|&byte| byte == 0).ok_or(Malformed)?;
-    let (thread_id, _) = text[end + 1..].split_first_chunk().ok_or(Malformed)?;
-    Ok(SocketEventKind::Greeting {
+fn greeting((_, payload): (u32, &[u8])) -> Option<SocketEventKind> {
+    let text = payload.strip_prefix(&[10])?;
+    let end = text.iter().position(|&byte| byte == 0)?;
+    let (thread_id, _) = text[end + 1..].split_first_chunk()?;
+    Some(SocketEventKind::Greeting {
         version: String::from_utf8_lossy(&text[..end]).into_owned(),
         thread_id: u32::from_le_bytes(*thread_id),
     })
 }
 
-fn command((length, payload): (u32, &[u8])) -> SocketEventKind {
-    SocketEventKind::Command { length, text: String::from_utf8_lossy(payload).into_owned() }
+fn command((length, payload): (u32, &[u8])) -> Option<SocketEventKind> {
+    session_command::tellable(payload).map(|text| SocketEventKind::Command { length, text })
 }
 
 fn state(record: &StateRecord) -> Result<SocketEventKind, Malformed> {

@@ -69,8 +69,8 @@ impl Sampler {
         })
     }
 
-    /// Begins a pass over all connections, and tells what was lost.
-    pub(super) fn begin_pass(&mut self, decoder: &Decoder, events: &mut Vec<Event>) {
+    /// Begins a pass over all connections.
+    pub(super) fn begin_pass(&mut self) {
         let added = self.counter(Counter::ConnectionsAdded);
         // The kernel begins again when the key it stands at is taken out meanwhile: hence a limit, and no doubles.
         self.pass = self.connections.keys().take(self.capacity).filter_map(Result::ok).collect();
@@ -83,7 +83,6 @@ impl Sampler {
             let accounted = self.removed.saturating_add(present.len() as u64);
             self.losses.dropped = self.losses.dropped.max(added.saturating_sub(accounted));
         }
-        self.tell_losses(decoder, events);
     }
 
     /// Looks at the next connections of the pass; `false` when it is over.

@@ -60,7 +60,7 @@ impl Surroundings {
             return Ok((found, "found"));
         }
         private.mount("cgroup2", CGROUP_PLACE).context("cgroup v2 is not mounted")?;
-        Ok((Cgroup { path: CGROUP_PLACE.into(), whole_host: true }, "mounted for ourselves"))
+        Ok((Cgroup::mounted(CGROUP_PLACE.into()), "mounted for ourselves"))
     }
 
     fn tracefs(private: &mut Private) -> anyhow::Result<(Tracefs, &'static str)> {
@@ -75,7 +75,7 @@ impl Surroundings {
 fn part_only(cgroup: &Cgroup) -> Degradation {
     Degradation {
         part: "root of cgroup v2".to_owned(),
-        because: format!("only a part of it is mounted, on {}", cgroup.path.display()),
+        because: format!("only a part of it is seen, on {}", cgroup.path.display()),
         without: "connections of processes outside that part; --cgroup names another mount".to_owned(),
     }
 }
