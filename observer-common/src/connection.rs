@@ -85,8 +85,12 @@ pub struct DirectionState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct LastRead {
-    /// When. Zero: not yet.
+    /// When; early by at most one tick of the kernel (1 to 10 ms). Zero: not yet.
     pub at: u64,
+    /// The tick (jiffies) of `at`: what is read within the same one is not looked at.
+    pub tick: u32,
+    /// Zero.
+    pub reserved: u32,
     /// Process id, in the host's first pid namespace.
     pub tgid: u32,
     /// Thread id.
@@ -97,8 +101,9 @@ pub struct LastRead {
 
 /// Value of the map `CONNECTIONS`, one for each socket.
 ///
-/// The kernel puts 56 bytes before it (`struct htab_elem` and the key); with them each direction has a cache line
-/// of its own, and what the lookup reads is in none that is written for every segment.
+/// The kernel puts 56 bytes before it (`struct htab_elem` and the key). With them each direction has a pair of cache
+/// lines of its own, and what the lookup reads is in none that is written for every segment. Pairs, as processors
+/// fetch the other line of 128 bytes too (Intel's optimization manual: the spatial prefetcher).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct ConnectionState {
@@ -114,16 +119,22 @@ pub struct ConnectionState {
     pub from_start: u8,
     /// Zero.
     pub reserved: u8,
-    /// What this host has sent.
-    pub egress: DirectionState,
-    /// What this host has received.
-    pub ingress: DirectionState,
     /// This host's address.
     pub local: [u8; 16],
     /// The peer's address.
     pub remote: [u8; 16],
-    /// The last read.
+    /// Zero.
+    pub before_egress: [u64; 4],
+    /// What this host has sent.
+    pub egress: DirectionState,
+    /// The last read: mostly by the process that writes, and so on the same CPU.
     pub last_read: LastRead,
+    /// Zero.
+    pub before_ingress: [u64; 3],
+    /// What this host has received.
+    pub ingress: DirectionState,
+    /// Zero.
+    pub before_next: [u64; 8],
 }
 
 impl ConnectionState {
@@ -152,8 +163,9 @@ pub struct CommandHead {
 const _: () = {
     assert!(size_of::<Ends>() == 40);
     assert!(size_of::<DirectionState>() == 64);
-    assert!(size_of::<LastRead>() == 32);
-    assert!(size_of::<ConnectionState>() == 200);
-    assert!(core::mem::offset_of!(ConnectionState, egress) + 56 == 64);
+    assert!(size_of::<LastRead>() == 40);
+    assert!(core::mem::offset_of!(ConnectionState, egress) + 56 == 128);
+    assert!(core::mem::offset_of!(ConnectionState, ingress) + 56 == 2 * 128);
+    assert!(size_of::<ConnectionState>() + 56 == 3 * 128);
     assert!(size_of::<CommandHead>() == 272);
 };

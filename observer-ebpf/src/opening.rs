@@ -80,11 +80,14 @@ static NEW: ConnectionState = ConnectionState {
     ingress_scale: scale::UNKNOWN,
     from_start: 0,
     reserved: 0,
-    egress: UNSEEN,
-    ingress: UNSEEN,
     local: [0; 16],
     remote: [0; 16],
-    last_read: LastRead { at: 0, tgid: 0, tid: 0, comm: [0; 16] },
+    before_egress: [0; 4],
+    egress: UNSEEN,
+    last_read: LastRead { at: 0, tick: 0, reserved: 0, tgid: 0, tid: 0, comm: [0; 16] },
+    before_ingress: [0; 3],
+    ingress: UNSEEN,
+    before_next: [0; 8],
 };
 
 /// Makes the state of a connection whose first segment this is.

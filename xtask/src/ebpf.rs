@@ -1,4 +1,4 @@
-//! `cargo xtask ebpf`: builds the kernel programs, and keeps the object in the repository, so that everything else
+//! `cargo xtask ebpf`: builds the kernel programs, and keeps the objects in the repository, so that everything else
 //! builds with stable Rust and nothing more.
 //!
 //! The build gives the same bytes on every machine that has the same compiler and linker: nothing of the place it
@@ -15,9 +15,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::places::cache;
 
-/// The object that is embedded into the observer.
-const PREBUILT: &str = "observer-ebpf/prebuilt/observer.o";
-/// What it was made of, in the form of sha256sum(1).
+/// Where the objects are kept.
+const PREBUILT: &str = "observer-ebpf/prebuilt";
+/// The one that is embedded into the observer, and the one that the bench compares it with.
+const OBJECTS: [&str; 2] = [OBSERVER, "noop"];
+const OBSERVER: &str = "observer";
+/// What they were made of, in the form of sha256sum(1).
 const SOURCES: &str = "observer-ebpf/prebuilt/SOURCES.sha256";
 /// Everything that decides about it.
 const INPUTS: [&str; 6] = [
@@ -33,21 +36,23 @@ const LLVM: &str = "22";
 /// Debian's compiler (package `rustc-web`), where rustup has none that fits.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
-/// Builds the object into the repository, or, to `check`, compares a fresh one with it.
+/// Builds the objects into the repository, or, to `check`, compares fresh ones with them.
 ///
 /// # Errors
 ///
-/// When the compiler, its sources or bpf-linker are missing, when the build fails, and when the object in the
-/// repository is not what the sources give.
+/// When the compiler, its sources or bpf-linker are missing, when the build fails, and when the objects in the
+/// repository are not what the sources give.
 pub(crate) fn build(check: bool) -> anyhow::Result<()> {
     let toolchain = Toolchain::find()?;
-    let object = toolchain.build()?;
+    let built = toolchain.build()?;
     if check {
-        return compare(&object, &toolchain);
+        return compare(&built, &toolchain);
     }
-    let prebuilt = repository().join(PREBUILT);
-    fs::create_dir_all(prebuilt.parent().context("the object has no folder")?)?;
-    fs::copy(&object, &prebuilt).with_context(|| format!("copying {} to {PREBUILT}", object.display()))?;
+    fs::create_dir_all(repository().join(PREBUILT)).with_context(|| format!("making {PREBUILT}"))?;
+    for object in OBJECTS {
+        let (from, to) = (built.join(object), repository().join(prebuilt(object)));
+        fs::copy(&from, &to).with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
+    }
     fs::write(repository().join(SOURCES), sources(&toolchain.version)?)
         .with_context(|| format!("writing {SOURCES}"))
 }
@@ -59,7 +64,7 @@ pub(crate) fn build(check: bool) -> anyhow::Result<()> {
 ///
 /// As [`build`].
 pub(crate) fn build_on_the_spot() -> anyhow::Result<PathBuf> {
-    Toolchain::find()?.build()
+    Ok(Toolchain::find()?.build()?.join(OBSERVER))
 }
 
 /// Whether the compiler and the linker here are those that made the object in the repository: only they can be
@@ -94,33 +99,41 @@ pub(crate) fn check_sources() -> anyhow::Result<()> {
     parted.dedup();
     ensure!(
         parted.is_empty(),
-        "run `cargo xtask ebpf`: {PREBUILT} was not made of this {}",
+        "run `cargo xtask ebpf`: the objects in {PREBUILT} were not made of this {}",
         parted.join(", ")
     );
     Ok(())
 }
 
-fn compare(object: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
+fn compare(built: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
     check_sources()?;
     let recorded = fs::read_to_string(repository().join(SOURCES))?;
     let made_by = recorded.lines().next().unwrap_or_default();
     ensure!(
         made_by == format!("# {}", toolchain.version),
-        "{PREBUILT} cannot be compared: it was made by {}, here is {}",
+        "the objects in {PREBUILT} cannot be compared: they were made by {}, here is {}",
         made_by.trim_start_matches("# "),
         toolchain.version
     );
-    ensure!(
-        fs::read(object)? == fs::read(repository().join(PREBUILT))?,
-        "{PREBUILT} is not what its sources give: compare it with {}",
-        object.display()
-    );
+    for object in OBJECTS {
+        let (fresh, kept) = (built.join(object), prebuilt(object));
+        ensure!(
+            fs::read(&fresh)? == fs::read(repository().join(&kept))?,
+            "{kept} is not what its sources give: compare it with {}",
+            fresh.display()
+        );
+    }
     Ok(())
 }
 
-/// The lines of [`SOURCES`]: who made the object, and the sums of everything it was made of and of itself.
+/// Where an object is kept.
+fn prebuilt(object: &str) -> String {
+    format!("{PREBUILT}/{object}.o")
+}
+
+/// The lines of [`SOURCES`]: who made the objects, and the sums of everything they were made of and of themselves.
 fn sources(version: &str) -> anyhow::Result<String> {
-    let mut files = vec![PathBuf::from(PREBUILT)];
+    let mut files = OBJECTS.map(|object| PathBuf::from(prebuilt(object))).to_vec();
     for input in INPUTS {
         collect(Path::new(input), &mut files)?;
     }
@@ -168,6 +181,7 @@ impl Toolchain {
         Ok(Self { rustc, linker, version })
     }
 
+    /// Builds, and says in which folder the objects are.
     fn build(&self) -> anyhow::Result<PathBuf> {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
@@ -191,7 +205,7 @@ impl Toolchain {
         if !status.success() {
             bail!("building the kernel programs failed ({status})");
         }
-        Ok(target.join("bpfel-unknown-none/release/observer"))
+        Ok(target.join("bpfel-unknown-none/release"))
     }
 }
 

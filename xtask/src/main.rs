@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod bench;
 mod demo;
 mod ebpf;
 mod places;
@@ -13,6 +14,8 @@ mod root;
 mod setup;
 mod step;
 mod test;
+
+use bench::BenchArgs;
 
 /// Set-up, build, demo, test and bench of observer
 #[derive(Parser)]
@@ -29,6 +32,8 @@ enum Task {
     /// Run the lints and every test, unit to end to end, after doing the set-up they need
     #[command(visible_alias = "ci")]
     Test(TestArgs),
+    /// Measure what observing costs: time per packet, throughput of a real server, memory, CPU
+    Bench(BenchArgs),
     /// Build the kernel programs into observer-ebpf/prebuilt/
     Ebpf(EbpfArgs),
     /// Install what the full tests need and cargo does not bring
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Demo(args) => demo::run(&args.options),
         Task::Test(args) => test::run(args.quick),
+        Task::Bench(args) => bench::run(&args),
         Task::Ebpf(args) => ebpf::build(args.check),
         Task::Setup => setup::run(),
     };

@@ -7,9 +7,17 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 
 /// Whether this is root.
-pub(crate) fn is_root() -> anyhow::Result<bool> {
+fn is_root() -> anyhow::Result<bool> {
     // The owner of /proc/self is the effective user.
     Ok(fs::metadata("/proc/self").context("reading /proc/self")?.uid() == 0)
+}
+
+/// Lets cargo run as root what it has built: tests and benches, not the build.
+pub(crate) fn run_as_root(cargo: &mut Command) -> anyhow::Result<()> {
+    if !is_root()? {
+        cargo.args(["--config", r#"target."cfg(unix)".runner = ["sudo", "--preserve-env"]"#]);
+    }
+    Ok(())
 }
 
 /// A command that runs `program` as root, by sudo where this is another user.

@@ -45,8 +45,5 @@ fn kernel_programs() -> anyhow::Result<PathBuf> {
 /// The end-to-end tests take the place of the set-up as the sign that they are to run; they need root.
 fn enable_everything(tests: &mut Command, cache: &Path) -> anyhow::Result<()> {
     tests.env("OBSERVER_E2E", cache);
-    if !root::is_root()? {
-        tests.args(["--config", r#"target."cfg(unix)".runner = ["sudo", "--preserve-env"]"#]);
-    }
-    Ok(())
+    root::run_as_root(tests)
 }

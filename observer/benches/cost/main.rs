@@ -1,0 +1,97 @@
+//! What observing costs: the kernel programs per packet, a real server's throughput, memory and CPU.
+//!
+//! `cargo xtask bench` runs this; docs/COST.md says how it measures and what came out. It measures the program as
+//! a user starts it, and it asserts nothing unless told to.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to who started it")]
+
+mod actors;
+mod cpus;
+#[path = "../../tests/e2e/harness/mod.rs"]
+#[expect(dead_code, reason = "the end-to-end tests use more of it")]
+mod harness;
+mod kernel;
+mod live;
+mod memory;
+mod programs;
+mod progress;
+mod report;
+mod statistics;
+mod throughput;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, ensure};
+use clap::{Parser, ValueEnum};
+use nix::unistd::Uid;
+
+use report::Report;
+
+/// What observing costs
+#[derive(Parser)]
+#[command(name = "cost")]
+struct Cli {
+    /// How often each thing is measured, in turn with what it is compared to
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Measure only this
+    #[arg(long)]
+    only: Option<Part>,
+    /// Where the numbers go, as JSON
+    #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench.json"))]
+    json: PathBuf,
+    /// Fail when a budget is exceeded
+    #[arg(long)]
+    assert: bool,
+    /// Play the connections that the others observe, as told on standard input
+    #[arg(long, hide = true)]
+    actors: bool,
+    /// What `cargo bench` says to every bench
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Time of the kernel programs per packet
+    Kernel,
+    /// Queries and bytes per second of a real server
+    Throughput,
+    /// Memory and CPU with 1,000 connections
+    Memory,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = if cli.actors { actors::play().map(|()| true) } else { run(&cli) };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Measures, prints and writes; whether that is success.
+fn run(cli: &Cli) -> anyhow::Result<bool> {
+    ensure!(Uid::effective().is_root(), "network namespaces and kernel programs need root");
+    let wanted = |part| cli.only.is_none_or(|only| only == part);
+    let mut report = Report::new(cli.rounds)?;
+    if wanted(Part::Kernel) {
+        report.kernel = kernel::measure(cli.rounds).context("measuring the kernel programs")?;
+    }
+    if wanted(Part::Throughput) {
+        report.throughput = throughput::measure(cli.rounds).context("measuring throughput")?;
+    }
+    if wanted(Part::Memory) {
+        report.memory = memory::measure().context("measuring memory and CPU").map(Some)?;
+    }
+    report.judge();
+    print!("{report}");
+    report.write(&cli.json)?;
+    Ok(!cli.assert || report.holds())
+}

@@ -1,0 +1,186 @@
+//! The numbers of a run, against their budgets: as tables for people, as JSON for programs.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use anyhow::Context as _;
+use nix::sys::utsname::uname;
+use serde::Serialize;
+
+use crate::actors::Mix;
+use crate::kernel::Cost;
+use crate::memory::Memory;
+use crate::throughput::Rate;
+
+/// What the kernel programs may take above a program that does nothing, in nanoseconds a packet.
+const MATCHED_NANOS: f64 = 150.0;
+const UNMATCHED_NANOS: f64 = 30.0;
+/// What of its throughput a server must keep.
+const THROUGHPUT_RATIO: f64 = 0.99;
+/// Resident memory with 1,000 connections, in MiB.
+const RESIDENT_MIB: f64 = 15.0;
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// Everything that was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    schema: &'static str,
+    version: &'static str,
+    kernel_release: String,
+    cpus: usize,
+    rounds: u32,
+    /// Empty when not measured, as the next two.
+    pub(crate) kernel: Vec<Cost>,
+    pub(crate) throughput: Vec<Rate>,
+    pub(crate) memory: Option<Memory>,
+    budgets: Vec<Budget>,
+}
+
+/// A promise and what was measured.
+#[derive(Debug, Serialize)]
+struct Budget {
+    what: &'static str,
+    /// At most this, or at least.
+    limit: f64,
+    measured: f64,
+    unit: &'static str,
+    holds: bool,
+}
+
+impl Report {
+    /// Nothing measured yet.
+    pub(crate) fn new(rounds: u32) -> anyhow::Result<Self> {
+        let host = uname().context("asking for the kernel's release")?;
+        Ok(Self {
+            schema: "observer.bench/1",
+            version: env!("CARGO_PKG_VERSION"),
+            kernel_release: host.release().to_string_lossy().into_owned(),
+            cpus: thread::available_parallelism().context("counting the CPUs")?.get(),
+            rounds,
+            kernel: Vec::new(),
+            throughput: Vec::new(),
+            memory: None,
+            budgets: Vec::new(),
+        })
+    }
+
+    /// Compares what was measured to its budgets. Of several numbers under one budget the worst counts.
+    pub(crate) fn judge(&mut self) {
+        let above = |matched| {
+            let costs = self.kernel.iter().filter(move |cost| cost.matched == matched);
+            costs.map(|cost| cost.above_noop.median).reduce(f64::max)
+        };
+        let ratio = self.throughput.iter().map(|rate| rate.ratio[1].median).reduce(f64::min);
+        let resident = self.memory.as_ref().map(|memory| mib(memory.most_resident));
+        let at_most = |what, limit, unit, measured: Option<f64>| {
+            measured.map(|measured| Budget { what, limit, measured, unit, holds: measured <= limit })
+        };
+        let at_least = |what, limit, unit, measured: Option<f64>| {
+            measured.map(|measured| Budget { what, limit, measured, unit, holds: measured >= limit })
+        };
+        let budgets = [
+            at_most("matched packet, at most", MATCHED_NANOS, "ns", above(true)),
+            at_most("unmatched packet, at most", UNMATCHED_NANOS, "ns", above(false)),
+            at_least("server's throughput, at least", THROUGHPUT_RATIO, "", ratio),
+            at_most("resident memory, at most", RESIDENT_MIB, "MiB", resident),
+        ];
+        self.budgets = budgets.into_iter().flatten().collect();
+    }
+
+    /// Whether every budget that was measured holds.
+    pub(crate) fn holds(&self) -> bool {
+        self.budgets.iter().all(|budget| budget.holds)
+    }
+
+    /// Writes JSON.
+    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let json = serde_json::to_string_pretty(self).context("writing JSON")?;
+        fs::write(path, json + "\n").with_context(|| format!("writing {}", path.display()))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / MIB
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, kernel_release, cpus, rounds, .. } = self;
+        writeln!(f, "observer {version} on Linux {kernel_release}, {cpus} CPUs")?;
+        writeln!(f, "medians of {rounds} rounds, in brackets the middle half of them")?;
+        self.print_kernel(f)?;
+        self.print_throughput(f)?;
+        self.print_memory(f)?;
+        self.print_budgets(f)
+    }
+}
+
+impl Report {
+    fn print_kernel(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kernel.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nkernel programs, ns a packet")?;
+        writeln!(f, "  {:<10}{:<11}{:<9}{:<26}no-op", "port", "mix", "program", "above the no-op")?;
+        for Cost { matched, mix, direction, noop, above_noop } in &self.kernel {
+            let port = if *matched { "observed" } else { "other" };
+            let mix = match mix {
+                Mix::Streaming => "streaming",
+                Mix::Queries => "queries",
+            };
+            writeln!(f, "  {port:<10}{mix:<11}{:<9}{above_noop:<26}{noop}", direction.name())?;
+        }
+        Ok(())
+    }
+
+    fn print_throughput(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Rate { unit, watched_by, per_second, ratio, cpu_ratio } in &self.throughput {
+            let (unit, scale) = if *unit == "bytes" { ("MB", 1e-6) } else { (*unit, 1.0) };
+            writeln!(f, "\n{unit} a second of a server")?;
+            writeln!(f, "  {:<12}{:<26}{:<26}ratio of CPU time for each", "watched by", "rate", "ratio")?;
+            for (number, watcher) in watched_by.iter().enumerate() {
+                let (rate, ratio, cpu) = (per_second[number].scaled(scale), ratio[number], cpu_ratio[number]);
+                writeln!(f, "  {watcher:<12}{rate:<26.0}{ratio:<26.3}{cpu:.3}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Memory { connections, uses, most_resident, most_resident_at_start, kernel_maps }) =
+            &self.memory
+        else {
+            return Ok(());
+        };
+        writeln!(f, "\nmemory and CPU of `live --plain`, {connections} connections")?;
+        writeln!(f, "  {:<22}{:>10}{:>12}{:>10}{:>8}", "they", "resident", "own", "CPU", "lines")?;
+        for moment in uses {
+            writeln!(
+                f,
+                "  {:<22}{:>6.1} MiB{:>8.1} MiB{:>8.2} %{:>8}",
+                moment.connections,
+                mib(moment.resident),
+                mib(moment.anonymous),
+                100.0 * moment.cpu,
+                moment.lines,
+            )?;
+        }
+        let (most, at_start) = (mib(*most_resident), mib(*most_resident_at_start));
+        writeln!(f, "  resident at most {most:.1} MiB; for a moment at the start {at_start:.1} MiB")?;
+        writeln!(f, "  the kernel's maps {:.1} MiB, of no process", mib(*kernel_maps))
+    }
+
+    fn print_budgets(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nbudgets")?;
+        for Budget { what, limit, measured, unit, holds } in &self.budgets {
+            let verdict = if *holds { "pass" } else { "MISS" };
+            let limit = format!("{limit} {unit}");
+            writeln!(f, "  {verdict}  {what:<30} {limit:<8} measured {measured:.3} {unit}")?;
+        }
+        Ok(())
+    }
+}

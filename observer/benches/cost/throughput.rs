@@ -1,0 +1,230 @@
+//! What a real server still does: queries and bytes per second without anybody watching, with the observer, and
+//! with tcpdump.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::Signal;
+use nix::sys::time::TimeValLike as _;
+use observer::demo::{Client, ClientError, ClientOptions, Dialect};
+use serde::Serialize;
+use tempfile::TempDir;
+
+use crate::cpus::Halves;
+use crate::harness::Setup;
+use crate::harness::lab::{Lab, Side};
+use crate::harness::process::Process;
+use crate::harness::server::Server;
+use crate::live::Live;
+use crate::progress::Progress;
+use crate::statistics::Spread;
+
+/// How long each thing goes on in one round.
+const TURN: Duration = Duration::from_millis(250);
+
+/// Connections that ask small queries at the same time.
+const ASKING: usize = 4;
+
+/// The table that is read: 100,000 rows of about 210 bytes on the wire.
+const TABLE: [&str; 3] = [
+    "CREATE TABLE story.readings (id INT PRIMARY KEY, payload CHAR(200))",
+    "SET SESSION cte_max_recursion_depth = 100000",
+    "INSERT INTO story.readings WITH RECURSIVE ids (id) AS \
+     (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < 100000) SELECT id, REPEAT('x', 200) FROM ids",
+];
+const SMALL_QUERY: &str = "SELECT id, payload FROM story.readings WHERE id = 4711";
+const LARGE_QUERY: &str = "SELECT id, payload FROM story.readings";
+
+/// One thing that a server does. Lists are in the order of [`WATCHERS`].
+#[derive(Debug, Serialize)]
+pub(crate) struct Rate {
+    /// What is counted.
+    pub(crate) unit: &'static str,
+    /// Who watches: nobody, `observer live --plain` on the whole host, or `tcpdump -s 96 -w`.
+    pub(crate) watched_by: [&'static str; 3],
+    /// How many a second.
+    pub(crate) per_second: [Spread; 3],
+    /// That by what it was with nobody watching in the same round.
+    pub(crate) ratio: [Spread; 3],
+    /// CPU time for each, by that with nobody watching in the same round: of the server and its clients, what the
+    /// kernel does for their packets included, and the watcher's own process not.
+    pub(crate) cpu_ratio: [Spread; 3],
+}
+
+/// Who watches.
+#[derive(Clone, Copy)]
+enum Watcher {
+    Nobody,
+    Observer,
+    Tcpdump,
+}
+
+const WATCHERS: [(&str, Watcher); 3] =
+    [("nobody", Watcher::Nobody), ("observer", Watcher::Observer), ("tcpdump", Watcher::Tcpdump)];
+
+/// Measures queries and streaming in turn, round by round.
+pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Rate>> {
+    let progress = Progress::new("throughput");
+    let setup = Setup::find()?;
+    let lab = Lab::new()?;
+    let cpus = Halves::new()?;
+    let timeout = Duration::from_secs(60);
+    let _server =
+        cpus.as_server(|| Server::start(&setup, Dialect::MySql, lab.server(), lab.port, timeout))?;
+    let place = TempDir::with_prefix("observer-bench-").context("making a temporary directory")?;
+    let mut clients = lab.client.within(|| prepare(lab.address()))?;
+    let (mut queries, mut bytes) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        progress.round(round, rounds);
+        let (mut queries_now, mut bytes_now) = ([Turn::default(); 3], [Turn::default(); 3]);
+        for turn in 0..WATCHERS.len() {
+            // Each comes first in every third round.
+            let number = (turn + round as usize) % WATCHERS.len();
+            let watching = Watching::start(WATCHERS[number].1, &lab, &place)?;
+            queries_now[number] = Turn::take(&lab, &cpus, || ask_queries(&mut clients))?;
+            bytes_now[number] = Turn::take(&lab, &cpus, || stream_bytes(&mut clients[0]))?;
+            watching.stop()?;
+        }
+        queries.push(queries_now);
+        bytes.push(bytes_now);
+    }
+    Ok(vec![Rate::of("queries", &queries), Rate::of("bytes", &bytes)])
+}
+
+/// What was done in one turn.
+#[derive(Clone, Copy, Default)]
+struct Turn {
+    per_second: f64,
+    /// Seconds.
+    cpu_each: f64,
+}
+
+impl Turn {
+    /// Measures the clients' `work`, which says how much it did.
+    fn take(lab: &Lab, cpus: &Halves, work: impl FnOnce() -> anyhow::Result<f64>) -> anyhow::Result<Self> {
+        let server = lab.server();
+        let (since, before) = (Instant::now(), cpu_seconds(server)?);
+        let done = cpus.as_client(work)?;
+        let elapsed = since.elapsed().as_secs_f64();
+        Ok(Self { per_second: done / elapsed, cpu_each: (cpu_seconds(server)? - before) / done })
+    }
+}
+
+/// CPU time so far of this process, which is the clients, and of the server's cgroup.
+fn cpu_seconds(server: &Side) -> anyhow::Result<f64> {
+    let own = getrusage(UsageWho::RUSAGE_SELF).context("asking for the CPU time of the clients")?;
+    let own = [own.user_time(), own.system_time()]
+        .map(|time| Duration::from_micros(time.num_microseconds().unsigned_abs()));
+    let path = server.cgroup().join("cpu.stat");
+    let stat = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let usage = stat.lines().find_map(|line| line.strip_prefix("usage_usec ")?.parse().ok());
+    let usage = usage.with_context(|| format!("finding usage_usec in {}", path.display()))?;
+    Ok((own[0] + own[1] + Duration::from_micros(usage)).as_secs_f64())
+}
+
+/// Makes the table, and the connections that everything is asked over.
+fn prepare(server: SocketAddr) -> anyhow::Result<Vec<Client>> {
+    let options = ClientOptions { user: "reader".to_owned(), ..ClientOptions::default() };
+    let connect = |_| Client::connect(server, &options);
+    let mut clients: Vec<_> = (0..ASKING).map(connect).collect::<Result<_, _>>()?;
+    for statement in TABLE {
+        clients[0].execute(statement).with_context(|| statement.to_owned())?;
+    }
+    // Once for the server's caches.
+    read_all(&mut clients[0], LARGE_QUERY)?;
+    Ok(clients)
+}
+
+fn read_all(client: &mut Client, query: &str) -> Result<(), ClientError> {
+    client.query(query)?;
+    client.read_rows(u64::MAX).map(drop)
+}
+
+/// Asks small queries over all connections at once; how many.
+fn ask_queries(clients: &mut [Client]) -> anyhow::Result<f64> {
+    let since = Instant::now();
+    let counts = thread::scope(|scope| {
+        let ask = |client: &mut Client| {
+            let mut count = 0_u32;
+            while since.elapsed() < TURN {
+                read_all(client, SMALL_QUERY)?;
+                count += 1;
+            }
+            Ok::<_, ClientError>(count)
+        };
+        let threads: Vec<_> = clients.iter_mut().map(|client| scope.spawn(move || ask(client))).collect();
+        threads.into_iter().map(ScopedJoinHandle::join).collect::<Vec<_>>()
+    });
+    let mut sum = 0.0;
+    for count in counts {
+        sum += f64::from(count.map_err(|_| anyhow!("a thread panicked"))??);
+    }
+    Ok(sum)
+}
+
+/// Reads the whole table again and again; how many bytes.
+fn stream_bytes(client: &mut Client) -> anyhow::Result<f64> {
+    let (since, before) = (Instant::now(), client.bytes());
+    while since.elapsed() < TURN {
+        read_all(client, LARGE_QUERY)?;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
+    let bytes = (client.bytes() - before) as f64;
+    Ok(bytes)
+}
+
+/// Somebody who watches, or nobody.
+enum Watching {
+    Nobody,
+    Observer(Live),
+    Tcpdump(Process),
+}
+
+impl Watching {
+    /// Starts it and waits until it watches.
+    fn start(watcher: Watcher, lab: &Lab, place: &TempDir) -> anyhow::Result<Self> {
+        match watcher {
+            Watcher::Nobody => Ok(Self::Nobody),
+            Watcher::Observer => Ok(Self::Observer(Live::start(lab.port, None)?)),
+            Watcher::Tcpdump => {
+                // Not on the server's side, whose CPU time is measured; the packets are the same.
+                let mut command = lab.client.command("tcpdump");
+                command.args(["-i", &lab.client.device, "-s", "96", "-Z", "root", "-w"]);
+                command.arg(place.path().join("pcap")).arg(format!("tcp port {}", lab.port));
+                let process = Process::spawn("tcpdump", &mut command)?;
+                process.wait_stderr("readiness", |line| line.contains("listening on").then_some(()))?;
+                Ok(Self::Tcpdump(process))
+            }
+        }
+    }
+
+    fn stop(self) -> anyhow::Result<()> {
+        match self {
+            Self::Nobody => Ok(()),
+            Self::Observer(live) => live.stop(),
+            Self::Tcpdump(mut process) => {
+                process.signal(Signal::SIGINT)?;
+                process.wait().map(drop)
+            }
+        }
+    }
+}
+
+impl Rate {
+    /// Of the turns of each round.
+    fn of(unit: &'static str, rounds: &[[Turn; 3]]) -> Self {
+        let spread = |of: &dyn Fn(&[Turn; 3]) -> f64| Spread::of(rounds.iter().map(of).collect());
+        let each = [0, 1, 2];
+        Self {
+            unit,
+            watched_by: WATCHERS.map(|(name, _)| name),
+            per_second: each.map(|watcher| spread(&|turns| turns[watcher].per_second)),
+            ratio: each.map(|watcher| spread(&|turns| turns[watcher].per_second / turns[0].per_second)),
+            cpu_ratio: each.map(|watcher| spread(&|turns| turns[watcher].cpu_each / turns[0].cpu_each)),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask bench`: what observing costs. The measuring itself is observer's bench `cost`.
+
+use std::path::{self, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use crate::places::{cache, cargo, repository};
+use crate::step::{self, step};
+use crate::{root, setup};
+
+/// The part that needs the set-up.
+const THROUGHPUT: &str = "throughput";
+
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// How often each thing is measured, in turn with what it is compared to
+    #[arg(long, default_value_t = 15)]
+    rounds: u32,
+    /// Measure only the kernel programs, a real server's throughput, or memory and CPU
+    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory"])]
+    only: Option<String>,
+    /// Where the numbers go, as JSON [default: target/bench.json]
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Fail when a budget is exceeded; otherwise that is only said
+    #[arg(long)]
+    assert: bool,
+}
+
+/// Does the set-up that is needed, builds as for release, and measures.
+pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
+    if args.only.as_deref().is_none_or(|only| only == THROUGHPUT) {
+        step("set-up", setup::run)?;
+    }
+    let json = args.json.clone().unwrap_or_else(|| repository().join("target/bench.json"));
+    // The bench runs in another directory than this.
+    let json = path::absolute(json).context("finding the file for the numbers")?;
+    let mut bench = cargo();
+    bench.env("OBSERVER_E2E", cache()?).args(["bench", "--package", "observer", "--bench", "cost"]);
+    root::run_as_root(&mut bench)?;
+    bench.arg("--").arg("--rounds").arg(args.rounds.to_string()).arg("--json").arg(json);
+    if let Some(only) = &args.only {
+        bench.args(["--only", only]);
+    }
+    if args.assert {
+        bench.arg("--assert");
+    }
+    step::run(&mut bench)
+}
