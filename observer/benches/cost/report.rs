@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::actors::Mix;
 use crate::kernel::Cost;
 use crate::memory::Memory;
-use crate::throughput::Rate;
+use crate::throughput::{BOTH_ENDS, Rate, SERVERS_END};
 
 /// What the kernel programs may take above a program that does nothing, in nanoseconds a packet.
 const MATCHED_NANOS: f64 = 150.0;
@@ -73,7 +73,8 @@ impl Report {
             let costs = self.kernel.iter().filter(move |cost| cost.matched == matched);
             costs.map(|cost| cost.above_noop.median).reduce(f64::max)
         };
-        let ratio = self.throughput.iter().map(|rate| rate.ratio[1].median).reduce(f64::min);
+        let kept =
+            |watcher: usize| self.throughput.iter().map(|rate| rate.ratio[watcher].median).reduce(f64::min);
         let resident = self.memory.as_ref().map(|memory| mib(memory.most_resident));
         let at_most = |what, limit, unit, measured: Option<f64>| {
             measured.map(|measured| Budget { what, limit, measured, unit, holds: measured <= limit })
@@ -84,7 +85,8 @@ impl Report {
         let budgets = [
             at_most("matched packet, at most", MATCHED_NANOS, "ns", above(true)),
             at_most("unmatched packet, at most", UNMATCHED_NANOS, "ns", above(false)),
-            at_least("server's throughput, at least", THROUGHPUT_RATIO, "", ratio),
+            at_least("throughput, both ends here, at least", THROUGHPUT_RATIO, "", kept(BOTH_ENDS)),
+            at_least("throughput, the server's end, at least", THROUGHPUT_RATIO, "", kept(SERVERS_END)),
             at_most("resident memory, at most", RESIDENT_MIB, "MiB", resident),
         ];
         self.budgets = budgets.into_iter().flatten().collect();
@@ -141,10 +143,10 @@ impl Report {
         for Rate { unit, watched_by, per_second, ratio, cpu_ratio } in &self.throughput {
             let (unit, scale) = if *unit == "bytes" { ("MB", 1e-6) } else { (*unit, 1.0) };
             writeln!(f, "\n{unit} a second of a server")?;
-            writeln!(f, "  {:<12}{:<26}{:<26}ratio of CPU time for each", "watched by", "rate", "ratio")?;
+            writeln!(f, "  {:<20}{:<26}{:<26}ratio of CPU time for each", "watched by", "rate", "ratio")?;
             for (number, watcher) in watched_by.iter().enumerate() {
                 let (rate, ratio, cpu) = (per_second[number].scaled(scale), ratio[number], cpu_ratio[number]);
-                writeln!(f, "  {watcher:<12}{rate:<26.0}{ratio:<26.3}{cpu:.3}")?;
+                writeln!(f, "  {watcher:<20}{rate:<26.0}{ratio:<26.3}{cpu:.3}")?;
             }
         }
         Ok(())

@@ -44,15 +44,16 @@ const LARGE_QUERY: &str = "SELECT id, payload FROM story.readings";
 pub(crate) struct Rate {
     /// What is counted.
     pub(crate) unit: &'static str,
-    /// Who watches: nobody, `observer live --plain` on the whole host, or `tcpdump -s 96 -w`.
-    pub(crate) watched_by: [&'static str; 3],
+    /// Who watches: nobody, `observer live --plain` on the whole host, which has both ends here, the same at the
+    /// server's end alone, as on a host whose clients are elsewhere, or `tcpdump -s 96 -w`.
+    pub(crate) watched_by: [&'static str; WATCHED],
     /// How many a second.
-    pub(crate) per_second: [Spread; 3],
+    pub(crate) per_second: [Spread; WATCHED],
     /// That by what it was with nobody watching in the same round.
-    pub(crate) ratio: [Spread; 3],
+    pub(crate) ratio: [Spread; WATCHED],
     /// CPU time for each, by that with nobody watching in the same round: of the server and its clients, what the
     /// kernel does for their packets included, and the watcher's own process not.
-    pub(crate) cpu_ratio: [Spread; 3],
+    pub(crate) cpu_ratio: [Spread; WATCHED],
 }
 
 /// Who watches.
@@ -60,11 +61,24 @@ pub(crate) struct Rate {
 enum Watcher {
     Nobody,
     Observer,
+    ObserverOfServer,
     Tcpdump,
 }
 
-const WATCHERS: [(&str, Watcher); 3] =
-    [("nobody", Watcher::Nobody), ("observer", Watcher::Observer), ("tcpdump", Watcher::Tcpdump)];
+/// How many there are.
+const WATCHED: usize = 4;
+
+const WATCHERS: [(&str, Watcher); WATCHED] = [
+    ("nobody", Watcher::Nobody),
+    ("observer, both ends", Watcher::Observer),
+    ("observer, server", Watcher::ObserverOfServer),
+    ("tcpdump", Watcher::Tcpdump),
+];
+
+/// Where the observer stands in [`WATCHERS`].
+pub(crate) const BOTH_ENDS: usize = 1;
+/// Where the observer of the server's end alone stands.
+pub(crate) const SERVERS_END: usize = 2;
 
 /// Measures queries and streaming in turn, round by round.
 pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Rate>> {
@@ -80,9 +94,9 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Rate>> {
     let (mut queries, mut bytes) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         progress.round(round, rounds);
-        let (mut queries_now, mut bytes_now) = ([Turn::default(); 3], [Turn::default(); 3]);
+        let (mut queries_now, mut bytes_now) = ([Turn::default(); WATCHED], [Turn::default(); WATCHED]);
         for turn in 0..WATCHERS.len() {
-            // Each comes first in every third round.
+            // Each comes first in every fourth round.
             let number = (turn + round as usize) % WATCHERS.len();
             let watching = Watching::start(WATCHERS[number].1, &lab, &place)?;
             queries_now[number] = Turn::take(&lab, &cpus, || ask_queries(&mut clients))?;
@@ -190,6 +204,9 @@ impl Watching {
         match watcher {
             Watcher::Nobody => Ok(Self::Nobody),
             Watcher::Observer => Ok(Self::Observer(Live::start(lab.port, None)?)),
+            Watcher::ObserverOfServer => {
+                Ok(Self::Observer(Live::start(lab.port, Some(lab.server().cgroup()))?))
+            }
             Watcher::Tcpdump => {
                 // Not on the server's side, whose CPU time is measured; the packets are the same.
                 let mut command = lab.client.command("tcpdump");
@@ -216,9 +233,9 @@ impl Watching {
 
 impl Rate {
     /// Of the turns of each round.
-    fn of(unit: &'static str, rounds: &[[Turn; 3]]) -> Self {
-        let spread = |of: &dyn Fn(&[Turn; 3]) -> f64| Spread::of(rounds.iter().map(of).collect());
-        let each = [0, 1, 2];
+    fn of(unit: &'static str, rounds: &[[Turn; WATCHED]]) -> Self {
+        let spread = |of: &dyn Fn(&[Turn; WATCHED]) -> f64| Spread::of(rounds.iter().map(of).collect());
+        let each: [usize; WATCHED] = std::array::from_fn(|watcher| watcher);
         Self {
             unit,
             watched_by: WATCHERS.map(|(name, _)| name),
