@@ -16,7 +16,7 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
     let mut lints = cargo();
     lints.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
     let mut tests = cargo();
-    tests.args(["test", "--workspace"]);
+    tests.args(["test", "--workspace", "--lib", "--bins", "--tests"]);
     if !quick {
         step("set-up", setup::run)?;
         let object = kernel_programs()?;
@@ -26,6 +26,7 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
         enable_everything(&mut tests, &cache()?)?;
     }
     step("cargo clippy", || step::run(&mut lints))?;
+    step("cargo test --doc", || step::run(cargo().args(["test", "--workspace", "--doc"])))?;
     // The last words are cargo's own.
     step::announce("cargo test");
     step::run(&mut tests)
