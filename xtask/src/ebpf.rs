@@ -13,7 +13,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
-use crate::places::cache;
+use crate::places::{cache, repository};
 
 /// Where the objects are kept.
 const PREBUILT: &str = "observer-ebpf/prebuilt";
@@ -242,10 +242,6 @@ fn first_line(program: &Path, argument: &str) -> anyhow::Result<String> {
         .output()
         .with_context(|| format!("running {}", program.display()))?;
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
-}
-
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::report::{Check, NamespaceSockets, Report};
+use crate::text::safe;
 
 /// One line for each requirement and for each namespace with sockets, then the sum.
 pub(super) fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -19,7 +20,7 @@ pub(super) fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             line.push_str("; try: ");
             line.push_str(remedy);
         }
-        writeln!(out, "{}", printable(&line))?;
+        writeln!(out, "{}", safe(&line))?;
     }
     writeln!(out)?;
     sockets(report, out)?;
@@ -42,7 +43,7 @@ fn sockets(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "Sockets on port {ports} now: {clients} of clients, {servers} of servers in {}",
-            printable(place)
+            safe(place)
         )?;
     }
     Ok(())
@@ -52,11 +53,6 @@ fn sockets(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 pub(super) fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, report)?;
     writeln!(out)
-}
-
-/// Paths and errors can hold anything; a terminal must not obey it.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]
