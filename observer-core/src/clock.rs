@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::{Timestamp, seconds};
+use crate::time::{TimeRange, Timestamp, seconds};
 
 /// The net_write_timeout in force on a connection, and how it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,32 +41,11 @@ pub enum TimeoutSource {
     Assumed,
 }
 
-/// When the server gives up: certain when both ends of the range are the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AbortRange {
-    /// Not before.
-    pub earliest: Timestamp,
-    /// Not after, if the server is waiting at all.
-    pub latest: Timestamp,
-}
-
-impl AbortRange {
-    /// A moment that is known.
-    pub(crate) fn at(moment: Timestamp) -> Self {
-        Self { earliest: moment, latest: moment }
-    }
-
-    /// How wide the range is.
-    pub fn width(&self) -> Duration {
-        self.latest.since(self.earliest)
-    }
-}
-
 /// A server's wait for its client, as far as it can be known from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WriteClock {
     /// The earliest and the latest moment at which the present wait can have begun.
-    pub started: AbortRange,
+    pub started: TimeRange,
     /// The timeout that is running.
     pub timeout: Timeout,
 }
@@ -74,12 +53,12 @@ pub struct WriteClock {
 impl WriteClock {
     /// A clock that is known to have started at one moment.
     pub fn started_at(started: Timestamp, timeout: Timeout) -> Self {
-        Self { started: AbortRange::at(started), timeout }
+        Self { started: TimeRange::at(started), timeout }
     }
 
     /// When the server gives up.
-    pub fn abort(&self) -> AbortRange {
-        AbortRange {
+    pub fn abort(&self) -> TimeRange {
+        TimeRange {
             earliest: self.started.earliest + self.timeout.duration,
             latest: self.started.latest + self.timeout.duration,
         }
@@ -110,7 +89,7 @@ impl WriteClock {
     pub(crate) fn narrowed_by(self, newer: Self) -> Option<Self> {
         let (old, new) = (self.started, newer.started);
         let started =
-            AbortRange { earliest: old.earliest.max(new.earliest), latest: old.latest.min(new.latest) };
+            TimeRange { earliest: old.earliest.max(new.earliest), latest: old.latest.min(new.latest) };
         if self.timeout != newer.timeout {
             None
         } else if started.earliest <= started.latest {
@@ -131,7 +110,7 @@ mod tests {
 
     fn clock(earliest: i64, latest: i64) -> WriteClock {
         let range =
-            AbortRange { earliest: Timestamp::from_micros(earliest), latest: Timestamp::from_micros(latest) };
+            TimeRange { earliest: Timestamp::from_micros(earliest), latest: Timestamp::from_micros(latest) };
         WriteClock { started: range, timeout: Timeout::ASSUMED }
     }
 

@@ -10,10 +10,10 @@ pub use end::EndView;
 pub(crate) use stall::{Progress, Stall};
 pub(crate) use window::{Told, Window, WindowChange};
 
-use crate::clock::{AbortRange, Timeout, WriteClock};
+use crate::clock::{Timeout, WriteClock};
 use crate::flow::{ConnectionId, End, Flow};
 use crate::seq::SeqNumber;
-use crate::time::Timestamp;
+use crate::time::{TimeRange, Timestamp};
 use crate::tracker::Slot;
 
 /// Where a connection stands. The order is that of severity while it runs.
@@ -91,7 +91,7 @@ pub struct Connection {
     pub(crate) client_seq: Option<SeqNumber>,
     pub(crate) last_progress: Option<Timestamp>,
     /// When the server last wrote into its socket, by the samples of that socket.
-    pub(crate) last_write: Option<AbortRange>,
+    pub(crate) last_write: Option<TimeRange>,
     pub(crate) ending: Option<Ending>,
     /// Whether it was told that the server has closed.
     pub(crate) told_server_closed: bool,
@@ -224,7 +224,7 @@ impl Connection {
     }
 
     /// When the server gives up or gave up.
-    pub fn abort(&self) -> Option<AbortRange> {
+    pub fn abort(&self) -> Option<TimeRange> {
         self.clock().map(WriteClock::abort)
     }
 

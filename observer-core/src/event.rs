@@ -163,6 +163,9 @@ pub enum SocketEventKind {
         by: End,
         /// The sequence number of the FIN itself: everything before it was data.
         seq: SeqNumber,
+        /// Of a server's FIN, whether it cut a result off; `None` where the packets before it were not followed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        in_result: Option<bool>,
     },
     /// A segment with RST.
     Reset {
@@ -182,6 +185,23 @@ pub enum SocketEventKind {
         length: u32,
         /// The bytes as text, what is not UTF-8 replaced. Not cleaned for a terminal.
         text: String,
+    },
+    /// The client's answer to the greeting, of which only the beginning is looked at.
+    Login {
+        /// The capability flags the client sent (`CLIENT_SSL`, `CLIENT_COMPRESS` and so on, include/mysql_com.h).
+        capabilities: u32,
+        /// Whether TLS begins here: what follows cannot be read.
+        tls: bool,
+    },
+    /// How the server answered the last [`Command`](Self::Command) that was told.
+    Reply {
+        /// Whether it was carried out: anything but an ERR packet.
+        ok: bool,
+    },
+    /// An ERR packet of the server that was not asked for: some servers say why they close.
+    ServerError {
+        /// MySQL's error number: 4031 (disconnected because of inactivity), 1053 (shutdown), 1927 (killed).
+        code: u16,
     },
     /// Counters of the kernel programs, sampled.
     Wire(Box<WireSample>),

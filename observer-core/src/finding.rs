@@ -8,6 +8,7 @@ use crate::clock::WriteClock;
 use crate::event::LossPoint;
 use crate::flow::{ConnectionId, End, Flow};
 use crate::time::{Timestamp, seconds};
+use crate::verdict::Verdict;
 
 /// A conclusion: derived from events, marked as such in the log, computed again on replay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,6 +116,8 @@ pub enum FindingKind {
         #[serde(default, with = "seconds::option", skip_serializing_if = "Option::is_none")]
         troubled_for: Option<Duration>,
     },
+    /// What became of a connection that had been in trouble or ended in an unusual way, told when it is gone.
+    Verdict(Box<Verdict>),
     /// Observations were lost: what is said of connections may miss something from here on.
     EventsLost {
         /// How many.
@@ -142,7 +145,8 @@ impl FindingKind {
             Self::Stalled { .. }
             | Self::Recovered { .. }
             | Self::ClientClosed { .. }
-            | Self::Closed { .. } => Severity::Notice,
+            | Self::Closed { .. }
+            | Self::Verdict(_) => Severity::Notice,
             Self::Warning { .. } | Self::Degraded { .. } => Severity::Warning,
             Self::Critical { .. } => Severity::Critical,
             Self::Lost { .. } | Self::ServerClosed { .. } | Self::EventsLost { .. } => Severity::Lost,

@@ -59,7 +59,10 @@ impl Connection {
             | SocketEventKind::ZeroWindowProbe { by: End::Client }
             | SocketEventKind::ZeroWindowProbeAck { by: End::Server }
             // What a session sets for itself is not taken into account.
-            | SocketEventKind::Command { .. } => {}
+            | SocketEventKind::Command { .. }
+            | SocketEventKind::Login { .. }
+            | SocketEventKind::Reply { .. }
+            | SocketEventKind::ServerError { .. } => {}
         }
         self.judge(at, cx);
     }

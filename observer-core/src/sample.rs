@@ -177,6 +177,30 @@ pub struct DirectionSample {
     /// When this end last acknowledged new data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_ack_advance: Option<Timestamp>,
+    /// When this end had acknowledged how much, oldest first, as far back as it was kept; told only while a window
+    /// is closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub milestones: Vec<Milestone>,
+    /// Segments with payload that this end sent again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retransmissions: u32,
+}
+
+/// A point of the curve of what was acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Milestone {
+    /// When the count came to this.
+    pub at: Timestamp,
+    /// [`DirectionSample::acknowledged`] as it was then.
+    pub acknowledged: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde's `skip_serializing_if` asks for"
+)]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The last time an application read from its socket.

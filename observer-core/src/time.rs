@@ -88,6 +88,27 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// When something happens or happened: certain when both ends of the range are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeRange {
+    /// Not before.
+    pub earliest: Timestamp,
+    /// Not after.
+    pub latest: Timestamp,
+}
+
+impl TimeRange {
+    /// A moment that is known.
+    pub(crate) fn at(moment: Timestamp) -> Self {
+        Self { earliest: moment, latest: moment }
+    }
+
+    /// How wide the range is.
+    pub fn width(&self) -> Duration {
+        self.latest.since(self.earliest)
+    }
+}
+
 /// Durations in serialised forms: seconds as a number, as the event log and the report promise.
 pub(crate) mod seconds {
     use std::time::Duration;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::clock::{AbortRange, WriteClock};
+use crate::clock::WriteClock;
 use crate::connection::Told;
 use crate::flow::Vantage;
-use crate::time::Timestamp;
+use crate::time::{TimeRange, Timestamp};
 
 /// A thing counted at each vantage by itself: what was seen at both ends happened once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +37,7 @@ const SLOW_PROBE: Duration = Duration::from_secs(1);
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; they come true in any order")]
 pub(crate) struct Stall {
     /// When the window closed.
-    pub(crate) closed: AbortRange,
+    pub(crate) closed: TimeRange,
     /// Whether the closing itself was seen, and not found out later.
     pub(crate) closing_seen: bool,
     /// Whether it has been closed for long enough not to be a transient.
@@ -85,11 +85,11 @@ impl Progress {
 impl Stall {
     /// The closing was seen at this moment.
     pub(crate) fn seen_to_begin(at: Timestamp) -> Self {
-        Self { closing_seen: true, ..Self::new(AbortRange::at(at)) }
+        Self { closing_seen: true, ..Self::new(TimeRange::at(at)) }
     }
 
     /// The window was found closed, since some moment of this range.
-    pub(crate) fn new(closed: AbortRange) -> Self {
+    pub(crate) fn new(closed: TimeRange) -> Self {
         Self {
             closed,
             closing_seen: false,
@@ -115,10 +115,10 @@ impl Stall {
     ///
     /// The first probe comes one retransmission timeout after data began to wait (`tcp_check_probe_timer`,
     /// include/net/tcp.h): 200 ms or more (`TCP_RTO_MIN`), and rarely more than a second.
-    pub(crate) fn waiting_since(&self) -> AbortRange {
+    pub(crate) fn waiting_since(&self) -> TimeRange {
         match self.first_probe {
             Some(probe) if self.closing_seen && probe > self.closed.latest + SLOW_PROBE => {
-                AbortRange { earliest: probe - SLOW_PROBE, latest: probe - FAST_PROBE }
+                TimeRange { earliest: probe - SLOW_PROBE, latest: probe - FAST_PROBE }
             }
             _ => self.closed,
         }

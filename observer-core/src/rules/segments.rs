@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use crate::clock::AbortRange;
 use crate::connection::{Connection, Progress, Stall, Told, WindowChange};
 use crate::flow::{End, Vantage};
 use crate::rules::Context;
 use crate::sample::WireSample;
 use crate::seq::SeqNumber;
-use crate::time::Timestamp;
+use crate::time::{TimeRange, Timestamp};
 
 /// How long the counters may lag behind the events, both read from the kernel on different ways.
 const LAG: Duration = Duration::from_millis(20);
@@ -34,7 +33,7 @@ impl Connection {
         } else if let (Some(since), Some(stall)) = (self.window.closed_since, self.stall.as_deref_mut()) {
             // The other end saw the same closing a little earlier.
             if since < stall.closed.earliest && at == since {
-                stall.closed = AbortRange::at(since);
+                stall.closed = TimeRange::at(since);
             }
         }
         self.progressed(at);
@@ -67,7 +66,7 @@ impl Connection {
             // Its closing was not seen: it lies between the last sign of an open window and now.
             let open =
                 self.window.changed_at.max(self.first_seen).max(self.last_progress.unwrap_or_default());
-            self.closed_without_event(AbortRange { earliest: open.min(at), latest: at });
+            self.closed_without_event(TimeRange { earliest: open.min(at), latest: at });
         }
         self.window.told = Told::BySegments;
         if let Some(stall) = self.stall.as_deref_mut() {
@@ -80,7 +79,7 @@ impl Connection {
     }
 
     /// The window closed within this range, and no event told it.
-    fn closed_without_event(&mut self, closed: AbortRange) {
+    fn closed_without_event(&mut self, closed: TimeRange) {
         self.window.close(closed.earliest, None, Told::BySegments);
         self.stall_begins(Stall::new(closed));
     }
@@ -121,7 +120,7 @@ impl Connection {
             (Some(0), None) => {
                 // A window is never taken back: the last segment that acknowledged new data closed it.
                 let advance = sample.client.last_ack_advance.unwrap_or(at);
-                self.closed_without_event(AbortRange::at(advance.max(self.window.changed_at).min(at)));
+                self.closed_without_event(TimeRange::at(advance.max(self.window.changed_at).min(at)));
             }
             (Some(size @ 1..), Some(_)) => {
                 self.window.open(at, Some(size));

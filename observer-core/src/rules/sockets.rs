@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use crate::clock::AbortRange;
 use crate::connection::{Connection, Phase, Progress, Stall, Told};
 use crate::event::Process;
 use crate::flow::{End, Vantage};
 use crate::rules::Context;
 use crate::rules::wait::written;
 use crate::sample::{SocketSample, TcpState, TimerKind};
-use crate::time::Timestamp;
+use crate::time::{TimeRange, Timestamp};
 
 /// The kernel tells the age of the last segment in milliseconds made from its ticks, which last up to 10 ms.
 const TICK: Duration = Duration::from_millis(10);
@@ -158,7 +157,7 @@ impl Connection {
         if let Some((before, reading)) = before.filter(|_| can_write)
             && written(sample) > reading.written
         {
-            self.last_write = Some(AbortRange { earliest: before, latest: at });
+            self.last_write = Some(TimeRange { earliest: before, latest: at });
         }
         let closed = match sample.send_window {
             Some(window) => window == 0,
@@ -188,7 +187,7 @@ impl Connection {
             None => {}
         }
         self.window.close(since, None, Told::BySockets);
-        let closed = AbortRange { earliest: since - TICK, latest: since };
+        let closed = TimeRange { earliest: since - TICK, latest: since };
         match self.stall.as_deref_mut().filter(|_| self.phase < Phase::Lost) {
             Some(stall) => stall.closed = closed,
             None => self.stall_begins(Stall::new(closed)),

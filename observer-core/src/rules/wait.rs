@@ -7,11 +7,10 @@
 
 use std::time::Duration;
 
-use crate::clock::AbortRange;
 use crate::config::Config;
 use crate::connection::{Connection, Stall, Told};
 use crate::sample::SocketSample;
-use crate::time::Timestamp;
+use crate::time::{TimeRange, Timestamp};
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +23,7 @@ pub(super) enum Wait {
         until: Option<Timestamp>,
     },
     /// It has waited since some moment of this range.
-    Since(AbortRange),
+    Since(TimeRange),
 }
 
 impl Connection {
@@ -59,7 +58,7 @@ impl Connection {
 
     /// When the wait began: when data began to wait behind the window, unless the server is known to have written
     /// after that, or not to have written for some time before.
-    fn began(&self, waiting: AbortRange) -> AbortRange {
+    fn began(&self, waiting: TimeRange) -> TimeRange {
         match self.last_write {
             Some(write) if write.earliest > waiting.latest || write.latest < waiting.earliest => write,
             _ => waiting,

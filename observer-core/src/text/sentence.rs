@@ -77,6 +77,7 @@ impl Finding {
                     .map_or_else(String::new, |time| format!(", {} after its window closed", Seconds(time)));
                 format!("The connection of {client} is gone{by}{after}.")
             }
+            FindingKind::Verdict(verdict) => verdict.sentence.clone(),
             FindingKind::EventsLost { count, total, lost_by } => format!(
                 "{count} {} lost {}, {total} altogether: what is said from here on may miss something.",
                 if *count == 1 { "event was" } else { "events were" },

@@ -66,7 +66,7 @@ fn kind() -> impl Strategy<Value = SocketEventKind> {
             .prop_map(|(by, window, ack)| SocketEventKind::WindowUpdate { by, window, ack }),
         end().prop_map(|by| SocketEventKind::ZeroWindowProbe { by }),
         end().prop_map(|by| SocketEventKind::ZeroWindowProbeAck { by }),
-        (end(), seq()).prop_map(|(by, seq)| SocketEventKind::Fin { by, seq }),
+        (end(), seq()).prop_map(|(by, seq)| SocketEventKind::Fin { by, seq, in_result: None }),
         end().prop_map(|by| SocketEventKind::Reset { by }),
         (any::<String>(), any::<u32>())
             .prop_map(|(version, thread_id)| SocketEventKind::Greeting { version, thread_id }),
@@ -127,6 +127,8 @@ fn direction() -> impl Strategy<Value = DirectionSample> {
                 probes,
                 probe_acks: probes,
                 last_ack_advance,
+                milestones: Vec::new(),
+                retransmissions: 0,
             }
         },
     )

@@ -1,6 +1,6 @@
 //! A finding in the few words that fit into a line of the event list, beside the client it speaks of.
 
-use observer_core::{AbortRange, Bytes, End, Finding, FindingKind, LossPoint, Timestamp, WriteClock};
+use observer_core::{Bytes, End, Finding, FindingKind, LossPoint, TimeRange, Timestamp, WriteClock};
 
 use crate::text::short;
 
@@ -15,6 +15,7 @@ pub(super) fn label(kind: &FindingKind) -> &'static str {
         FindingKind::ServerClosed { .. } => "server closed",
         FindingKind::ClientClosed { .. } => "client closed",
         FindingKind::Closed { .. } => "closed",
+        FindingKind::Verdict(_) => "verdict",
         FindingKind::EventsLost { .. } => "events lost",
         FindingKind::Degraded { .. } => "degraded",
     }
@@ -53,13 +54,14 @@ pub(super) fn fragment(finding: &Finding) -> String {
                 troubled_for.map_or_else(String::new, |time| format!(", {} after ZeroWindow", short(time)));
             format!("{by}{after}")
         }
+        FindingKind::Verdict(verdict) => verdict.kind.to_string(),
         FindingKind::EventsLost { count, lost_by, .. } => format!("{count} {}", place(*lost_by)),
         FindingKind::Degraded { part, because, .. } => format!("no {part}: {because}"),
     }
 }
 
 fn used(clock: &WriteClock, at: Timestamp) -> String {
-    let AbortRange { earliest, .. } = clock.started;
+    let TimeRange { earliest, .. } = clock.started;
     format!("{} of {} s used", short(at.since(earliest)), clock.timeout.duration.as_secs())
 }
 

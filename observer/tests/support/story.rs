@@ -109,7 +109,7 @@ impl Story {
     /// The server closes.
     pub(crate) fn fin_by_server(self, millis: u64) -> Self {
         let seq = SeqNumber(5001 + u32::try_from(self.sent).unwrap());
-        self.then(millis, SocketEventKind::Fin { by: End::Server, seq })
+        self.then(millis, SocketEventKind::Fin { by: End::Server, seq, in_result: None })
     }
 
     /// Socket diagnostics with these queues.
@@ -161,6 +161,8 @@ impl Story {
             probes: 0,
             probe_acks: 0,
             last_ack_advance: (acknowledged > 0).then(|| at(millis)),
+            milestones: Vec::new(),
+            retransmissions: 0,
         };
         let next = SeqNumber(5001 + u32::try_from(self.sent).unwrap());
         let sample = WireSample {

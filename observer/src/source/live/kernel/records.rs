@@ -145,7 +145,8 @@ fn segment(record: &SegmentRecord, by: End, tell: &mut impl FnMut(SocketEventKin
         tell(SocketEventKind::WindowUpdate { by, window, ack });
     }
     if has(transition::FIN) {
-        tell(SocketEventKind::Fin { by, seq: SeqNumber(record.seq.wrapping_add(record.payload)) });
+        let seq = SeqNumber(record.seq.wrapping_add(record.payload));
+        tell(SocketEventKind::Fin { by, seq, in_result: None });
     }
     if has(transition::RST) {
         tell(SocketEventKind::Reset { by });

@@ -60,7 +60,7 @@ fn a_segment_may_say_several_things() {
         kinds(&record).unwrap(),
         [
             SocketEventKind::ZeroWindow { by: End::Server, ack },
-            SocketEventKind::Fin { by: End::Server, seq: SeqNumber(2) },
+            SocketEventKind::Fin { by: End::Server, seq: SeqNumber(2), in_result: None },
         ]
     );
 }

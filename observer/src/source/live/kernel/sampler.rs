@@ -202,5 +202,7 @@ fn direction_sample(
         probes: own.probes,
         probe_acks: own.probe_acks,
         last_ack_advance: (own.last_ack_advance != 0).then(|| decoder.time(own.last_ack_advance)),
+        milestones: Vec::new(),
+        retransmissions: 0,
     }
 }
