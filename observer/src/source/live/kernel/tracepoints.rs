@@ -64,7 +64,7 @@ pub(crate) const READS: Tracepoint = Tracepoint {
     program: "observer_read",
     category: "tcp",
     event: "tcp_rcv_space_adjust",
-    without: "when and by which process a connection was read last",
+    without: "when and by which process a connection was read last while a window was closed",
     locate: |format, config| {
         config.rcv_space_adjust = cookie(format)?;
         Ok(())
