@@ -8,6 +8,7 @@
 //! session_command  what of a client's command is told
 //! sampler          the map of connections to samples, at the observer's own pace
 //! scope            keeps to one cgroup what knows no cgroups
+//! reads            attaches what follows reads, while a window is closed
 //! reader           the task that does it all
 //! ```
 //!
@@ -18,6 +19,7 @@ mod load;
 mod log;
 mod private_mounts;
 mod reader;
+mod reads;
 mod records;
 mod sampler;
 mod scope;

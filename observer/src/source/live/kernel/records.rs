@@ -50,6 +50,11 @@ impl Decoder {
         self.clock.from_kernel(monotonic_nanos)
     }
 
+    /// The clock of all events.
+    pub(super) fn clock(&self) -> ObservationClock {
+        self.clock
+    }
+
     /// Now.
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
