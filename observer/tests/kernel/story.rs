@@ -58,7 +58,7 @@ async fn stall(ip: IpAddr) {
             .await,
         );
         stamps.push(told.until_told(seen_at, "the greeting", |kind| {
-            matches!(kind, SocketEventKind::Greeting { version, thread_id: 36 } if version == "9.7.4-2")
+            matches!(kind, SocketEventKind::Greeting { version, thread_id: 36, .. } if version == "9.7.4-2")
         }).await);
         stamps.push(told.until_told(seen_at, "SET", |kind| {
             matches!(kind, SocketEventKind::Command { length: 32, text } if text == "\u{3}SET SESSION net_write_timeout=5")
