@@ -1,5 +1,6 @@
 //! Whether what is said is right, by the bar of the accuracy table.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use observer::demo::Dialect;
@@ -34,6 +35,8 @@ pub(crate) struct Row {
     pub(crate) case: &'static str,
     /// The server.
     pub(crate) server: &'static str,
+    /// The client's address, by which the connection is found in the kept files.
+    pub(crate) client: SocketAddr,
     /// At which end it was observed.
     pub(crate) end: End,
     /// And how.
@@ -64,6 +67,7 @@ pub(crate) fn judge(
     let mut row = Row {
         case: case.name,
         server: server_name(server),
+        client: truth.client,
         end,
         way,
         verdict: account.verdict.map(|(kind, _)| name(&kind)),

@@ -23,11 +23,12 @@ mod recording;
 mod rig;
 mod table;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{anyhow, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use libtest_mimic::{Arguments, Trial};
 use observer::demo::Dialect;
 
@@ -77,23 +78,26 @@ fn main() -> ExitCode {
 /// The short form, on one server.
 fn short(setup: &Setup, server: Dialect) -> anyhow::Result<()> {
     let cases: Vec<_> = matrix::cases(server, None).iter().filter(|case| case.short).collect();
-    let table = Table::new(rig::run(setup, server, &cases, None)?)?;
+    let table = Table::new(rig::run(setup, server, &cases, None, None)?)?;
     ensure!(table.holds(), "\n{table}");
     Ok(())
 }
 
-/// Every case on both servers, at the same time; whether all of it holds.
+/// Every case on both servers, at the same time; whether all of it holds. What was observed is kept beside the numbers.
 fn whole(json: &Path) -> anyhow::Result<bool> {
     let setup = Setup::find()?;
+    let keep = json.with_extension("");
+    fs::create_dir_all(&keep).with_context(|| format!("making {}", keep.display()))?;
     let fates = [None, Some(Fate::Shutdown), Some(Fate::Crash)];
     let rigs = fates.into_iter().flat_map(|fate| SERVERS.map(|server| (server, fate)));
     eprintln!("playing every case on MySQL and MariaDB at the same time: about half a minute");
     let rows = rig::together(rigs, |(server, fate)| {
         let cases: Vec<_> = matrix::cases(server, fate).iter().collect();
-        rig::run(&setup, server, &cases, fate)
+        rig::run(&setup, server, &cases, fate, Some(&keep))
     })?;
     let table = Table::new(rows.into_iter().flatten().collect())?;
     print!("{table}");
+    println!("logs and captures are in {}", keep.display());
     table.write(json)?;
     Ok(table.holds())
 }

@@ -78,7 +78,7 @@ static CASES: &[Case] = &[
     .short(),
     case(
         "trickle of 800 kB/s",
-        Query::Rows(30_000),
+        Query::Rows(18_000),
         &[Read(4_000), Trickle(800), Wait(Duration::from_secs(14)), ReadOn, Quit],
         FINE,
     )
@@ -86,7 +86,7 @@ static CASES: &[Case] = &[
     .short(),
     case(
         "pause of 3.5 s",
-        Query::Rows(60_000),
+        Query::Rows(12_000),
         &[Read(8), Wait(Duration::from_millis(3_500)), ReadOn, Quit],
         RECOVERED,
     )

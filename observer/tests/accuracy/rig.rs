@@ -1,5 +1,7 @@
 //! Two hosts, a server on one of them, and everything that observes them.
 
+use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -8,13 +10,13 @@ use observer::demo::{Client, ClientOptions, Dialect};
 use observer_core::End;
 
 use crate::account::{Account, Reports};
-use crate::case::{Case, Fate};
+use crate::case::{Case, Fate, server_name};
 use crate::harness::Setup;
 use crate::harness::capture::Capture;
 use crate::harness::lab::{Lab, Side};
 use crate::harness::observer::{Observer, Vantage};
 use crate::harness::server::Server;
-use crate::judge::{Row, Way, judge};
+use crate::judge::{Row, Way, judge, name};
 use crate::matrix::TIMEOUT;
 use crate::play::Play;
 use crate::recording::Recording;
@@ -76,12 +78,13 @@ impl Eyes {
 }
 
 /// Plays `cases` on one server at the same time, and judges what is said of them. With a `fate` that comes over the
-/// server when all of them wait for it.
+/// server when all of them wait for it. The observers' logs and the captures go to the directory `keep`.
 pub(crate) fn run(
     setup: &Setup,
     dialect: Dialect,
     cases: &[&Case],
     fate: Option<Fate>,
+    keep: Option<&Path>,
 ) -> anyhow::Result<Vec<Row>> {
     let rig = Rig::start(setup, dialect)?;
     let plays = play(setup, &rig, cases, fate)?;
@@ -96,8 +99,13 @@ pub(crate) fn run(
     let mut accounts = Vec::new();
     for Eyes { end, observer, recording } in eyes {
         let (log, place) = observer.stop_and_keep()?;
-        let recorded = recording.stop()?;
-        let live = Reports::of(&place.path().join("log"), lab.port)?;
+        let (log_file, recorded) = (place.path().join("log"), recording.stop()?);
+        if let Some(keep) = keep {
+            let name = keep.join(format!("{}-{}", name_of(dialect, fate), name(&end)));
+            keep_file(&log_file, &name.with_extension("log"))?;
+            keep_file(&recorded.path(), &name.with_extension("pcap"))?;
+        }
+        let live = Reports::of(&log_file, lab.port)?;
         let capture = Reports::of(&recorded.path(), lab.port)?;
         let of_truth = |truth| {
             [
@@ -139,6 +147,17 @@ fn play<'a>(
         part(&mut plays, 1)?;
     }
     Ok(plays)
+}
+
+/// The name of a rig's files: `mysql`, `mariadb-crash`.
+fn name_of(server: Dialect, fate: Option<Fate>) -> String {
+    let server = server_name(server).to_lowercase();
+    fate.map_or_else(|| server.clone(), |fate| format!("{server}-{fate:?}").to_lowercase())
+}
+
+fn keep_file(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::copy(from, to).with_context(|| format!("keeping {}", to.display()))?;
+    Ok(())
 }
 
 /// Does `work` with every one of `items` at the same time.
