@@ -118,10 +118,10 @@ pub const TAIL_BYTES: usize = 16;
 pub struct Tail {
     /// The last bytes; as many as there are if the payload is shorter.
     pub bytes: [u8; TAIL_BYTES],
-    /// Length of the payload.
+    /// Length of the payload; 0: not known.
     pub payload: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Whether it was an error that was told, and thus the end of whatever came before it: 0 or 1.
+    pub is_error: u32,
 }
 
 /// How many [`ConnectionState::milestones`] are kept.

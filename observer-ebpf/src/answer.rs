@@ -51,8 +51,10 @@ impl Answer<'_> {
         if self.beginning == beginning::PLAIN && self.keep(tail).is_some() {
             own.flags |= flag::TAIL;
         }
-        if is_short && !answers {
-            let _ = self.error();
+        if is_short && !answers && self.error().is_some() {
+            tail.payload = self.segment.payload;
+            tail.is_error = 1;
+            own.flags |= flag::TAIL;
         }
     }
 
@@ -86,6 +88,7 @@ impl Answer<'_> {
         let Segment { payload_at, payload, .. } = *self.segment;
         let length = at_most(payload, TAIL_BYTES as u32);
         tail.payload = payload;
+        tail.is_error = 0;
         // SAFETY: there is room for `TAIL_BYTES`.
         unsafe { self.packet.copy(payload_at + payload - length, tail.bytes.as_mut_ptr(), length) }
     }

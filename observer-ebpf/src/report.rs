@@ -10,7 +10,7 @@ use crate::maps::{RECORDS, count};
 use crate::packet::Packet;
 
 /// The end of a payload that was not seen.
-pub const NO_TAIL: Tail = Tail { bytes: [0; TAIL_BYTES], payload: 0, reserved: 0 };
+pub const NO_TAIL: Tail = Tail { bytes: [0; TAIL_BYTES], payload: 0, is_error: 0 };
 
 /// Nanoseconds of `CLOCK_MONOTONIC`.
 #[inline(always)]

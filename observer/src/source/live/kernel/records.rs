@@ -206,6 +206,9 @@ fn said(kind: RecordKind, by: End, bytes: &[u8]) -> Option<SocketEventKind> {
 fn ends_in_result(tail: &observer_common::Tail) -> Option<bool> {
     /// A result that ends with more than the tail shows tells of its session, or is a single packet.
     const LONG: u32 = 512;
+    if tail.is_error != 0 {
+        return Some(false);
+    }
     let length = usize::try_from(tail.payload).ok()?.min(tail.bytes.len());
     let mut end = Tail::default();
     end.push(&tail.bytes[..length]);
