@@ -179,6 +179,7 @@ fn replay_of_the_log_finds_what_was_found_live() {
                     replayed.extend(std::iter::from_fn(|| tracker.poll()));
                 }
                 Line::Finding(finding) => live.push(finding),
+                Line::Gap(gap) => panic!("{gap:?}"),
             }
         }
         tracker.handle_timeout(at(80_000));
