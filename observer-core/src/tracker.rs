@@ -33,6 +33,8 @@ pub struct Tracker {
     unsettled: BTreeSet<ConnectionId>,
     findings: VecDeque<Finding>,
     lost: [u64; LossPoint::ALL.len()],
+    /// Connections ever added.
+    added: u64,
 }
 
 /// Inputs.
@@ -46,6 +48,7 @@ impl Tracker {
             unsettled: BTreeSet::new(),
             findings: VecDeque::new(),
             lost: [0; LossPoint::ALL.len()],
+            added: 0,
         }
     }
 
@@ -105,6 +108,11 @@ impl Tracker {
     /// How many connections there are, those that have ended lately included.
     pub fn len(&self) -> usize {
         self.connections.len()
+    }
+
+    /// How many connections there have been, those that are forgotten included.
+    pub fn connections_seen(&self) -> u64 {
+        self.added
     }
 
     /// Whether there are none.

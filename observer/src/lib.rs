@@ -9,6 +9,8 @@ pub mod log;
 pub mod output;
 pub mod panic_hook;
 pub mod plain;
+pub mod progress;
+pub mod report;
 pub mod source;
 pub mod text;
 pub mod view;

@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn what_was_added_later_is_unknown_and_what_is_wrong_is_an_error() {
-        let head = r#""at":"2024-05-04T14:03:41.204007Z","client":"10.2.7.31:51844","server":"10.2.0.5:3306""#;
+        let head =
+            r#""at":"2024-05-04T14:03:41.204007Z","client":"10.2.7.31:51844","server":"10.2.0.5:3306""#;
         let seen = format!(r#""type":"event",{head},"seen_at":"client""#);
         for (text, expected) in [
             (r#"{"type":"note","text":"x"}"#.to_owned(), "unknown type `note`"),
