@@ -44,7 +44,7 @@ impl Connection {
             SocketEventKind::Fin { by: End::Server, .. } => self.server_finished(at, cx),
             SocketEventKind::Fin { by: End::Client, .. } => self.client_finished(at, cx),
             SocketEventKind::Reset { by } => self.reset(at, *by, cx),
-            SocketEventKind::Greeting { version, thread_id } => {
+            SocketEventKind::Greeting { version, thread_id, .. } => {
                 self.greeting = Some(Box::new(Greeting { version: version.clone(), thread_id: *thread_id }));
             }
             SocketEventKind::Wire(sample) => self.wire_sample(at, seen_at, sample, cx),
