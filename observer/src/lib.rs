@@ -11,6 +11,7 @@ pub mod output;
 pub mod panic_hook;
 pub mod plain;
 pub mod progress;
+pub mod replay;
 pub mod report;
 pub mod source;
 pub mod text;

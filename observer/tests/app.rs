@@ -115,6 +115,7 @@ fn run(events: Vec<Event>, delay: Duration, end: u64, fail_on: Option<Severity>,
             output: Plain::new(lines.clone(), talk.clone()),
             log: Some(Writer::new(log.clone(), &header()).unwrap()),
             config: Config::default(),
+            grace: GRACE,
             fail_on,
         };
         let Ended { outcome, missing_in_log } = app::run(parts).await.unwrap();
@@ -233,6 +234,7 @@ fn the_log_is_at_most_a_second_behind() {
             output: Plain::new(Paper::default(), Paper::default()),
             log: Some(Writer::new(log.clone(), &header()).unwrap()),
             config: Config::default(),
+            grace: GRACE,
             fail_on: None,
         };
         let program = tokio::spawn(app::run(parts));
@@ -276,6 +278,7 @@ fn the_view_stays_after_the_end_of_the_source() {
             output: View::new(terminal, abilities, "db1:3306", Config::default()),
             log: None::<Writer<Paper>>,
             config: Config::default(),
+            grace: GRACE,
             fail_on: None,
         };
         let program = tokio::spawn(app::run(parts));

@@ -15,7 +15,7 @@ use serde::Serialize;
 pub use file::{LogFile, Sink};
 pub use header::{Header, SCHEMA};
 pub use reader::Reader;
-pub use writer::{Status, Writer};
+pub use writer::{FLUSH_AFTER, Status, Writer};
 
 /// One line of a log.
 #[derive(Clone, Debug, PartialEq)]

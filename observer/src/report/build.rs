@@ -79,7 +79,7 @@ fn groups(sources: &[Source], options: &Options, progress: &mut Progress) -> any
             if let Moment::Event(event) = moment? {
                 group.segments.note(&event);
             }
-            progress.step(|| told("comparing", &recording));
+            progress.step(|| recording.how_far("comparing"));
         }
         // A file may belong to several groups that had nothing in common before.
         while let Some((found, shift)) = groups
@@ -135,16 +135,9 @@ fn judge(
             }
             Moment::Reached(at) => judgement.reach(at),
         }
-        progress.step(|| told("judging", &readers[next].recording));
+        progress.step(|| readers[next].recording.how_far("judging"));
     }
     Ok((judgement.finish(), readers.into_iter().map(Reader::into_file).collect()))
-}
-
-fn told(doing: &str, recording: &Recording) -> String {
-    match recording.progress() {
-        Some(share) => format!("{doing} {}, {:.0} %", recording.name(), share * 100.0),
-        None => format!("{doing} {}", recording.name()),
-    }
 }
 
 /// What the judgement is told: what was said on the command line, else what the logs were judged with, of which the
@@ -166,15 +159,8 @@ fn config(readers: &[Reader], options: &Options) -> Config {
 /// The reader whose next moment is the earliest.
 fn earliest(readers: &[Reader]) -> Option<usize> {
     let next =
-        readers.iter().enumerate().filter_map(|(index, reader)| Some((at(reader.next.as_ref()?), index)));
+        readers.iter().enumerate().filter_map(|(index, reader)| Some((reader.next.as_ref()?.at(), index)));
     next.min().map(|(_, index)| index)
-}
-
-fn at(moment: &Moment) -> Timestamp {
-    match moment {
-        Moment::Event(event) => event.at,
-        Moment::Reached(at) => *at,
-    }
 }
 
 /// A file that is read together with others.
@@ -198,7 +184,7 @@ impl Reader {
     fn advance(&mut self) -> anyhow::Result<Option<Moment>> {
         let mut following = self.recording.next().transpose()?;
         if let Some(moment) = &mut following {
-            let at = at(moment);
+            let at = moment.at();
             let (first, last) = self.time.unwrap_or((at, at));
             self.time = Some((first.min(at), last.max(at)));
             self.events += u64::from(matches!(moment, Moment::Event(_)));

@@ -156,7 +156,9 @@ mod tests {
 
     fn segments(events: &[Event]) -> Segments {
         let mut segments = Segments::default();
-        events.iter().for_each(|event| segments.note(event));
+        for event in events {
+            segments.note(event);
+        }
         segments
     }
 

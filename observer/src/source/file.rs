@@ -25,9 +25,12 @@ impl FileKind {
     pub fn of(first: &[u8]) -> anyhow::Result<Self> {
         ensure!(!first.is_empty(), "the file is empty");
         Ok(match first {
-            [0xa1, 0xb2, 0xc3, 0xd4, ..] | [0xd4, 0xc3, 0xb2, 0xa1, ..] => Self::Pcap,
-            [0xa1, 0xb2, 0x3c, 0x4d, ..] | [0x4d, 0x3c, 0xb2, 0xa1, ..] => Self::Pcap,
-            [0x34, 0xcd, 0xb2, 0xa1, ..] => Self::Pcap,
+            // Microseconds and nanoseconds in either order, and a variant of the nineties.
+            [0xa1, 0xb2, 0xc3, 0xd4, ..]
+            | [0xd4, 0xc3, 0xb2, 0xa1, ..]
+            | [0xa1, 0xb2, 0x3c, 0x4d, ..]
+            | [0x4d, 0x3c, 0xb2, 0xa1, ..]
+            | [0x34, 0xcd, 0xb2, 0xa1, ..] => Self::Pcap,
             [0x0a, 0x0d, 0x0d, 0x0a, ..] => Self::PcapNg,
             [b'{', ..] => Self::EventLog,
             [0x1f, 0x8b, ..] => bail!("the file is compressed; give it through `zcat FILE |` and `-`"),

@@ -8,20 +8,31 @@ use std::thread;
 use std::time::Duration;
 
 /// How often the end of the file is looked at.
-pub(crate) const PERIOD: Duration = Duration::from_millis(200);
+pub const PERIOD: Duration = Duration::from_millis(200);
 
-/// Tells a follower to be content with what there is.
+/// How somebody who follows a file stands with it, for those who wait for him.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Tail(Arc<State>);
 
-impl Stop {
+#[derive(Debug, Default)]
+struct State {
+    stopped: AtomicBool,
+    waits: AtomicBool,
+}
+
+impl Tail {
     /// From now on the end of the file is the end.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether everything there is has been read, and more is waited for.
+    pub fn waits(&self) -> bool {
+        self.0.waits.load(Ordering::Acquire)
     }
 
     fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.stopped.load(Ordering::Relaxed)
     }
 }
 
@@ -29,12 +40,12 @@ impl Stop {
 #[derive(Debug)]
 pub(super) struct Follow {
     file: File,
-    stop: Stop,
+    tail: Tail,
 }
 
 impl Follow {
-    pub(super) fn new(file: File, stop: Stop) -> Self {
-        Self { file, stop }
+    pub(super) fn new(file: File, tail: Tail) -> Self {
+        Self { file, tail }
     }
 
     /// A log only grows, but for what its writer takes back when the disk is full: never what was whole.
@@ -49,13 +60,17 @@ impl Follow {
 impl Read for Follow {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let stopped = self.stop.is_stopped();
+            let stopped = self.tail.is_stopped();
             match self.file.read(buffer)? {
                 0 if !stopped && !buffer.is_empty() => {
                     self.check_length()?;
+                    self.tail.0.waits.store(true, Ordering::Release);
                     thread::sleep(PERIOD);
                 }
-                count => return Ok(count),
+                count => {
+                    self.tail.0.waits.store(false, Ordering::Release);
+                    return Ok(count);
+                }
             }
         }
     }
@@ -70,13 +85,13 @@ mod tests {
     #[test]
     fn what_is_added_is_read_and_a_stop_is_the_end() {
         let mut written = tempfile::NamedTempFile::new().unwrap();
-        let stop = Stop::default();
-        let mut follow = Follow::new(written.reopen().unwrap(), stop.clone());
+        let tail = Tail::default();
+        let mut follow = Follow::new(written.reopen().unwrap(), tail.clone());
         written.write_all(b"one").unwrap();
         let mut buffer = [0; 16];
         assert_eq!(follow.read(&mut buffer).unwrap(), 3);
         written.write_all(b"two").unwrap();
-        stop.stop();
+        tail.stop();
         assert_eq!(follow.read(&mut buffer).unwrap(), 3, "what was there before the stop");
         assert_eq!(follow.read(&mut buffer).unwrap(), 0);
     }
@@ -84,7 +99,7 @@ mod tests {
     #[test]
     fn a_file_that_shrinks_is_an_error() {
         let mut written = tempfile::NamedTempFile::new().unwrap();
-        let mut follow = Follow::new(written.reopen().unwrap(), Stop::default());
+        let mut follow = Follow::new(written.reopen().unwrap(), Tail::default());
         written.write_all(b"one").unwrap();
         assert_eq!(follow.read(&mut [0; 16]).unwrap(), 3);
         written.as_file().set_len(1).unwrap();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context as _, bail};
 
 use super::Source;
-use super::follow::{Follow, Stop};
+use super::follow::{Follow, Tail};
 use crate::source::file::HEAD;
 
 /// So much is read at once.
@@ -40,7 +40,7 @@ impl Read for Counted {
 /// Opens `source`: its bytes, the first of them to see what it is, and its size where it has one.
 pub(super) fn open(
     source: &Source,
-    follow: Option<Stop>,
+    follow: Option<Tail>,
     read: Arc<AtomicU64>,
 ) -> anyhow::Result<(Input, Vec<u8>, Option<u64>)> {
     let (inner, size): (Box<dyn Read + Send>, _) = match source {
@@ -54,7 +54,7 @@ pub(super) fn open(
             let size = metadata.is_file().then_some(metadata.len());
             match follow {
                 // At the end of a pipe its reader waits anyway.
-                Some(stop) if metadata.is_file() => (Box::new(Follow::new(file, stop)), None),
+                Some(tail) if metadata.is_file() => (Box::new(Follow::new(file, tail)), None),
                 _ => (Box::new(file), size),
             }
         }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::Context as _;
 use observer_core::{Config, Event, EventKind, Flow, LossPoint, SourceEvent, Timestamp};
 
-pub use self::follow::Stop;
+pub use self::follow::{PERIOD, Tail};
 use self::input::Input;
 use super::file::FileKind;
 use crate::log::{self, Gap, Header};
@@ -54,7 +54,7 @@ pub struct Options {
     /// Ports of the servers in a capture. An event log has its own.
     pub ports: Vec<u16>,
     /// Wait at the end of the file for what is written there, until told to stop.
-    pub follow: Option<Stop>,
+    pub follow: Option<Tail>,
 }
 
 /// What a recording is of.
@@ -91,6 +91,16 @@ pub enum Moment {
     Event(Event),
     /// The observation had come to this time: a finding stands here in a log.
     Reached(Timestamp),
+}
+
+impl Moment {
+    /// Its time.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Event(event) => event.at,
+            Self::Reached(at) => *at,
+        }
+    }
 }
 
 /// The lines of a log that said nothing.
@@ -164,11 +174,16 @@ impl Recording {
         &self.gaps
     }
 
-    /// How much of it has been read, 0 to 1, where its size is known.
-    #[expect(clippy::cast_precision_loss, reason = "a share to look at")]
-    pub fn progress(&self) -> Option<f64> {
-        let size = self.size.filter(|size| *size > 0)?;
-        Some((self.read.load(Ordering::Relaxed) as f64 / size as f64).min(1.0))
+    /// What is being done with it and how far that is: `judging a.jsonl, 43 %`.
+    pub fn how_far(&self, doing: &str) -> String {
+        let name = &self.name;
+        match self.size.filter(|size| *size > 0) {
+            Some(size) => {
+                let read = self.read.load(Ordering::Relaxed).min(size);
+                format!("{doing} {name}, {} %", u128::from(read) * 100 / u128::from(size))
+            }
+            None => format!("{doing} {name}"),
+        }
     }
 
     fn step(&mut self) -> Option<anyhow::Result<Moment>> {
