@@ -4,7 +4,7 @@ use std::io;
 
 use anyhow::{Context as _, ensure};
 use futures_util::stream;
-use observer_core::Config;
+use observer_core::{Config, Severity};
 
 use super::Outcome;
 use super::watch::{in_runtime, needs_lines, say, signals};
@@ -27,7 +27,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     }
     let options = Options { ports: args.judging.ports.clone(), follow: None };
     let recording = Recording::open(&source, &options)?;
-    let config = config(args, recording.origin());
+    let config = args.judging.given().config(recording.origin());
     let fail_on = args.judging.fail_on.map(Into::into);
     if plain {
         return replay::lines(recording, config, fail_on, &mut Plain::new(io::stdout(), io::stderr()));
@@ -51,15 +51,6 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     })
 }
 
-/// What the judgement is told: what was said on the command line, else what the log was judged with.
-fn config(args: &ReplayArgs, origin: &Origin) -> Config {
-    let mut config = origin.config().unwrap_or_default();
-    if let Some(timeout) = args.judging.net_write_timeout() {
-        config.net_write_timeout = timeout;
-    }
-    config
-}
-
 fn abilities() -> Abilities {
     Abilities::from_environment(|name| std::env::var(name).ok())
 }
@@ -70,7 +61,7 @@ async fn follow(args: &ReplayArgs, source: &Source, plain: bool) -> anyhow::Resu
     let tail = Tail::default();
     let options = Options { ports: args.judging.ports.clone(), follow: Some(tail.clone()) };
     let recording = Recording::open(source, &options)?;
-    let config = config(args, recording.origin());
+    let config = args.judging.given().config(recording.origin());
     let wall = ObservationClock::new()?;
     let clock = match recording.origin() {
         Origin::Log(header) => wall.of_log(header.clock_offset).unwrap_or(wall),
@@ -94,7 +85,7 @@ struct Followed {
     follower: Follower,
     clock: ObservationClock,
     config: Config,
-    fail_on: Option<observer_core::Severity>,
+    fail_on: Option<Severity>,
 }
 
 impl Followed {

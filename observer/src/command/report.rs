@@ -13,7 +13,7 @@ use crate::source::recording::{self, Source};
 pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     let options = Options {
         reading: recording::Options { ports: args.judging.ports.clone(), follow: None },
-        net_write_timeout: args.judging.net_write_timeout(),
+        given: args.judging.given(),
         client: args.client,
         all: args.all,
     };

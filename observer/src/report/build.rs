@@ -140,18 +140,15 @@ fn judge(
     Ok((judgement.finish(), readers.into_iter().map(Reader::into_file).collect()))
 }
 
-/// What the judgement is told: what was said on the command line, else what the logs were judged with, of which the
-/// best known timeout counts.
+/// What the judgement is told: what the first file was judged with, with the best known timeout of all of them.
 fn config(readers: &[Reader], options: &Options) -> Config {
-    let mut logs = readers.iter().filter_map(|reader| reader.recording.origin().config());
-    let mut config = logs.next().unwrap_or_default();
-    for other in logs {
+    let mut configs = readers.iter().map(|reader| options.given.config(reader.recording.origin()));
+    let mut config = configs.next().unwrap_or_default();
+    for other in configs {
         if other.net_write_timeout.source < config.net_write_timeout.source {
             config.net_write_timeout = other.net_write_timeout;
         }
-    }
-    if let Some(timeout) = options.net_write_timeout {
-        config.net_write_timeout = timeout;
+        config.server_timeouts.extend(other.server_timeouts);
     }
     config
 }
@@ -206,6 +203,7 @@ impl Reader {
             events,
             time,
             gaps: recording.gaps().clone(),
+            server_elsewhere: recording.server_elsewhere(),
             joined,
         }
     }

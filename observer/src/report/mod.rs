@@ -21,7 +21,7 @@ mod words;
 
 use std::net::{IpAddr, SocketAddr};
 
-use observer_core::{Event, LossPoint, Severity, Timeout, Timestamp};
+use observer_core::{Event, LossPoint, Severity, Timestamp};
 
 use self::account::Account;
 use self::join::Shift;
@@ -38,8 +38,8 @@ pub use text::text;
 pub struct Options {
     /// How the files are read.
     pub reading: recording::Options,
-    /// The net_write_timeout of the servers, where a session's own is not seen; else what the log says.
-    pub net_write_timeout: Option<Timeout>,
+    /// What the user says about the servers' timeouts.
+    pub given: recording::Given,
     /// Only connections of this client.
     pub client: Option<Client>,
     /// Connections without trouble too.
@@ -110,6 +110,8 @@ struct File {
     /// Its first and last moment, by its own clock.
     time: Option<(Timestamp, Timestamp)>,
     gaps: Gaps,
+    /// A server on another port, where nothing was found at those that were looked at.
+    server_elsewhere: Option<SocketAddr>,
     /// The first file of those it is joined with, and how its times were shifted to that file's clock.
     joined: Option<(usize, Shift)>,
 }

@@ -130,6 +130,10 @@ pub(super) fn reservations(report: &Report) -> Vec<String> {
     }
     for file in &report.files {
         lines.extend(gaps(file));
+        lines.extend(file.server_elsewhere.map(|server| {
+            let (name, port) = (&file.name, server.port());
+            format!("{name} has nothing at the ports asked for, but a MySQL server at {server}: try --port {port}.")
+        }));
     }
     if report.left_out > 0 {
         lines.push(format!("{} connections in trouble are not told of: there was no room.", report.left_out));

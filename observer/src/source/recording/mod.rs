@@ -3,21 +3,29 @@
 mod follow;
 mod input;
 
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
-use observer_core::{Config, Event, EventKind, Flow, LossPoint, SourceEvent, Timestamp};
+use observer_core::{
+    Config, Event, EventKind, Flow, LossPoint, ServerTimeout, SourceEvent, Timeout, Timestamp,
+};
 
 pub use self::follow::{PERIOD, Tail};
 use self::input::Input;
 use super::file::FileKind;
+use super::pcap::{self, PcapOptions};
 use crate::log::{self, Gap, Header};
 use crate::text::safe;
 
 /// Gaps that are remembered one by one; further ones are only counted.
 const GAPS_KEPT: usize = 20;
+
+/// Connections of a capture that are followed at once.
+const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(Config::MAX_CONNECTIONS as usize).unwrap();
 
 /// What is to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,15 +74,32 @@ pub enum Origin {
     Capture,
 }
 
-impl Origin {
-    /// What the judgement ran with when this was recorded, where it did.
-    pub fn config(&self) -> Option<Config> {
-        match self {
-            Self::Log(header) => Some(header.config()),
-            Self::Capture => None,
-        }
-    }
+/// What the user says about the timeouts of the servers in a recording.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Given {
+    /// That of every server.
+    pub net_write_timeout: Option<Timeout>,
+    /// Those of some.
+    pub server_timeouts: Vec<ServerTimeout>,
+}
 
+impl Given {
+    /// What a recording is judged with: what the judgement ran with when it was recorded, but for what the user says.
+    pub fn config(&self, origin: &Origin) -> Config {
+        let mut config = match origin {
+            Origin::Log(header) => header.config(),
+            Origin::Capture => Config::default(),
+        };
+        if let Some(timeout) = self.net_write_timeout {
+            config.net_write_timeout = timeout;
+            config.server_timeouts.clear();
+        }
+        config.server_timeouts.extend(&self.server_timeouts);
+        config
+    }
+}
+
+impl Origin {
     /// The kind of file, in words.
     pub const fn word(&self) -> &'static str {
         match self {
@@ -127,7 +152,8 @@ pub struct Recording {
 
 #[derive(Debug)]
 enum Events {
-    Log(log::Reader<Input>),
+    Log(Box<log::Reader<Input>>),
+    Capture(Box<pcap::Reader<Input>>),
 }
 
 impl Recording {
@@ -152,9 +178,12 @@ impl Recording {
         let (origin, events) = match FileKind::of(&head)? {
             FileKind::EventLog => {
                 let reader = log::Reader::new(input)?;
-                (Origin::Log(Box::new(reader.header().clone())), Events::Log(reader))
+                (Origin::Log(Box::new(reader.header().clone())), Events::Log(Box::new(reader)))
             }
-            FileKind::Pcap | FileKind::PcapNg => anyhow::bail!("captures cannot be read yet"),
+            FileKind::Pcap | FileKind::PcapNg => {
+                let options = PcapOptions { ports: options.ports.clone(), max_connections: MAX_CONNECTIONS };
+                (Origin::Capture, Events::Capture(Box::new(pcap::Reader::new(input, options)?)))
+            }
         };
         Ok(Self { name, origin, events, read, size, last: Timestamp::EPOCH, gaps: Gaps::default() })
     }
@@ -174,6 +203,14 @@ impl Recording {
         &self.gaps
     }
 
+    /// A server on a port that is none of those of a capture, where nothing was found at those: for a hint.
+    pub fn server_elsewhere(&self) -> Option<SocketAddr> {
+        match &self.events {
+            Events::Log(_) => None,
+            Events::Capture(reader) => reader.server_elsewhere(),
+        }
+    }
+
     /// What is being done with it and how far that is: `judging a.jsonl, 43 %`.
     pub fn how_far(&self, doing: &str) -> String {
         let name = &self.name;
@@ -187,7 +224,10 @@ impl Recording {
     }
 
     fn step(&mut self) -> Option<anyhow::Result<Moment>> {
-        let Events::Log(reader) = &mut self.events;
+        let reader = match &mut self.events {
+            Events::Log(reader) => reader,
+            Events::Capture(reader) => return Some(reader.next()?.map(Moment::Event)),
+        };
         let line = match reader.next()? {
             Ok(line) => line,
             Err(error) => return Some(Err(error)),
