@@ -1,6 +1,7 @@
 //! What the forms for people have in common: how things are called, and lines of a width.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use observer_core::{Confidence, LossPoint, Seconds, TimeoutSource, Timestamp, Vantage, Verdict};
 
@@ -11,6 +12,9 @@ use crate::text::{safe, width};
 
 /// Lines are at most so wide.
 pub(super) const WIDTH: usize = 78;
+
+/// Clocks that are so many microseconds apart are one: stamps on the way of a segment differ by as much.
+const SAME_CLOCK: u64 = 1_000;
 
 /// The time of day, UTC, in milliseconds: `14:03:11.204`.
 pub(super) fn time_of_day(at: Timestamp) -> String {
@@ -29,7 +33,7 @@ pub(super) fn date_and_time(at: Timestamp) -> String {
 
 /// What happened at a moment, in a few words.
 pub(super) fn happened(mark: Mark, account: &Account) -> String {
-    let timeout = Seconds(account.timeout.duration);
+    let timeout = setting(account.timeout.duration);
     match mark {
         Mark::Opened => "the connection is opened".to_owned(),
         Mark::Warning => "observer warns: a share of net_write_timeout is used up".to_owned(),
@@ -54,10 +58,19 @@ pub(super) fn timeout(account: &Account) -> String {
         TimeoutSource::Flag => "given on the command line",
         TimeoutSource::Assumed => "assumed: the servers' default",
     };
-    format!("net_write_timeout {} ({source})", Seconds(account.timeout.duration))
+    format!("net_write_timeout {} ({source})", setting(account.timeout.duration))
 }
 
-/// Where it was seen: `client's and server's end`.
+/// A setting in seconds, with a fraction only where it has one.
+fn setting(duration: Duration) -> String {
+    if duration.subsec_nanos() == 0 {
+        format!("{} s", duration.as_secs())
+    } else {
+        Seconds(duration).to_string()
+    }
+}
+
+/// Where it was seen: `seen at the client's socket and at the server's socket`.
 pub(super) fn seen_at(account: &Account) -> String {
     let ends: Vec<_> = account
         .seen_at
@@ -68,7 +81,10 @@ pub(super) fn seen_at(account: &Account) -> String {
             Vantage::Wire => "on the wire",
         })
         .collect();
-    format!("seen {}", ends.join(" and "))
+    match ends.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("seen {} and {last}", before.join(", ")),
+        _ => format!("seen {}", ends.concat()),
+    }
 }
 
 /// The verdict in a few words: `Verdict: net_write_timeout, certain. The result is incomplete.`
@@ -177,12 +193,12 @@ pub(super) fn file(file: &File, files: &[File]) -> String {
     let joined = file.joined.map_or_else(String::new, |(with, shift)| {
         let segments = if shift.segments == 1 { "segment" } else { "segments" };
         let with = files.get(with).map_or("", |file| file.name.as_str());
-        format!(
-            "; times of {} shifted by {} to those of {with}, by {} {segments} seen in both",
-            file.name,
-            signed_seconds(shift.micros),
-            shift.segments,
-        )
+        let seen = format!("by {} {segments} seen in both", shift.segments);
+        if shift.micros.unsigned_abs() < SAME_CLOCK {
+            return format!("; its clock is that of {with}, {seen}");
+        }
+        let shifted = signed_seconds(shift.micros);
+        format!("; times of {} shifted by {shifted} to those of {with}, {seen}", file.name)
     });
     format!("{}: {}{of}{time}{joined}", file.name, file.origin.word())
 }
