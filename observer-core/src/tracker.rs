@@ -33,6 +33,8 @@ pub struct Tracker {
     unsettled: BTreeSet<ConnectionId>,
     findings: VecDeque<Finding>,
     lost: [u64; LossPoint::ALL.len()],
+    /// Connections ever added.
+    added: u64,
 }
 
 /// Inputs.
@@ -46,16 +48,19 @@ impl Tracker {
             unsettled: BTreeSet::new(),
             findings: VecDeque::new(),
             lost: [0; LossPoint::ALL.len()],
+            added: 0,
         }
     }
 
     /// Takes one event. Deadlines before it come first, as if [`handle_timeout`](Self::handle_timeout) had been
     /// called; so a source that is replayed needs no timer. Events may come a little out of order: what is older
     /// than the present state is used as far as it still says something.
-    pub fn handle_event(&mut self, event: &Event) {
+    ///
+    /// Gives the connection the event was taken as one of, if any.
+    pub fn handle_event(&mut self, event: &Event) -> Option<ConnectionId> {
         self.pass_deadlines(|deadline| deadline < event.at);
         match &event.kind {
-            EventKind::Socket(socket) => self.handle_socket_event(event.at, socket),
+            EventKind::Socket(socket) => return self.handle_socket_event(event.at, socket),
             EventKind::Source(SourceEvent::EventsLost { count, lost_by }) => {
                 self.note_loss(event.at, *count, *lost_by);
             }
@@ -66,6 +71,7 @@ impl Tracker {
             // Sockets that are gone have their own events; that nothing else happened changes nothing.
             EventKind::Source(SourceEvent::SocketsPolled { .. }) => {}
         }
+        None
     }
 
     /// Lets time pass: everything that falls due up to `now` happens, each at its own moment.
@@ -104,6 +110,11 @@ impl Tracker {
         self.connections.len()
     }
 
+    /// How many connections there have been, those that are forgotten included.
+    pub fn connections_seen(&self) -> u64 {
+        self.added
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -132,13 +143,13 @@ impl Tracker {
 }
 
 impl Tracker {
-    fn handle_socket_event(&mut self, at: Timestamp, event: &SocketEvent) {
+    fn handle_socket_event(&mut self, at: Timestamp, event: &SocketEvent) -> Option<ConnectionId> {
         let id = match pairing::pair(&self.connections, at, event) {
             Pairing::Known(id) => id,
             Pairing::New => self.add(at, event),
-            Pairing::Nothing => return,
+            Pairing::Nothing => return None,
         };
-        let Some(connection) = self.connections.get_mut(id) else { return };
+        let connection = self.connections.get_mut(id)?;
         if let Some((end, cookie)) = pairing::identity(event) {
             connection.end_mut(end).cookie = Some(cookie);
         }
@@ -148,6 +159,7 @@ impl Tracker {
         let mut cx = Context { config: &self.config, findings: &mut self.findings };
         connection.observe(at, event, &mut cx);
         self.settle(id);
+        Some(id)
     }
 
     fn pass_deadlines(&mut self, is_due: impl Fn(Timestamp) -> bool) {

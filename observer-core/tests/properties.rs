@@ -53,7 +53,9 @@ fn play(config: &Config, steps: &[Step], mut check: impl FnMut(&Tracker)) -> Vec
     let mut findings = Vec::new();
     for step in steps {
         match step {
-            Step::Event(event) => tracker.handle_event(event),
+            Step::Event(event) => {
+                tracker.handle_event(event);
+            }
             Step::Time(now) => {
                 tracker.handle_timeout(*now);
                 assert!(tracker.poll_timeout().is_none_or(|due| due > *now), "a deadline was left behind");
