@@ -62,7 +62,7 @@ impl Account {
             account.late.extend(log.ensure_in_time(finding, JITTER).err().map(|error| error.to_string()));
         }
         if let Some(report) = reports.of_client(truth.client) {
-            account.verdict = account.verdict.or(report.verdict());
+            account.verdict = account.verdict.or(Some(report.verdict()));
         }
         account
     }
@@ -72,7 +72,7 @@ impl Account {
         reports.0.as_ref()?;
         let mut account = Self::default();
         if let Some(report) = reports.of_client(truth.client) {
-            account.verdict = report.verdict();
+            account.verdict = Some(report.verdict());
             account.abort = report.abort;
             account.lost =
                 report.moments.iter().filter(|moment| moment.is_loss()).map(|moment| moment.at).min();
@@ -119,8 +119,8 @@ struct Said {
 }
 
 impl Report {
-    fn verdict(&self) -> Option<(VerdictKind, Confidence)> {
-        Some((self.verdict.kind, self.verdict.confidence))
+    fn verdict(&self) -> (VerdictKind, Confidence) {
+        (self.verdict.kind, self.verdict.confidence)
     }
 }
 
