@@ -106,6 +106,7 @@ impl Connection {
         if let Some(advance) = sample.client.last_ack_advance {
             self.progressed(advance);
         }
+        self.note_traffic(at, sample);
         self.window_sampled(at, sample, cx);
         let (received, acknowledged) = (sample.client.acknowledged, sample.server.acknowledged);
         self.progress(at, Progress { seen_at, told: Told::BySegments, received, acknowledged }, cx);
