@@ -15,6 +15,8 @@ pub(crate) use window::{Told, Window, WindowChange};
 use crate::clock::{Timeout, WriteClock};
 use crate::flow::{ConnectionId, End, Flow};
 use crate::seq::SeqNumber;
+pub use crate::session::Greeting;
+use crate::session::{Doubt, IDLE, Session};
 use crate::time::{TimeRange, Timestamp};
 use crate::tracker::Slot;
 
@@ -50,24 +52,6 @@ pub struct Ending {
     pub reset: bool,
 }
 
-/// The server's greeting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Greeting {
-    /// The server's version as it names itself. Not cleaned for a terminal.
-    pub version: String,
-    /// The thread (connection) id, by which the server's process list names this connection.
-    pub thread_id: u32,
-}
-
-impl Greeting {
-    /// Whether the server gives up with an RST at once, as MariaDB does from 10.3.3 on (MDEV-14113:
-    /// `vio_set_linger` in vio/viosocket.c). Older ones close as MySQL does; they are long out of support, and
-    /// not told apart.
-    pub(crate) fn resets_at_abort(&self) -> bool {
-        self.version.contains("MariaDB")
-    }
-}
-
 /// One MySQL connection, seen at its client's end, at its server's end, or at both.
 ///
 /// All of it is read-only to the outside; only the [`Tracker`](crate::Tracker) changes it. There may be a
@@ -94,8 +78,10 @@ pub struct Connection {
     /// The initial sequence number of the client.
     pub(crate) client_seq: Option<SeqNumber>,
     pub(crate) last_progress: Option<Timestamp>,
-    /// When the server last acknowledged new data.
-    pub(crate) last_command: Option<Timestamp>,
+    /// When the server last acknowledged new data; the epoch while that is not known.
+    pub(crate) last_command: Timestamp,
+    /// What the client had acknowledged when the counters were last told.
+    pub(crate) counted_ack: Option<SeqNumber>,
     /// When the server last wrote into its socket, by the samples of that socket.
     pub(crate) last_write: Option<TimeRange>,
     /// Whether it was told that the server has closed.
@@ -103,7 +89,7 @@ pub struct Connection {
     pub(crate) stall: Option<Box<Stall>>,
     pub(crate) drain: Option<Box<Drain>>,
     pub(crate) history: Option<Box<History>>,
-    pub(crate) greeting: Option<Box<Greeting>>,
+    pub(crate) session: Option<Box<Session>>,
     /// The deadline the tracker has noted for it.
     pub(crate) timer: Option<Timestamp>,
     /// Whether it is on the tracker's list of those worth a closer look.
@@ -135,7 +121,8 @@ impl Connection {
             window: Window::default(),
             client_seq: None,
             last_progress: None,
-            last_command: None,
+            last_command: Timestamp::EPOCH,
+            counted_ack: None,
             last_write: None,
             told_server_closed: false,
             stall: None,
@@ -143,7 +130,7 @@ impl Connection {
             history: None,
             saw_loss: false,
             is_live: false,
-            greeting: None,
+            session: None,
             timer: None,
             is_unsettled: false,
             older: None,
@@ -166,7 +153,7 @@ impl Connection {
     pub(crate) fn was_established(&self) -> bool {
         self.established
             || self.opened_at.is_none()
-            || self.greeting.is_some()
+            || self.greeting().is_some()
             || self.last_progress.is_some()
             || self.window.closings > 0
     }
@@ -289,8 +276,25 @@ impl Connection {
         self.drain.as_ref()?.fails_at
     }
 
+    /// What the session has agreed on and set for itself; `None` where neither its beginning nor any command that bears
+    /// on a timeout was seen.
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_deref()
+    }
+
+    /// Why the session may have a net_write_timeout that is not [`timeout`](Self::timeout); `None` where it was seen,
+    /// or all that the session did.
+    pub fn timeout_doubt(&self) -> Option<Doubt> {
+        self.session().map_or(Some(Doubt::BeganBefore), Session::doubt)
+    }
+
+    /// How long the server waits for the next command, and how that is known: the session's wait_timeout.
+    pub fn idle_timeout(&self) -> Timeout {
+        self.session().map_or(IDLE, Session::idle_timeout)
+    }
+
     /// The server's greeting, if the connection's beginning was seen.
     pub fn greeting(&self) -> Option<&Greeting> {
-        self.greeting.as_deref()
+        self.session()?.greeting()
     }
 }

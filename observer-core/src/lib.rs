@@ -33,7 +33,7 @@ pub use finding::{Finding, FindingKind, Severity};
 pub use flow::{ConnectionId, End, Flow, SocketRef, Vantage};
 pub use sample::{DirectionSample, LastRead, Milestone, SocketSample, TcpState, TimerKind, WireSample};
 pub use seq::SeqNumber;
-pub use session::capability;
+pub use session::{Doubt, ServerAddress, ServerTimeout, Session, capability};
 pub use text::{Bytes, Headline, Seconds, headline};
 pub use time::{TimeRange, Timestamp};
 pub use tracker::Tracker;

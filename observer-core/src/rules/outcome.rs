@@ -22,7 +22,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 impl Connection {
     /// The first FIN or RST, or the end without one.
     pub(super) fn note_ending(&mut self, at: Timestamp, by: Option<End>, reset: bool) {
-        let (command, reply) = (self.last_command, self.last_progress);
+        let (command, reply) = (self.commanded_at(), self.last_progress);
         let was_lost = self.phase == Phase::Lost;
         let history = self.history_mut();
         if by == Some(End::Client) {
@@ -34,11 +34,15 @@ impl Connection {
         }
     }
 
+    /// When the server had acknowledged the client's last data, as far as the counters tell.
+    pub(crate) fn commanded_at(&self) -> Option<Timestamp> {
+        Some(self.last_command).filter(|at| *at > Timestamp::EPOCH)
+    }
+
     /// A segment with the server's FIN, the first or the same at the other end.
     pub(super) fn note_fin(&mut self, at: Timestamp, seq: SeqNumber, in_result: Option<bool>) {
         let after = |ack: SeqNumber| (seq == ack || seq.is_after(ack)).then(|| seq.distance_from(ack));
-        let sample = self.client.wire.as_deref().or(self.server.wire.as_deref());
-        let since_sample = sample.and_then(|(_, sample)| after(sample.client.ack));
+        let since_sample = self.counted_ack.and_then(after);
         let fin = &mut self.history_mut().fin;
         match fin {
             Some(known) => known.in_result = known.in_result.or(in_result),
@@ -48,7 +52,8 @@ impl Connection {
 
     /// The counters tell when the client spoke last, and whether it is still heard.
     pub(super) fn note_traffic(&mut self, at: Timestamp, sample: &WireSample) {
-        self.last_command = self.last_command.max(sample.server.last_ack_advance);
+        self.last_command = self.last_command.max(sample.server.last_ack_advance.unwrap_or_default());
+        self.counted_ack = Some(sample.client.ack);
         let unanswered =
             [(End::Client, &sample.client, &sample.server), (End::Server, &sample.server, &sample.client)]
                 .into_iter()

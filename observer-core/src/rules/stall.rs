@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::WriteClock;
-use crate::connection::{Connection, Phase, Progress, Stall, Told};
+use crate::connection::{Connection, Greeting, Phase, Progress, Stall, Told};
 use crate::finding::FindingKind;
 use crate::rules::Context;
 use crate::rules::wait::Wait;
@@ -78,8 +78,9 @@ impl Connection {
         if self.phase >= Phase::Lost || self.window.closed_since.is_none() {
             return;
         }
-        let timeout = self.timeout;
         let Some(mut stall) = self.stall.take() else { return };
+        // What the session sets meanwhile is for later waits.
+        let timeout = stall.clock.map_or(self.timeout, |clock| clock.timeout);
         stall.settled |= stall.probes.count() > 0 || at >= stall.closed.earliest + cx.config.debounce;
         let wait = self.server_wait(&stall, at, cx.config);
         if stall.settled {
@@ -148,7 +149,7 @@ impl Connection {
     fn milestones(&self, clock: &WriteClock, cx: &Context<'_>) -> [(Phase, Option<Timestamp>); 3] {
         // A server whose socket can be seen has not given up before that socket shows it, nor has one that resets
         // before its RST is seen.
-        let resets = self.greeting.as_ref().is_some_and(|greeting| greeting.resets_at_abort());
+        let resets = self.greeting().is_some_and(Greeting::resets_at_abort);
         let would_show = self.server.state.is_some() || (resets && self.window.told == Told::BySegments);
         let lost = (!would_show).then(|| clock.abort().latest);
         [

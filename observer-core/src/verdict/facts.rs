@@ -8,14 +8,8 @@ use crate::connection::{Connection, Ending, Greeting, History, Phase, ServerFin,
 use crate::flow::End;
 use crate::time::Timestamp;
 
-/// wait_timeout and interactive_timeout of a server that sets neither (`NET_WAIT_TIMEOUT`, include/mysql_com.h).
-const DEFAULT_WAIT_TIMEOUT: Duration = Duration::from_secs(28_800);
-
 /// A server says goodbye with one ERR packet at most: 4031 takes 149 bytes, in TLS 171.
 const FAREWELL: u32 = 512;
-
-/// A farewell arrives at most this long before the FIN that follows it.
-const WITH_THE_FIN: Duration = Duration::from_millis(100);
 
 /// What a server says when it closes it says at most this long before.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -147,7 +141,7 @@ impl<'a> Facts<'a> {
     pub(super) fn command(&self) -> Option<Timestamp> {
         let history = self.history?;
         let ended = history.ending?.at;
-        let known = self.connection.last_command.filter(|at| *at <= ended).max(history.command);
+        let known = self.connection.commanded_at().filter(|at| *at <= ended).max(history.command);
         known.or_else(|| self.by_sockets(ended).map(|(command, _)| command))
     }
 
@@ -175,9 +169,9 @@ impl<'a> Facts<'a> {
     pub(super) fn has_farewell(&self) -> bool {
         let (Some(fin), Some(command)) = (self.fin(), self.command()) else { return false };
         let nobody_asked = fin.at.since(command) >= Duration::from_secs(1);
-        let with_the_fin = self.reply().is_some_and(|reply| fin.at.since(reply) <= WITH_THE_FIN);
         let few = fin.since_sample.is_some_and(|bytes| (1..=FAREWELL).contains(&bytes));
-        nobody_asked && fin.in_result != Some(true) && (few || with_the_fin && fin.since_sample.is_none())
+        // Where results can be read, so can the farewell.
+        nobody_asked && few && fin.in_result.is_none()
     }
 
     /// Whether the server had sent nothing since its last answer when it closed.
@@ -201,7 +195,8 @@ impl<'a> Facts<'a> {
 
     /// How long the server waits for a command.
     pub(super) fn wait_timeout(&self) -> WaitTimeout {
-        self.connection.wait_timeout()
+        let timeout = self.connection.idle_timeout();
+        WaitTimeout { duration: timeout.duration, assumed: timeout.source == TimeoutSource::Assumed }
     }
 
     /// Whether the connection had been idle for just wait_timeout.
@@ -229,14 +224,6 @@ impl<'a> Facts<'a> {
 
     pub(super) fn ended_by(&self, end: End) -> bool {
         self.ending().is_some_and(|ending| ending.by == Some(end))
-    }
-}
-
-impl Connection {
-    /// No session is known yet to have set its own.
-    #[expect(clippy::unused_self, reason = "it is a property of the connection's session")]
-    fn wait_timeout(&self) -> WaitTimeout {
-        WaitTimeout { duration: DEFAULT_WAIT_TIMEOUT, assumed: true }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use observer_core::{Config, Connection, End, Finding, Timestamp};
+use observer_core::{Config, Connection, End, Finding, Session, Timestamp};
 
 use super::{BEGINNING, moment};
 
@@ -66,6 +66,12 @@ pub(super) fn connection(connection: &Connection, now: Timestamp, config: &Confi
         "zero_windows": connection.zero_windows(),
         "window": connection.window(),
         "clock": connection.clock(),
+        "timeout": connection.timeout(),
+        "idle_timeout": connection.idle_timeout(),
+        "doubt": connection.timeout_doubt().map(|doubt| doubt.to_string()),
+        "tls": connection.session().map(Session::is_tls),
+        "compressed": connection.session().map(Session::is_compressed),
+        "interactive": connection.session().map(Session::is_interactive),
         "abort_seen": connection.is_abort_seen(),
         "unread": connection.unread(),
         "queued": connection.queued(),
