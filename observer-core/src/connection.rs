@@ -80,7 +80,7 @@ pub struct Connection {
     pub(crate) last_progress: Option<Timestamp>,
     /// When the server last acknowledged new data; the epoch while that is not known.
     pub(crate) last_command: Timestamp,
-    /// What the client had acknowledged when the counters were last told.
+    /// What the client had acknowledged when the counters were told last, or before the silence that they ended.
     pub(crate) counted_ack: Option<SeqNumber>,
     /// When the server last wrote into its socket, by the samples of that socket.
     pub(crate) last_write: Option<TimeRange>,

@@ -53,7 +53,14 @@ impl Connection {
     /// The counters tell when the client spoke last, and whether it is still heard.
     pub(super) fn note_traffic(&mut self, at: Timestamp, sample: &WireSample) {
         self.last_command = self.last_command.max(sample.server.last_ack_advance.unwrap_or_default());
-        self.counted_ack = Some(sample.client.ack);
+        // What comes after a silence is not yet counted: it may be the server's farewell.
+        let after_silence = match (sample.client.last_ack_advance, self.last_progress) {
+            (Some(now), Some(before)) => now.since(before) >= ANSWER,
+            _ => false,
+        };
+        if !after_silence || self.counted_ack.is_none() {
+            self.counted_ack = Some(sample.client.ack);
+        }
         let unanswered =
             [(End::Client, &sample.client, &sample.server), (End::Server, &sample.server, &sample.client)]
                 .into_iter()

@@ -103,10 +103,10 @@ impl Connection {
                 none => *none = Some(Box::new((at, sample.clone()))),
             }
         }
+        self.note_traffic(at, sample);
         if let Some(advance) = sample.client.last_ack_advance {
             self.progressed(advance);
         }
-        self.note_traffic(at, sample);
         self.window_sampled(at, sample, cx);
         let (received, acknowledged) = (sample.client.acknowledged, sample.server.acknowledged);
         self.progress(at, Progress { seen_at, told: Told::BySegments, received, acknowledged }, cx);

@@ -4,6 +4,10 @@ use observer_core::{SocketEventKind, capability};
 
 use crate::mysql::{Command, Greeting, Login, Reply, Tail, lone_error};
 
+/// With which errors a server takes its leave of a running statement: ER_SERVER_SHUTDOWN, and ER_CONNECTION_KILLED of
+/// MariaDB.
+const PARTING: [u16; 2] = [1053, 1927];
+
 /// What is known of one session.
 #[derive(Debug, Default)]
 pub(super) struct Session {
@@ -88,6 +92,13 @@ impl Session {
         self.tail.clear();
         // It may have been the answer.
         self.awaits_reply = false;
+    }
+
+    /// The ERR packet with which the server takes its leave of a running statement, if its stream ends with one: that
+    /// it shuts down, or that the connection was killed.
+    pub(super) fn parting_error(&self) -> Option<SocketEventKind> {
+        let code = self.tail.error().filter(|code| !self.tls && PARTING.contains(code))?;
+        Some(SocketEventKind::ServerError { code })
     }
 
     /// Whether the server's stream has ended within a result; `None` where that cannot be told.
