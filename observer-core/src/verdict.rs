@@ -124,6 +124,12 @@ pub struct RuledOut {
 }
 
 impl Connection {
+    /// The cause alone, for lists: the same as in [`verdict`](Self::verdict), without the words.
+    pub fn verdict_kind(&self, now: Timestamp, config: &Config) -> (VerdictKind, Confidence) {
+        let Judgement { cause, confidence } = judge::judge(&Facts::new(self, now, config));
+        (cause.kind(), if self.saw_loss { confidence.lowered() } else { confidence })
+    }
+
     /// What became of it, or where it stands, by all that is known at `now`.
     ///
     /// What became of the server's other connections is known a moment after its end, when the verdict is told
@@ -131,11 +137,12 @@ impl Connection {
     /// ([`Tracker::finish`](crate::Tracker::finish)).
     pub fn verdict(&self, now: Timestamp, config: &Config) -> Verdict {
         let facts = Facts::new(self, now, config);
-        let Judgement { cause, confidence } = judge::judge(&facts);
+        let cause = judge::judge(&facts).cause;
+        let (kind, confidence) = self.verdict_kind(now, config);
         let incomplete = incomplete(&facts, cause);
         Verdict {
-            kind: cause.kind(),
-            confidence: if self.saw_loss { confidence.lowered() } else { confidence },
+            kind,
+            confidence,
             at: at(&facts, cause),
             incomplete,
             sentence: sentence::sentence(&facts, cause, incomplete),
@@ -179,7 +186,7 @@ fn incomplete(facts: &Facts<'_>, cause: Cause) -> Option<bool> {
         // It had more to write: for that it waited.
         VerdictKind::NetWriteTimeout if cause != Cause::ShorterTimeout => in_result.or(Some(true)),
         VerdictKind::Killed | VerdictKind::ServerCrashed => {
-            in_result.or_else(|| facts.stall().is_some().then_some(true))
+            in_result.or_else(|| stalled::was_behind(facts).then_some(true))
         }
         VerdictKind::IdleTimeout | VerdictKind::ClientClosed | VerdictKind::Recovered => {
             in_result.or(Some(false))

@@ -109,8 +109,8 @@ pub(crate) struct Unanswered {
 pub(crate) struct Siblings {
     /// Others that the server ended without a reason of their own since it was last known to live.
     pub(crate) ended: u32,
-    /// Those of them that ended within the same moment.
-    pub(crate) together: u32,
+    /// The most of them that ended within one moment, this one included.
+    pub(crate) at_once: u32,
     /// Others that are open, and do not stand still.
     pub(crate) open: u32,
     /// Whether the server was known to live soon after.
@@ -123,6 +123,16 @@ pub(crate) struct Siblings {
     pub(crate) first: Timestamp,
     /// When the server answered again, where that was seen.
     pub(crate) back: Option<Timestamp>,
+}
+
+/// A server says goodbye with one ERR packet at most: 4031 takes 149 bytes, in TLS 171.
+const FAREWELL: u32 = 512;
+
+impl ServerFin {
+    /// Whether it came behind a few bytes that cannot be read: where results can be, so can a farewell.
+    pub(crate) fn is_behind_a_farewell(self) -> bool {
+        self.in_result.is_none() && self.since_sample.is_some_and(|bytes| (1..=FAREWELL).contains(&bytes))
+    }
 }
 
 impl History {

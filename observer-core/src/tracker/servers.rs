@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use crate::connection::{Connection, History, Phase, Siblings};
+use crate::connection::{Connection, History, Phase, ServerFin, Siblings};
 use crate::event::SocketEventKind;
 use crate::flow::End;
 use crate::rules::PATIENCE;
@@ -37,6 +37,8 @@ struct Silence {
     ended: u32,
     /// How many of them within the moment of the last one.
     together: u32,
+    /// The most of them within one moment.
+    largest: u32,
     /// Since when that moment lasts.
     moment: Timestamp,
     /// When one of them was told of a shutdown.
@@ -128,11 +130,7 @@ impl Servers {
         Some(match silence {
             Some(silence) => Siblings {
                 ended: silence.ended.saturating_sub(own),
-                together: if silence.is_its_moment(ended_at) {
-                    silence.together.saturating_sub(own)
-                } else {
-                    0
-                },
+                at_once: silence.largest,
                 open,
                 alive: silence.lives || silence.back.is_some_and(|back| back.since(silence.last) < SOON),
                 shutdown: silence.shutdown.is_some_and(|told| {
@@ -144,7 +142,7 @@ impl Servers {
             },
             None => Siblings {
                 ended: 0,
-                together: 0,
+                at_once: 0,
                 open,
                 alive: false,
                 shutdown: false,
@@ -162,7 +160,9 @@ const SOON: std::time::Duration = std::time::Duration::from_secs(1);
 /// Whether the server ended it, and neither wait_timeout nor net_write_timeout nor the login were the reason.
 fn has_no_reason(connection: &Connection, history: &History) -> bool {
     let by_server = history.ending.is_some_and(|ending| ending.by == Some(End::Server) && !ending.reset);
-    let explained = history.quit || history.error.is_some_and(|(_, code)| code != ER_SERVER_SHUTDOWN);
+    let explained = history.quit
+        || history.fin.is_some_and(ServerFin::is_behind_a_farewell)
+        || history.error.is_some_and(|(_, code)| code != ER_SERVER_SHUTDOWN);
     let timed_out = history
         .stall
         .is_some_and(|stall| history.ending.is_some_and(|ending| ending.at >= stall.clock.abort().earliest));
@@ -187,6 +187,7 @@ impl Silence {
             last: at,
             ended: 0,
             together: 0,
+            largest: 0,
             moment: at,
             shutdown: None,
             cut: false,
@@ -203,6 +204,7 @@ impl Silence {
         self.last = self.last.max(at);
         self.ended = self.ended.saturating_add(1);
         self.together = self.together.saturating_add(1);
+        self.largest = self.largest.max(self.together);
         let shutdown = history.error.is_some_and(|(_, code)| code == ER_SERVER_SHUTDOWN);
         if shutdown {
             self.shutdown = self.shutdown.max(Some(at));

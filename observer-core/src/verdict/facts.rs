@@ -8,9 +8,6 @@ use crate::connection::{Connection, Ending, Greeting, History, Phase, ServerFin,
 use crate::flow::End;
 use crate::time::Timestamp;
 
-/// A server says goodbye with one ERR packet at most: 4031 takes 149 bytes, in TLS 171.
-const FAREWELL: u32 = 512;
-
 /// What a server says when it closes it says at most this long before.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -169,9 +166,7 @@ impl<'a> Facts<'a> {
     pub(super) fn has_farewell(&self) -> bool {
         let (Some(fin), Some(command)) = (self.fin(), self.command()) else { return false };
         let nobody_asked = fin.at.since(command) >= Duration::from_secs(1);
-        let few = fin.since_sample.is_some_and(|bytes| (1..=FAREWELL).contains(&bytes));
-        // Where results can be read, so can the farewell.
-        nobody_asked && few && fin.in_result.is_none()
+        nobody_asked && fin.is_behind_a_farewell()
     }
 
     /// Whether the server had sent nothing since its last answer when it closed.
@@ -215,6 +210,12 @@ impl<'a> Facts<'a> {
         let ended = self.ending()?.at;
         let closed = self.connection.window_closed_since().filter(|since| *since <= ended)?;
         Some(ended.since(closed)).filter(|time| *time >= Duration::from_secs(1))
+    }
+
+    /// Whether it ended within the second in which it was opened.
+    pub(super) fn ended_at_once(&self) -> bool {
+        let opened = self.connection.opened_at().zip(self.ending());
+        opened.is_some_and(|(opened, ending)| ending.at.since(opened) < Duration::from_secs(1))
     }
 
     /// Bytes the application had yet to read when the server's end became known.

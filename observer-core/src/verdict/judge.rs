@@ -173,6 +173,9 @@ fn server_reset(facts: &Facts<'_>) -> Judgement {
     if let Some(stall) = facts.stall() {
         return stalled::reset(facts, stall);
     }
+    if facts.ended_at_once() && facts.greeting().is_none() {
+        return because(Cause::Refused, Likely);
+    }
     let idle = facts.idle().is_some_and(|idle| idle >= Duration::from_secs(1)) && !facts.was_waiting();
     match facts.resets_at_timeout() {
         // It resets at its timeouts and closes with FIN in all other cases.

@@ -1,5 +1,7 @@
 //! The verdict in one sentence.
 
+use std::time::Duration;
+
 use crate::clock::TimeoutSource;
 use crate::connection::Phase;
 use crate::flow::End;
@@ -182,6 +184,7 @@ fn in_what(facts: &Facts<'_>) -> String {
         _ if cut => " in the middle of a result".to_owned(),
         _ if facts.stall().is_some() => " while it stood still".to_owned(),
         _ if facts.was_waiting() => " while its command ran".to_owned(),
+        Some(idle) if idle < Duration::from_secs(1) => " while it was in use".to_owned(),
         Some(idle) => format!(" while it had been idle for {}", Seconds(idle)),
         None => String::new(),
     }

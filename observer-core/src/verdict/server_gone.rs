@@ -17,25 +17,28 @@ pub(super) enum Fate {
     Unknown,
 }
 
-/// So many connections that end at once, with no sign of life after it, are not killed one by one.
+/// So many connections that end at once, with no sign of life after it, are hardly killed one by one.
 const MANY: u32 = 2;
 
 /// Tells it from the other connections of the server.
 ///
 /// mysqld tells running statements of a shutdown (error 1053) and closes what is left two seconds later; when it dies,
 /// all its connections end within some milliseconds, and results are cut off. mariadbd closes all of them at once in
-/// either facts: that looks alike.
+/// either case: that looks alike. A few may stay open for a while, as long as their clients drain what was sent.
 pub(super) fn fate(facts: &Facts<'_>) -> Fate {
     let Some(others) = facts.siblings() else { return Fate::Unknown };
-    let all_ended = others.ended > 0 && others.open == 0;
+    let most_ended = others.ended > others.open;
+    // MariaDB cuts results off at a shutdown too.
+    let dies = (others.cut || facts.fin().and_then(|fin| fin.in_result) == Some(true))
+        && facts.resets_at_timeout() == Some(false);
     if others.alive {
         Fate::Lives
     } else if others.shutdown {
         Fate::ShutDown
-    } else if all_ended || others.together >= MANY {
-        let was_cut = others.cut || facts.fin().and_then(|fin| fin.in_result) == Some(true);
-        // MariaDB cuts results off at a shutdown too.
-        if was_cut && facts.resets_at_timeout() == Some(false) { Fate::Crashed } else { Fate::Gone }
+    } else if most_ended && dies {
+        Fate::Crashed
+    } else if most_ended && others.at_once >= MANY {
+        Fate::Gone
     } else if others.open > 0 {
         Fate::Lives
     } else {

@@ -99,6 +99,11 @@ pub(super) fn came_behind(facts: &Facts<'_>, stall: Standstill) -> bool {
     nothing_asked_since && close
 }
 
+/// Whether it ended in a stall, or behind one.
+pub(super) fn was_behind(facts: &Facts<'_>) -> bool {
+    facts.stall().is_some() || facts.last_stall().is_some_and(|stall| came_behind(facts, stall))
+}
+
 /// The connection disappeared while its client stood still.
 pub(super) fn disappeared(facts: &Facts<'_>, stall: Standstill) -> Judgement {
     if facts.gave_up().is_some() {
