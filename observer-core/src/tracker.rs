@@ -3,6 +3,7 @@
 mod index;
 mod pairing;
 mod room;
+mod servers;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -17,6 +18,7 @@ use crate::time::Timestamp;
 use index::Index;
 pub(crate) use index::Slot;
 use pairing::Pairing;
+use servers::Servers;
 
 /// The judgement: a state machine without clock and I/O.
 ///
@@ -31,7 +33,10 @@ pub struct Tracker {
     deadlines: BTreeSet<(Timestamp, ConnectionId)>,
     /// The few connections that are not [`Phase::Flowing`] and not [`Phase::Closed`].
     unsettled: BTreeSet<ConnectionId>,
+    servers: Servers,
     findings: VecDeque<Finding>,
+    /// Whether all connections are marked as having seen a loss.
+    all_saw_loss: bool,
     lost: [u64; LossPoint::ALL.len()],
     /// Connections ever added.
     added: u64,
@@ -46,7 +51,9 @@ impl Tracker {
             connections: Index::default(),
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
+            servers: Servers::default(),
             findings: VecDeque::new(),
+            all_saw_loss: false,
             lost: [0; LossPoint::ALL.len()],
             added: 0,
         }
@@ -77,6 +84,25 @@ impl Tracker {
     /// Lets time pass: everything that falls due up to `now` happens, each at its own moment.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.pass_deadlines(|deadline| deadline <= now);
+    }
+
+    /// The source has come to its end: what became of one connection is not told by what others may still do.
+    pub fn finish(&mut self) {
+        let ended: Vec<_> = self
+            .connections()
+            .filter(|connection| connection.ending().is_some() && !connection.is_told())
+            .map(Connection::id)
+            .collect();
+        for id in ended {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            let siblings = self.servers.siblings_of(connection);
+            connection.note_siblings(siblings);
+            if let Some(due) = connection.verdict_due() {
+                let mut cx = Context { config: &self.config, findings: &mut self.findings };
+                connection.tell_verdict(due, siblings, &mut cx);
+                self.settle(id);
+            }
+        }
     }
 }
 
@@ -156,8 +182,13 @@ impl Tracker {
         if connection.phase != Phase::Closed {
             connection.last_seen = connection.last_seen.max(at);
         }
+        let had_ended = connection.ending().is_some();
         let mut cx = Context { config: &self.config, findings: &mut self.findings };
         connection.observe(at, event, &mut cx);
+        self.servers.heard(at, connection, &event.kind);
+        if !had_ended && connection.ending().is_some() {
+            self.servers.ended(connection);
+        }
         self.settle(id);
         Some(id)
     }
@@ -168,7 +199,10 @@ impl Tracker {
             let Some(connection) = self.connections.get_mut(id) else { continue };
             connection.timer = None;
             let mut cx = Context { config: &self.config, findings: &mut self.findings };
-            if connection.deadline_passed(at, &mut cx) {
+            if connection.verdict_due().is_some() {
+                connection.tell_verdict(at, self.servers.siblings_of(connection), &mut cx);
+                self.settle(id);
+            } else if connection.deadline_passed(at, &mut cx) {
                 self.forget(id);
             } else {
                 self.settle(id);
@@ -180,7 +214,8 @@ impl Tracker {
     fn settle(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let cx = Context { config: &self.config, findings: &mut self.findings };
-        let deadline = connection.deadline(&cx);
+        let deadline = connection.verdict_due().or_else(|| connection.deadline(&cx));
+        self.servers.count(connection, true);
         if deadline != connection.timer {
             if let Some(timer) = std::mem::replace(&mut connection.timer, deadline) {
                 self.deadlines.remove(&(timer, id));
@@ -203,6 +238,12 @@ impl Tracker {
     fn note_loss(&mut self, at: Timestamp, count: u64, lost_by: LossPoint) {
         let lost = &mut self.lost[lost_by as usize];
         *lost = lost.saturating_add(count);
+        // What the judgement has given up itself is nobody else's loss.
+        if lost_by != LossPoint::Tracker && !std::mem::replace(&mut self.all_saw_loss, true) {
+            self.connections
+                .iter_mut()
+                .for_each(|connection| connection.saw_loss |= connection.phase != Phase::Closed);
+        }
         let total = self.events_lost();
         self.find(at, FindingKind::EventsLost { count, total, lost_by });
     }

@@ -3,7 +3,7 @@
 #[path = "properties/events.rs"]
 mod events;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -78,6 +78,12 @@ proptest! {
                 .filter(|connection| !matches!(connection.phase(), Phase::Flowing | Phase::Closed));
             assert_eq!(tracker.unsettled().count(), unsettled.count());
             for connection in tracker.connections() {
+                let verdict = connection.verdict(connection.last_seen(), &config);
+                let lines = verdict.evidence.iter().chain(&verdict.missing).chain(&verdict.advice);
+                for line in lines.chain(verdict.ruled_out.iter().map(|not| &not.because)).chain([&verdict.sentence]) {
+                    assert!(!line.contains(char::is_control), "{line:?}");
+                }
+                assert!(verdict.ruled_out.iter().all(|not| not.kind != verdict.kind), "{verdict:?}");
                 assert_eq!(tracker.connection(connection.id()).map(Connection::id), Some(connection.id()));
             }
         });
@@ -86,13 +92,16 @@ proptest! {
     #[test]
     fn time_never_runs_backwards_and_the_end_is_the_end(config in config(), steps in steps()) {
         let mut last: HashMap<ConnectionId, (Timestamp, bool)> = HashMap::new();
+        let mut verdicts = HashSet::new();
         for finding in play(&config, &steps, |_| {}) {
             let Some(id) = finding.connection else { continue };
             let (at, over) = last.entry(id).or_insert((finding.at, false));
             prop_assert!(*at <= finding.at, "{finding:?} comes after {at}");
-            prop_assert!(!*over, "{finding:?} comes after the end");
+            let is_verdict = matches!(finding.kind, FindingKind::Verdict(_));
+            prop_assert!(!*over || is_verdict, "{finding:?} comes after the end");
+            prop_assert!(!is_verdict || verdicts.insert(id), "{finding:?} comes a second time");
             *at = finding.at;
-            *over = matches!(finding.kind, FindingKind::Closed { .. });
+            *over |= is_verdict || matches!(finding.kind, FindingKind::Closed { .. });
         }
     }
 

@@ -103,6 +103,7 @@ impl Connection {
                 none => *none = Some(Box::new((at, sample.clone()))),
             }
         }
+        self.note_traffic(at, sample);
         if let Some(advance) = sample.client.last_ack_advance {
             self.progressed(advance);
         }
