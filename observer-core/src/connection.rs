@@ -2,13 +2,19 @@
 
 mod drain;
 mod end;
+mod history;
 mod stall;
 mod window;
 
 pub(crate) use drain::Drain;
 pub use end::EndView;
-pub(crate) use stall::{Progress, Stall};
+pub(crate) use history::{Count, GRACE, History, Limits};
+pub(crate) use stall::{LastWrite, Progress, Stall};
 pub(crate) use window::{Told, Window, WindowChange};
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use crate::clock::{Timeout, WriteClock};
 use crate::flow::{ConnectionId, End, Flow};
@@ -22,7 +28,9 @@ pub enum Phase {
     /// Nothing stands still.
     Flowing,
     /// The window is closed. Whether that is dangerous says [`Connection::clock`]: without a clock nothing is
-    /// known to be queued behind the window, and no timeout runs.
+    /// known to be queued behind the window, and no timeout runs. With one, this phase and those after it last
+    /// until the server is known to write again, even if the window opens in between
+    /// ([`Connection::window_closed_since`]): a client that reads too little opens it again and again.
     Stalled,
     /// The first share of the timeout is used.
     Warning,
@@ -58,11 +66,46 @@ pub struct Greeting {
 }
 
 impl Greeting {
+    /// Which program it is.
+    pub fn server_program(&self) -> ServerProgram {
+        if self.version.contains("MariaDB") { ServerProgram::Mariadbd } else { ServerProgram::Mysqld }
+    }
+
     /// Whether the server gives up with an RST at once, as MariaDB does from 10.3.3 on (MDEV-14113:
     /// `vio_set_linger` in vio/viosocket.c). Older ones close as MySQL does; they are long out of support, and
     /// not told apart.
     pub(crate) fn resets_at_abort(&self) -> bool {
-        self.version.contains("MariaDB")
+        self.server_program() == ServerProgram::Mariadbd
+    }
+}
+
+/// The server's program, by the name of its process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerProgram {
+    /// MySQL's, and so called as long as no greeting says otherwise.
+    #[default]
+    Mysqld,
+    /// MariaDB's.
+    Mariadbd,
+}
+
+impl ServerProgram {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde's `skip_serializing_if` asks for"
+    )]
+    pub(crate) fn is_mysqld(&self) -> bool {
+        *self == Self::Mysqld
+    }
+}
+
+impl fmt::Display for ServerProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Mysqld => "mysqld",
+            Self::Mariadbd => "mariadbd",
+        })
     }
 }
 
@@ -91,7 +134,7 @@ pub struct Connection {
     pub(crate) client_seq: Option<SeqNumber>,
     pub(crate) last_progress: Option<Timestamp>,
     /// When the server last wrote into its socket, by the samples of that socket.
-    pub(crate) last_write: Option<TimeRange>,
+    pub(crate) last_write: Option<Box<LastWrite>>,
     pub(crate) ending: Option<Ending>,
     /// Whether it was told that the server has closed.
     pub(crate) told_server_closed: bool,
@@ -213,7 +256,7 @@ impl Connection {
         self.window.closings
     }
 
-    /// Probes of the present or the fatal zero window, and how many of them were answered with window zero.
+    /// Probes of the present, the last or the fatal zero window, and how many of them were answered with window zero.
     pub fn probes(&self) -> (u32, u32) {
         self.stall.as_ref().map_or((0, 0), |stall| (stall.probes.count(), stall.probe_acks.count()))
     }
@@ -261,6 +304,11 @@ impl Connection {
     /// After the server has closed: when the application will notice at its present rate, where that is known.
     pub fn fails_at(&self) -> Option<Timestamp> {
         self.drain.as_ref()?.fails_at
+    }
+
+    /// The server's program, as its greeting says.
+    pub fn server_program(&self) -> ServerProgram {
+        self.greeting().map(Greeting::server_program).unwrap_or_default()
     }
 
     /// The server's greeting, if the connection's beginning was seen.

@@ -35,9 +35,9 @@ impl Connection {
         let seen_at = event.socket.seen_at;
         match &event.kind {
             SocketEventKind::Syn { by, seq, .. } => self.syn(at, *by, *seq),
-            SocketEventKind::ZeroWindow { by: End::Client, ack } => self.zero_window(at, *ack, cx),
+            SocketEventKind::ZeroWindow { by: End::Client, ack } => self.zero_window(at, *ack),
             SocketEventKind::WindowUpdate { by: End::Client, window, ack } => {
-                self.window_update(at, *window, *ack, cx);
+                self.window_update(at, *window, *ack);
             }
             SocketEventKind::ZeroWindowProbe { by: End::Server } => self.probe(at, seen_at),
             SocketEventKind::ZeroWindowProbeAck { by: End::Client } => self.probe_ack(at, seen_at),
@@ -74,6 +74,7 @@ impl Connection {
             at: self.last_finding,
             connection: Some(self.id),
             flow: Some(self.flow),
+            server_program: self.server_program(),
             kind,
         });
     }

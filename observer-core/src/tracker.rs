@@ -7,7 +7,7 @@ mod room;
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::config::Config;
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, Phase, ServerProgram};
 use crate::event::{Event, EventKind, LossPoint, SocketEvent, SourceEvent};
 use crate::finding::{Finding, FindingKind};
 use crate::flow::ConnectionId;
@@ -196,6 +196,12 @@ impl Tracker {
     }
 
     fn find(&mut self, at: Timestamp, kind: FindingKind) {
-        self.findings.push_back(Finding { at, connection: None, flow: None, kind });
+        self.findings.push_back(Finding {
+            at,
+            connection: None,
+            flow: None,
+            server_program: ServerProgram::default(),
+            kind,
+        });
     }
 }

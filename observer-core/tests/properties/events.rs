@@ -169,6 +169,7 @@ fn socket_sample() -> impl Strategy<Value = SocketSample> {
             bytes_acked: bytes.0,
             bytes_received: bytes.1,
             not_sent: sizes.1,
+            notsent_lowat: send_window.filter(|_| sizes.0 > 1_000),
             send_window,
             recv_window,
             send_window_scale: scale,

@@ -137,6 +137,7 @@ impl Story {
             bytes_acked: self.acknowledged,
             bytes_received: self.acknowledged,
             not_sent: 0,
+            notsent_lowat: None,
             send_window: Some(if at_server { self.window } else { 65_536 }),
             recv_window: Some(if at_server { 65_536 } else { self.window }),
             send_window_scale: Some(7),
