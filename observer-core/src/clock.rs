@@ -70,7 +70,9 @@ impl WriteClock {
         if timeout <= 0.0 {
             return 1.0;
         }
-        (now.since(self.started.earliest).as_secs_f64() / timeout).min(1.0)
+        let share = (now.since(self.started.earliest).as_secs_f64() / timeout).min(1.0);
+        // A number of so few places is the same again when it was written and read.
+        (share * 1e6).round() / 1e6
     }
 
     /// The time until the earliest abort, zero when it has passed.

@@ -112,21 +112,25 @@ pub(super) fn countdown(clock: &WriteClock, now: Timestamp) -> String {
     format!("{}{}", left(clock, now), condition(clock.timeout))
 }
 
-/// The time that is left: `in 18.8 s`, `in 17.2 to 18.8 s`, `at any moment, in 4.1 s at the
-/// latest`, `at any moment`.
+/// The time that is left: `in 18.8 s`, `in 17.2 to 18.8 s`, `at any moment`, `at any moment, in 4.1 s at the latest`.
 fn left(clock: &WriteClock, now: Timestamp) -> String {
     let abort = clock.abort();
     let (earliest, latest) = (Seconds(abort.earliest.since(now)), Seconds(abort.latest.since(now)));
-    if abort.latest <= now {
+    if abort.latest <= now || (abort.earliest <= now && is_exact(clock)) {
         "at any moment".to_owned()
-    } else if abort.earliest <= now && clock.started.width() > EXACT {
+    } else if is_exact(clock) {
+        format!("in {earliest}")
+    } else if abort.earliest <= now {
         format!("at any moment, in {latest} at the latest")
-    } else if earliest.to_string() == latest.to_string() {
-        format!("in {latest}")
     } else {
         let earliest = earliest.to_string();
         format!("in {} to {latest}", earliest.trim_end_matches(" s"))
     }
+}
+
+/// Whether the start is known so well that it counts as a moment.
+fn is_exact(clock: &WriteClock) -> bool {
+    clock.started.width() <= Duration::from_millis(500)
 }
 
 /// An assumed timeout is no fact but a condition: ` if net_write_timeout is 60 s (assumed)`.
@@ -139,11 +143,8 @@ fn condition(timeout: Timeout) -> String {
 
 /// Where the start is a range, what is counted from its beginning is the most it can be.
 fn up_to(clock: &WriteClock) -> &'static str {
-    if clock.started.width() > EXACT { "up to " } else { "" }
+    if is_exact(clock) { "" } else { "up to " }
 }
-
-/// A start known so well counts as exact.
-const EXACT: Duration = Duration::from_millis(500);
 
 /// `mysqld has dropped` somebody, and why; `has probably dropped` where nothing of it was `seen`.
 pub(super) fn lost(

@@ -46,6 +46,7 @@ fn source_event() -> impl Strategy<Value = SourceEvent> {
         (any::<String>(), any::<String>(), any::<String>())
             .prop_map(|(part, because, without)| SourceEvent::Degraded { part, because, without }),
         duration().prop_map(|period| SourceEvent::SocketsPolled { period }),
+        Just(SourceEvent::TimePassed),
     ]
 }
 
