@@ -13,7 +13,7 @@ use observer::app::{self, Ended, GRACE, Parts};
 use observer::command::Outcome;
 use observer::log::{Header, Line, Reader, SCHEMA, Sink, Writer};
 use observer::plain::Plain;
-use observer_core::{Config, Event, EventKind, Finding, Severity, Timestamp, Tracker};
+use observer_core::{Config, Event, EventKind, Finding, Severity, SourceEvent, Timestamp, Tracker};
 use support::story::{Story, at, degraded, events_lost, together};
 use tokio::sync::mpsc;
 
@@ -211,7 +211,8 @@ fn a_full_disk_is_told_and_the_observation_goes_on() {
     assert_eq!(talk.matches("writing the log").count(), 1, "{talk}");
     // What was written is whole, and the rest is counted.
     let observed = |log: &Paper| {
-        let is_event = |line: &&Line| matches!(line, Line::Event(_));
+        let lost = |kind: &EventKind| matches!(kind, EventKind::Source(SourceEvent::EventsLost { .. }));
+        let is_event = |line: &&Line| matches!(line, Line::Event(event) if !lost(&event.kind));
         log_lines(log).iter().filter(is_event).count()
     };
     let written = observed(&run.log);
