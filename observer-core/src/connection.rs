@@ -12,13 +12,11 @@ pub(crate) use history::{Count, GRACE, History, Limits};
 pub(crate) use stall::{LastWrite, Progress, Stall};
 pub(crate) use window::{Told, Window, WindowChange};
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use crate::clock::{Timeout, WriteClock};
 use crate::flow::{ConnectionId, End, Flow};
 use crate::seq::SeqNumber;
+use crate::session::{Doubt, IDLE, Session};
+pub use crate::session::{Greeting, ServerProgram};
 use crate::time::{TimeRange, Timestamp};
 use crate::tracker::Slot;
 
@@ -56,59 +54,6 @@ pub struct Ending {
     pub reset: bool,
 }
 
-/// The server's greeting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Greeting {
-    /// The server's version as it names itself. Not cleaned for a terminal.
-    pub version: String,
-    /// The thread (connection) id, by which the server's process list names this connection.
-    pub thread_id: u32,
-}
-
-impl Greeting {
-    /// Which program it is.
-    pub fn server_program(&self) -> ServerProgram {
-        if self.version.contains("MariaDB") { ServerProgram::Mariadbd } else { ServerProgram::Mysqld }
-    }
-
-    /// Whether the server gives up with an RST at once, as MariaDB does from 10.3.3 on (MDEV-14113:
-    /// `vio_set_linger` in vio/viosocket.c). Older ones close as MySQL does; they are long out of support, and
-    /// not told apart.
-    pub(crate) fn resets_at_abort(&self) -> bool {
-        self.server_program() == ServerProgram::Mariadbd
-    }
-}
-
-/// The server's program, by the name of its process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ServerProgram {
-    /// MySQL's, and so called as long as no greeting says otherwise.
-    #[default]
-    Mysqld,
-    /// MariaDB's.
-    Mariadbd,
-}
-
-impl ServerProgram {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature that serde's `skip_serializing_if` asks for"
-    )]
-    pub(crate) fn is_mysqld(&self) -> bool {
-        *self == Self::Mysqld
-    }
-}
-
-impl fmt::Display for ServerProgram {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Mysqld => "mysqld",
-            Self::Mariadbd => "mariadbd",
-        })
-    }
-}
-
 /// One MySQL connection, seen at its client's end, at its server's end, or at both.
 ///
 /// All of it is read-only to the outside; only the [`Tracker`](crate::Tracker) changes it. There may be a
@@ -140,7 +85,7 @@ pub struct Connection {
     pub(crate) told_server_closed: bool,
     pub(crate) stall: Option<Box<Stall>>,
     pub(crate) drain: Option<Box<Drain>>,
-    pub(crate) greeting: Option<Box<Greeting>>,
+    pub(crate) session: Option<Box<Session>>,
     /// The deadline the tracker has noted for it.
     pub(crate) timer: Option<Timestamp>,
     /// Whether it is on the tracker's list of those worth a closer look.
@@ -174,7 +119,7 @@ impl Connection {
             told_server_closed: false,
             stall: None,
             drain: None,
-            greeting: None,
+            session: None,
             timer: None,
             is_unsettled: false,
             older: None,
@@ -311,8 +256,25 @@ impl Connection {
         self.greeting().map(Greeting::server_program).unwrap_or_default()
     }
 
+    /// What the session has agreed on and set for itself; `None` where neither its beginning nor any command that bears
+    /// on a timeout was seen.
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_deref()
+    }
+
+    /// Why the session may have a net_write_timeout that is not [`timeout`](Self::timeout); `None` where it was seen,
+    /// or all that the session did.
+    pub fn timeout_doubt(&self) -> Option<Doubt> {
+        self.session().map_or(Some(Doubt::BeganBefore), Session::doubt)
+    }
+
+    /// How long the server waits for the next command, and how that is known: the session's wait_timeout.
+    pub fn idle_timeout(&self) -> Timeout {
+        self.session().map_or(IDLE, Session::idle_timeout)
+    }
+
     /// The server's greeting, if the connection's beginning was seen.
     pub fn greeting(&self) -> Option<&Greeting> {
-        self.greeting.as_deref()
+        self.session()?.greeting()
     }
 }

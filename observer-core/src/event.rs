@@ -182,6 +182,9 @@ pub enum SocketEventKind {
         version: String,
         /// The thread (connection) id.
         thread_id: u32,
+        /// The capability flags the server offers; `None` where they were not looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        capabilities: Option<u32>,
     },
     /// A command of the client that may change the session (`SET …`): its first bytes, from the command byte on.
     Command {

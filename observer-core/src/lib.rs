@@ -19,6 +19,7 @@ mod flow;
 mod rules;
 mod sample;
 mod seq;
+mod session;
 mod text;
 mod time;
 mod tracker;
@@ -34,6 +35,7 @@ pub use sample::{
     DirectionSample, LastRead, MILESTONE_STEP, Milestone, SocketSample, TcpState, TimerKind, WireSample,
 };
 pub use seq::SeqNumber;
+pub use session::{Doubt, ServerAddress, ServerTimeout, Session, capability};
 pub use text::{Bytes, Headline, Seconds, headline};
 pub use time::{TimeRange, Timestamp};
 pub use tracker::Tracker;

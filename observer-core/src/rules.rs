@@ -5,11 +5,13 @@
 //! | `segments` | what segments say: SYN, windows, probes, FIN, RST, and the counters made of them |
 //! | `sockets` | what sockets say: their states, their diagnostics, their disappearance |
 //! | `wait` | whether the server waits behind a closed window, and since when |
+//! | `session` | what the session sets for itself |
 //! | `stall` | the phases of a stall and their deadlines |
 //! | `ending` | how a connection ends, and what its client still has to read |
 
 mod ending;
 mod segments;
+mod session;
 mod sockets;
 mod stall;
 mod wait;
@@ -35,7 +37,10 @@ impl Connection {
         let seen_at = event.socket.seen_at;
         match &event.kind {
             SocketEventKind::Syn { by, seq, .. } => self.syn(at, *by, *seq),
-            SocketEventKind::ZeroWindow { by: End::Client, ack } => self.zero_window(at, *ack),
+            SocketEventKind::ZeroWindow { by: End::Client, ack } => {
+                self.command_was_answered(cx.config);
+                self.zero_window(at, *ack);
+            }
             SocketEventKind::WindowUpdate { by: End::Client, window, ack } => {
                 self.window_update(at, *window, *ack);
             }
@@ -44,8 +49,18 @@ impl Connection {
             SocketEventKind::Fin { by: End::Server, .. } => self.server_finished(at, cx),
             SocketEventKind::Fin { by: End::Client, .. } => self.client_finished(at, cx),
             SocketEventKind::Reset { by } => self.reset(at, *by, cx),
-            SocketEventKind::Greeting { version, thread_id } => {
-                self.greeting = Some(Box::new(Greeting { version: version.clone(), thread_id: *thread_id }));
+            SocketEventKind::Greeting { version, thread_id, capabilities } => {
+                let (version, thread_id, capabilities) = (version.clone(), *thread_id, *capabilities);
+                self.greeted(Greeting { version, thread_id, capabilities });
+            }
+            SocketEventKind::Login { capabilities, tls } => self.login(seen_at, *capabilities, *tls),
+            SocketEventKind::Command { text, .. } => {
+                self.commanded(at);
+                self.command(seen_at, text, cx.config);
+            }
+            SocketEventKind::Reply { ok } => {
+                self.commanded(at);
+                self.reply(seen_at, *ok, cx.config);
             }
             SocketEventKind::Wire(sample) => self.wire_sample(at, seen_at, sample, cx),
             SocketEventKind::State { from, to, process } => {
@@ -58,10 +73,6 @@ impl Connection {
             | SocketEventKind::WindowUpdate { by: End::Server, .. }
             | SocketEventKind::ZeroWindowProbe { by: End::Client }
             | SocketEventKind::ZeroWindowProbeAck { by: End::Server }
-            // What a session sets for itself is not taken into account.
-            | SocketEventKind::Command { .. }
-            | SocketEventKind::Login { .. }
-            | SocketEventKind::Reply { .. }
             | SocketEventKind::ServerError { .. } => {}
         }
         self.judge(at, cx);

@@ -141,7 +141,8 @@ pub struct WireSample {
     /// What the server has sent.
     #[serde(rename = "sent_by_server")]
     pub server: DirectionSample,
-    /// When the application last read from this socket, and which process it was (`tcp_rcv_space_adjust`).
+    /// When the application last read from this socket, and which process it was (`tcp_rcv_space_adjust`), as far as
+    /// that was followed: it is while any window is closed, and for some seconds more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_read: Option<LastRead>,
 }

@@ -1,5 +1,7 @@
 //! What became of a connection, and why.
 
+mod judge;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -3,6 +3,7 @@
 //! A story is TOML. Times are seconds from its beginning.
 //!
 //! - `net_write_timeout`: what the user gave, in seconds; without it the default is assumed.
+//! - `server_timeouts`: what the user gave for some servers, as in the header of the log.
 //! - `max_connections`, where the story is about that.
 //! - `defaults`: what every event has unless it says otherwise.
 //! - `events`: in the order of their arrival, as in the event log. A `socket` or `wire` event needs to name only what

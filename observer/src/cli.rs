@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use observer_common::MAX_PORTS;
-use observer_core::{Config, Severity, Timeout, TimeoutSource};
+use observer_core::{Config, ServerAddress, ServerTimeout, Severity, Timeout, TimeoutSource};
 
 /// The port of the MySQL protocol (IANA: mysql).
 pub const DEFAULT_PORT: u16 = 3306;
@@ -84,8 +84,11 @@ pub struct LiveArgs {
     pub no_kernel: bool,
 
     /// The servers' net_write_timeout, where a session's own is not seen [default: 60, assumed]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
-    pub net_write_timeout: Option<u32>,
+    ///
+    /// With an address it is that of one server, or of all servers of one host: 10.0.0.1:3307=30, 10.0.0.1=30,
+    /// [2001:db8::1]=30. May be given for several.
+    #[arg(long, value_name = "[ADDRESS=]SECONDS", value_parser = parse_timeout)]
+    pub net_write_timeout: Vec<GivenTimeout>,
 
     /// Warn when this share of the timeout is used
     #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
@@ -220,18 +223,46 @@ impl LiveArgs {
 
     /// What the judgement is told.
     pub fn config(&self) -> Config {
-        let net_write_timeout = self.net_write_timeout.map_or(Timeout::ASSUMED, |seconds| Timeout {
-            duration: Duration::from_secs(seconds.into()),
-            source: TimeoutSource::Flag,
-        });
+        let mut net_write_timeout = Timeout::ASSUMED;
+        let mut server_timeouts = Vec::new();
+        for given in &self.net_write_timeout {
+            match *given {
+                GivenTimeout::All(duration) => {
+                    net_write_timeout = Timeout { duration, source: TimeoutSource::Flag };
+                }
+                GivenTimeout::Of(server) => server_timeouts.push(server),
+            }
+        }
         Config {
             net_write_timeout,
+            server_timeouts,
             warning_share: f64::from(self.warn_at) / 100.0,
             critical_share: f64::from(self.critical_at) / 100.0,
             max_connections: self.max_connections as usize,
             ..Config::default()
         }
     }
+}
+
+/// A net_write_timeout as the user gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenTimeout {
+    /// That of every server.
+    All(Duration),
+    /// That of some.
+    Of(ServerTimeout),
+}
+
+/// Seconds in the range of the servers' variable, after an address and `=` where it is one server's.
+fn parse_timeout(text: &str) -> Result<GivenTimeout, String> {
+    let (server, seconds) = match text.rsplit_once('=') {
+        Some((server, seconds)) => (Some(server.parse::<ServerAddress>()?), seconds),
+        None => (None, text),
+    };
+    let seconds = seconds.parse().ok().filter(|seconds| (1..=31_536_000).contains(seconds));
+    let duration = Duration::from_secs(seconds.ok_or("not a number of seconds from 1 to 31536000")?);
+    Ok(server
+        .map_or(GivenTimeout::All(duration), |server| GivenTimeout::Of(ServerTimeout { server, duration })))
 }
 
 /// Seconds, fractions allowed, between a tenth and an hour: faster costs more than it shows.
@@ -335,10 +366,23 @@ mod tests {
 
     #[test]
     fn the_timeout_has_mysqlds_range() {
-        for bad in ["0", "31536001", "1.5", "x"] {
+        for bad in ["0", "31536001", "1.5", "x", "", "10.0.0.1=", "10.0.0.1=0", "db1=5", "=5", "10.0.0.1:x=5"]
+        {
             assert!(parse(&["--net-write-timeout", bad]).is_err(), "{bad}");
         }
         assert!(parse(&["--net-write-timeout", "31536000"]).is_ok());
+    }
+
+    #[test]
+    fn a_timeout_may_be_that_of_one_server() {
+        let args = [
+            "--net-write-timeout=7",
+            "--net-write-timeout=[2001:db8::1]=5",
+            "--net-write-timeout=10.0.0.1:3307=3",
+        ];
+        let config = parse(&args).unwrap().live.config();
+        let seconds = |server: &str| config.net_write_timeout_of(server.parse().unwrap()).duration.as_secs();
+        assert_eq!(["10.0.0.1:3307", "[2001:db8::1]:3306", "10.0.0.1:3306"].map(seconds), [3, 5, 7]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod command;
 pub mod demo;
 pub mod doctor;
 pub mod log;
+pub mod mysql;
 pub mod output;
 pub mod panic_hook;
 pub mod plain;

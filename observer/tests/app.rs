@@ -76,6 +76,7 @@ fn header() -> Header {
         clock_offset: 0.0,
         ports: vec![3306],
         net_write_timeout: config.net_write_timeout,
+        server_timeouts: config.server_timeouts,
         warning_share: config.warning_share,
         critical_share: config.critical_share,
         max_connections: config.max_connections,

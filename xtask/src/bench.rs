@@ -18,7 +18,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 15)]
     rounds: u32,
     /// Measure only the kernel programs, a real server's throughput, or memory and CPU
-    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory"])]
+    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory", "tracker"])]
     only: Option<String>,
     /// Where the numbers go, as JSON [default: target/bench.json]
     #[arg(long, value_name = "FILE")]

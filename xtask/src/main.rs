@@ -1,4 +1,4 @@
-//! Set-up, build, demo, test and bench of observer: `cargo xtask COMMAND`.
+//! Set-up, build, demo, test, bench and accuracy of observer: `cargo xtask COMMAND`.
 
 #![expect(clippy::print_stderr, reason = "this is a program that talks to who builds observer")]
 
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod accuracy;
 mod bench;
 mod demo;
 mod ebpf;
@@ -15,9 +16,10 @@ mod setup;
 mod step;
 mod test;
 
+use accuracy::AccuracyArgs;
 use bench::BenchArgs;
 
-/// Set-up, build, demo, test and bench of observer
+/// Set-up, build, demo, test, bench and accuracy of observer
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -34,6 +36,8 @@ enum Task {
     Test(TestArgs),
     /// Measure what observing costs: time per packet, throughput of a real server, memory, CPU
     Bench(BenchArgs),
+    /// Judge what observer says of real servers' connections by what these log, and print it as a table
+    Accuracy(AccuracyArgs),
     /// Build the kernel programs into observer-ebpf/prebuilt/
     Ebpf(EbpfArgs),
     /// Install what the full tests need and cargo does not bring
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args.options),
         Task::Test(args) => test::run(args.quick),
         Task::Bench(args) => bench::run(&args),
+        Task::Accuracy(args) => accuracy::run(&args),
         Task::Ebpf(args) => ebpf::build(args.check),
         Task::Setup => setup::run(),
     };

@@ -126,7 +126,7 @@ impl History {
         let behind = SeqNumber(u32::try_from(ack).unwrap_or_default()).distance_from(sample.ack);
         let now = newest.saturating_sub(behind.into());
         self.insert(sample.last_ack_advance.unwrap_or(at).min(at), at, now);
-        let milestones = &sample.milestones[sample.milestones.len().saturating_sub(CAPACITY)..];
+        let milestones = &sample.milestones[sample.milestones.len().saturating_sub(4 * CAPACITY)..];
         for milestone in milestones {
             let before = sample.acknowledged.saturating_sub(milestone.acknowledged);
             self.insert(milestone.at, milestone.at, now.saturating_sub(before));

@@ -34,6 +34,14 @@ impl Connection {
         }
     }
 
+    /// The client sends its next command, or the server answers it. With the window open, that is after the result
+    /// before it, so the server has written all of that.
+    pub(super) fn commanded(&mut self, at: Timestamp) {
+        if let Some(stall) = self.stall.as_deref_mut().filter(|_| self.window.closed_since.is_none()) {
+            stall.history.not_waiting_at(at);
+        }
+    }
+
     /// Both ends have come this far. A server that was lost by its deadline alone was not lost after all if it goes
     /// on: if it sends more than it can have held, or acknowledges what the client sent after the loss. (The kernel
     /// answers data for a socket that was closed with RST: `tcp_rcv_state_process`, net/ipv4/tcp_input.c.)
@@ -93,11 +101,13 @@ impl Connection {
             return;
         }
         let Some(mut stall) = self.stall.take() else { return };
+        // What the session sets meanwhile is for later waits.
+        let timeout = stall.clock.map_or(self.timeout, |clock| clock.timeout);
         let wait = self.server_wait(&stall, at, cx.config);
         let clock = match wait {
             Wait::Since(started) => {
                 stall.history.begun_not_before(started.earliest);
-                Some(WriteClock { started, timeout: self.timeout })
+                Some(WriteClock { started, timeout })
             }
             Wait::Undecided { .. } => stall.clock,
             Wait::None => {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::clock::WriteClock;
 use crate::config::Config;
-use crate::connection::{Connection, LastWrite, Limits, Stall, Told};
+use crate::connection::{Connection, Greeting, LastWrite, Limits, Stall, Told};
 use crate::flow::End;
 use crate::sample::SocketSample;
 use crate::time::{TimeRange, Timestamp};
@@ -173,7 +173,7 @@ impl Connection {
     /// Whether it would have been seen that the server has given up: its socket shows it, and so does the RST of a
     /// server that resets.
     pub(super) fn abort_shows(&self) -> bool {
-        let resets = self.greeting.as_ref().is_some_and(|greeting| greeting.resets_at_abort());
+        let resets = self.greeting().is_some_and(Greeting::resets_at_abort);
         self.server.state.is_some() || (resets && self.window.told == Told::BySegments)
     }
 

@@ -28,7 +28,7 @@ impl Connection {
     /// Whether anything shows that the handshake is over, even if its end was not seen.
     fn has_data(&self) -> bool {
         self.window.size.is_some()
-            || self.greeting.is_some()
+            || self.greeting().is_some()
             || self.client.wire.is_some()
             || self.server.wire.is_some()
     }

@@ -15,6 +15,9 @@ pub(crate) struct Slot(u32);
 /// network namespaces with the same private addresses.
 const MOST_OF_ONE_FLOW: usize = 16;
 
+/// How many places are added at once at the least.
+const LEAST_ADDED: usize = 64;
+
 /// All connections.
 ///
 /// The table holds places only, the keys lie in the connections themselves; for each pair of addresses it holds
@@ -66,6 +69,10 @@ impl Index {
         make: impl FnOnce(ConnectionId) -> Connection,
     ) -> (ConnectionId, Option<ConnectionId>) {
         let slot = self.free.pop().unwrap_or_else(|| {
+            if self.places.len() == self.places.capacity() {
+                // By an eighth: doubled, half of the memory of many connections might lie idle.
+                self.places.reserve_exact((self.places.len() / 8).max(LEAST_ADDED));
+            }
             self.places.push(Place::default());
             Slot(u32::try_from(self.places.len() - 1).expect("there is no memory for 2^32 connections"))
         });

@@ -28,7 +28,7 @@ impl Tracker {
             }
             self.settle(over);
         }
-        let timeout = self.config.net_write_timeout;
+        let timeout = self.config.net_write_timeout_of(flow.server);
         let (id, surplus) = self.connections.insert(flow, |id| Connection::new(id, flow, at, timeout));
         if let Some(surplus) = surplus {
             self.give_up(at, &[surplus]);

@@ -69,12 +69,30 @@ fn kind() -> impl Strategy<Value = SocketEventKind> {
         end().prop_map(|by| SocketEventKind::ZeroWindowProbeAck { by }),
         (end(), seq()).prop_map(|(by, seq)| SocketEventKind::Fin { by, seq, in_result: None }),
         end().prop_map(|by| SocketEventKind::Reset { by }),
-        (any::<String>(), any::<u32>())
-            .prop_map(|(version, thread_id)| SocketEventKind::Greeting { version, thread_id }),
-        (any::<u32>(), any::<String>()).prop_map(|(length, text)| SocketEventKind::Command { length, text }),
+        (any::<String>(), any::<u32>(), option::of(any::<u32>())).prop_map(
+            |(version, thread_id, capabilities)| SocketEventKind::Greeting {
+                version,
+                thread_id,
+                capabilities
+            }
+        ),
+        (any::<u32>(), command_text()).prop_map(|(length, text)| SocketEventKind::Command { length, text }),
+        (any::<u32>(), any::<bool>())
+            .prop_map(|(capabilities, tls)| SocketEventKind::Login { capabilities, tls }),
+        any::<bool>().prop_map(|ok| SocketEventKind::Reply { ok }),
+        any::<u16>().prop_map(|code| SocketEventKind::ServerError { code }),
         wire_sample().prop_map(|sample| SocketEventKind::Wire(Box::new(sample))),
         socket_sample().prop_map(|sample| SocketEventKind::Socket(Box::new(sample))),
         Just(SocketEventKind::Destroyed),
+    ]
+}
+
+/// Statements of a few words that mean something, and any text.
+fn command_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "\u{3}SET( (SESSION|GLOBAL|STATEMENT|net_write_timeout|wait_timeout|@@|=|:=|,|;|[0-9]{1,12}|FOR|/\\*!?|\\*/|'|`|\\(|DEFAULT)){0,12}",
+        "[\u{1}\u{3}\u{11}\u{1f}].{0,40}",
+        any::<String>(),
     ]
 }
 

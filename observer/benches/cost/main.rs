@@ -10,6 +10,7 @@ mod cpus;
 #[path = "../../tests/e2e/harness/mod.rs"]
 #[expect(dead_code, reason = "the end-to-end tests use more of it")]
 mod harness;
+mod heap;
 mod kernel;
 mod live;
 mod memory;
@@ -18,6 +19,8 @@ mod progress;
 mod report;
 mod statistics;
 mod throughput;
+mod tracker;
+mod traffic;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +64,8 @@ enum Part {
     Throughput,
     /// Memory and CPU with 1,000 connections
     Memory,
+    /// Events per second through the judgement, and its memory with 100,000 connections
+    Tracker,
 }
 
 fn main() -> ExitCode {
@@ -78,7 +83,8 @@ fn main() -> ExitCode {
 
 /// Measures, prints and writes; whether that is success.
 fn run(cli: &Cli) -> anyhow::Result<bool> {
-    ensure!(Uid::effective().is_root(), "network namespaces and kernel programs need root");
+    let needs_root = cli.only != Some(Part::Tracker);
+    ensure!(!needs_root || Uid::effective().is_root(), "network namespaces and kernel programs need root");
     let wanted = |part| cli.only.is_none_or(|only| only == part);
     let mut report = Report::new(cli.rounds)?;
     if wanted(Part::Kernel) {
@@ -89,6 +95,9 @@ fn run(cli: &Cli) -> anyhow::Result<bool> {
     }
     if wanted(Part::Memory) {
         report.memory = memory::measure().context("measuring memory and CPU").map(Some)?;
+    }
+    if wanted(Part::Tracker) {
+        report.tracker = Some(tracker::measure(cli.rounds));
     }
     report.judge();
     print!("{report}");

@@ -13,6 +13,7 @@ use crate::actors::Mix;
 use crate::kernel::Cost;
 use crate::memory::Memory;
 use crate::throughput::{BOTH_ENDS, Rate, SERVERS_END};
+use crate::tracker::Judgement;
 
 /// What the kernel programs may take above a program that does nothing, in nanoseconds a packet.
 const MATCHED_NANOS: f64 = 150.0;
@@ -21,6 +22,11 @@ const UNMATCHED_NANOS: f64 = 30.0;
 const THROUGHPUT_RATIO: f64 = 0.99;
 /// Resident memory with 1,000 connections, in MiB.
 const RESIDENT_MIB: f64 = 15.0;
+
+/// Events a second through the tracker, in millions.
+const TRACKED_MILLIONS: f64 = 5.0;
+/// What 100,000 connections may take of the heap, in MiB.
+const HEAP_MIB: f64 = 64.0;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -32,10 +38,11 @@ pub(crate) struct Report {
     kernel_release: String,
     cpus: usize,
     rounds: u32,
-    /// Empty when not measured, as the next two.
+    /// Empty when not measured, as the next ones.
     pub(crate) kernel: Vec<Cost>,
     pub(crate) throughput: Vec<Rate>,
     pub(crate) memory: Option<Memory>,
+    pub(crate) tracker: Option<Judgement>,
     budgets: Vec<Budget>,
 }
 
@@ -63,6 +70,7 @@ impl Report {
             kernel: Vec::new(),
             throughput: Vec::new(),
             memory: None,
+            tracker: None,
             budgets: Vec::new(),
         })
     }
@@ -76,6 +84,8 @@ impl Report {
         let kept =
             |watcher: usize| self.throughput.iter().map(|rate| rate.ratio[watcher].median).reduce(f64::min);
         let resident = self.memory.as_ref().map(|memory| mib(memory.most_resident));
+        let tracked = self.tracker.as_ref().map(|tracker| tracker.per_second.median * 1e-6);
+        let heap = self.tracker.as_ref().map(|tracker| mib(tracker.heap));
         let at_most = |what, limit, unit, measured: Option<f64>| {
             measured.map(|measured| Budget { what, limit, measured, unit, holds: measured <= limit })
         };
@@ -88,6 +98,8 @@ impl Report {
             at_least("throughput, both ends here, at least", THROUGHPUT_RATIO, "", kept(BOTH_ENDS)),
             at_least("throughput, the server's end, at least", THROUGHPUT_RATIO, "", kept(SERVERS_END)),
             at_most("resident memory, at most", RESIDENT_MIB, "MiB", resident),
+            at_least("tracker, at least", TRACKED_MILLIONS, "million events a second", tracked),
+            at_most("heap of 100,000 connections, at most", HEAP_MIB, "MiB", heap),
         ];
         self.budgets = budgets.into_iter().flatten().collect();
     }
@@ -117,6 +129,7 @@ impl fmt::Display for Report {
         self.print_kernel(f)?;
         self.print_throughput(f)?;
         self.print_memory(f)?;
+        self.print_tracker(f)?;
         self.print_budgets(f)
     }
 }
@@ -174,6 +187,19 @@ impl Report {
         let (most, at_start) = (mib(*most_resident), mib(*most_resident_at_start));
         writeln!(f, "  resident at most {most:.1} MiB; for a moment at the start {at_start:.1} MiB")?;
         writeln!(f, "  the kernel's maps {:.1} MiB, of no process", mib(*kernel_maps))
+    }
+
+    fn print_tracker(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Judgement { living, events, findings, per_second, kept, heap }) = &self.tracker else {
+            return Ok(());
+        };
+        let rate = per_second.scaled(1e-6);
+        writeln!(f, "\ntracker, one core")?;
+        writeln!(
+            f,
+            "  {rate:.2} million events a second; {living} connections, {events} events, {findings} findings"
+        )?;
+        writeln!(f, "  {:.1} MiB of heap for {kept} connections", mib(*heap))
     }
 
     fn print_budgets(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,5 @@
-//! What a real server still does: queries and bytes per second without anybody watching, with the observer, and
-//! with tcpdump.
+//! What a real server still does: queries and bytes per second without anybody watching, with the observer, with
+//! tcpdump, and with programs that do nothing in place of the observer's.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -16,10 +16,11 @@ use tempfile::TempDir;
 
 use crate::cpus::Halves;
 use crate::harness::Setup;
-use crate::harness::lab::{Lab, Side};
+use crate::harness::lab::{Lab, Side, cgroup_root};
 use crate::harness::process::Process;
 use crate::harness::server::Server;
 use crate::live::Live;
+use crate::programs::Noop;
 use crate::progress::Progress;
 use crate::statistics::Spread;
 
@@ -45,7 +46,8 @@ pub(crate) struct Rate {
     /// What is counted.
     pub(crate) unit: &'static str,
     /// Who watches: nobody, `observer live --plain` on the whole host, which has both ends here, the same at the
-    /// server's end alone, as on a host whose clients are elsewhere, or `tcpdump -s 96 -w`.
+    /// server's end alone, as on a host whose clients are elsewhere, `tcpdump -s 96 -w`, or nobody while programs
+    /// that do nothing are attached where the first observer attaches its packet programs.
     pub(crate) watched_by: [&'static str; WATCHED],
     /// How many a second.
     pub(crate) per_second: [Spread; WATCHED],
@@ -63,16 +65,18 @@ enum Watcher {
     Observer,
     ObserverOfServer,
     Tcpdump,
+    Noop,
 }
 
 /// How many there are.
-const WATCHED: usize = 4;
+const WATCHED: usize = 5;
 
 const WATCHERS: [(&str, Watcher); WATCHED] = [
     ("nobody", Watcher::Nobody),
     ("observer, both ends", Watcher::Observer),
     ("observer, server", Watcher::ObserverOfServer),
     ("tcpdump", Watcher::Tcpdump),
+    ("a no-op, both ends", Watcher::Noop),
 ];
 
 /// Where the observer stands in [`WATCHERS`].
@@ -96,7 +100,7 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Rate>> {
         progress.round(round, rounds);
         let (mut queries_now, mut bytes_now) = ([Turn::default(); WATCHED], [Turn::default(); WATCHED]);
         for turn in 0..WATCHERS.len() {
-            // Each comes first in every fourth round.
+            // Each comes first in its turn.
             let number = (turn + round as usize) % WATCHERS.len();
             let watching = Watching::start(WATCHERS[number].1, &lab, &place)?;
             queries_now[number] = Turn::take(&lab, &cpus, || ask_queries(&mut clients))?;
@@ -196,6 +200,8 @@ enum Watching {
     Nobody,
     Observer(Live),
     Tcpdump(Process),
+    /// Attached while it lives.
+    Noop(#[expect(dead_code, reason = "it is kept, not asked")] Noop),
 }
 
 impl Watching {
@@ -216,12 +222,13 @@ impl Watching {
                 process.wait_stderr("readiness", |line| line.contains("listening on").then_some(()))?;
                 Ok(Self::Tcpdump(process))
             }
+            Watcher::Noop => Ok(Self::Noop(Noop::attach(&cgroup_root()?)?)),
         }
     }
 
     fn stop(self) -> anyhow::Result<()> {
         match self {
-            Self::Nobody => Ok(()),
+            Self::Nobody | Self::Noop(_) => Ok(()),
             Self::Observer(live) => live.stop(),
             Self::Tcpdump(mut process) => {
                 process.signal(Signal::SIGINT)?;

@@ -144,6 +144,7 @@ fn header(watch: &Watch) -> Header {
         clock_offset: seconds(watch.clock.offset_nanos()),
         ports: watch.ports.clone(),
         net_write_timeout: config.net_write_timeout,
+        server_timeouts: config.server_timeouts.clone(),
         warning_share: config.warning_share,
         critical_share: config.critical_share,
         max_connections: config.max_connections,

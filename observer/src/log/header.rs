@@ -1,6 +1,6 @@
 //! The first line of a log.
 
-use observer_core::{Config, Timeout, Timestamp};
+use observer_core::{Config, ServerTimeout, Timeout, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The name and version of the format. A reader refuses another one; within version 1 fields are only added.
@@ -23,8 +23,11 @@ pub struct Header {
     pub clock_offset: f64,
     /// Ports of the servers.
     pub ports: Vec<u16>,
-    /// The net_write_timeout that holds where a session's own is not known.
+    /// The net_write_timeout that holds where neither a session's own nor its server's is known.
     pub net_write_timeout: Timeout,
+    /// The net_write_timeout of some servers, as the user gave it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server_timeouts: Vec<ServerTimeout>,
     /// Share of the timeout from which on a stall is a warning, 0 to 1.
     pub warning_share: f64,
     /// Share of the timeout from which on a stall is critical, 0 to 1.
@@ -40,6 +43,7 @@ impl Header {
     pub fn config(&self) -> Config {
         Config {
             net_write_timeout: self.net_write_timeout,
+            server_timeouts: self.server_timeouts.clone(),
             warning_share: self.warning_share,
             critical_share: self.critical_share,
             max_connections: self.max_connections,

@@ -237,6 +237,7 @@ mod tests {
             clock_offset: 1_714_831_400.25,
             ports: vec![3306],
             net_write_timeout: config.net_write_timeout,
+            server_timeouts: config.server_timeouts,
             warning_share: config.warning_share,
             critical_share: config.critical_share,
             max_connections: config.max_connections,

@@ -1,3 +1,5 @@
 //! Where events come from.
 
+pub mod file;
 pub mod live;
+pub mod pcap;

@@ -115,15 +115,21 @@ impl Detail<'_> {
             if let Some(process) = &view.process {
                 facts.push((name, format!("{} {}", safe(&process.comm), process.pid)));
             }
-            if let Some(read) = view.wire.as_deref().and_then(|(_, wire)| wire.last_read.as_ref())
-                && end == End::Client
-            {
-                facts.push(("last read", ago(read.at)));
-            }
+        }
+        if let Some(at) = last_read(connection) {
+            facts.push(("last read", ago(at)));
         }
         if let Some(at) = connection.opened_at() {
             facts.push(("opened", ago(at)));
         }
         facts
     }
+}
+
+/// When the client last read since its window closed. What it read before is not known for sure: reads are followed
+/// only while a window is closed.
+fn last_read(connection: &Connection) -> Option<Timestamp> {
+    let (_, wire) = connection.end(End::Client).wire.as_deref()?;
+    let read = wire.last_read.as_ref()?.at;
+    (read >= connection.window_closed_since()?).then_some(read)
 }

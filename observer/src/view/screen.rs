@@ -66,7 +66,7 @@ impl Screen {
                 if !self.series.contains_key(&flow) && self.series.len() >= self.config.max_connections {
                     return self.events.observe(event);
                 }
-                let timeout = self.config.net_write_timeout.duration;
+                let timeout = self.config.net_write_timeout_of(flow.server).duration;
                 let series = self.series.entry(flow).or_insert_with(|| Series::new(timeout));
                 let sample = matches!(socket.kind, SocketEventKind::Wire(_) | SocketEventKind::Socket(_));
                 if sample {

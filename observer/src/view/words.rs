@@ -59,7 +59,7 @@ pub(super) fn waiting(connection: &Connection) -> Option<u64> {
 }
 
 /// The process at the end nearest to the reader that is on this host: the one that opened or accepted the connection,
-/// or, of one that was open before, the one that reads it.
+/// or, of one that was open before, the one that has read it while a window was closed.
 pub(super) fn process(connection: &Connection) -> Option<String> {
     [End::Client, End::Server]
         .into_iter()

@@ -1,9 +1,11 @@
 //! A client that stops reading and reads again, seen from both ends at once.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use observer_core::{End, SocketEventKind, SourceEvent, TcpState, Vantage};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::harness::{GREETING, Observed, connect, fill, listen, run};
 
@@ -56,7 +58,7 @@ async fn stall(ip: IpAddr) {
             .await,
         );
         stamps.push(told.until_told(seen_at, "the greeting", |kind| {
-            matches!(kind, SocketEventKind::Greeting { version, thread_id: 36 } if version == "9.7.4-2")
+            matches!(kind, SocketEventKind::Greeting { version, thread_id: 36, .. } if version == "9.7.4-2")
         }).await);
         stamps.push(told.until_told(seen_at, "SET", |kind| {
             matches!(kind, SocketEventKind::Command { length: 32, text } if text == "\u{3}SET SESSION net_write_timeout=5")
@@ -84,10 +86,11 @@ async fn stall(ip: IpAddr) {
         );
     }
 
+    let read = reads_are_followed(&mut told, &mut client).await;
     server.shutdown().await.unwrap();
     let mut unread = Vec::new();
     client.read_to_end(&mut unread).await.unwrap();
-    assert_eq!(unread.len() as u64, rows);
+    assert_eq!(read + unread.len() as u64, rows);
     drop(client);
     for (seen_at, stamps) in [Vantage::Client, Vantage::Server].into_iter().zip(&mut stamps) {
         stamps.push(
@@ -120,6 +123,29 @@ async fn stall(ip: IpAddr) {
     nothing_else_was_told(&told);
 }
 
+/// Reads byte by byte until it is told who reads: that is followed from soon after the window has closed. Returns how
+/// many bytes were read.
+async fn reads_are_followed(told: &mut Observed, client: &mut TcpStream) -> u64 {
+    let mut read = 0;
+    let mut again = tokio::time::interval(Duration::from_millis(10));
+    let reader = told.until("who reads", |told| {
+        told.last_sample(Vantage::Client)?.last_read.as_ref().map(|read| read.process.pid)
+    });
+    let mut reader = std::pin::pin!(reader);
+    loop {
+        tokio::select! {
+            pid = &mut reader => {
+                assert_eq!(pid, std::process::id());
+                return read;
+            }
+            _ = again.tick() => {
+                client.read_exact(&mut [0]).await.unwrap();
+                read += 1;
+            }
+        }
+    }
+}
+
 fn states_have_their_process(told: &Observed) {
     let process_of = |seen_at, change| {
         told.sockets().find_map(|event| match &event.kind {
@@ -147,9 +173,9 @@ fn samples_are_exact(told: &Observed, rows: u64) {
         assert_eq!((sample.server.sent, sample.client.acknowledged), (answers, answers), "{seen_at:?}");
         assert!(sample.client.zero_windows >= 1 && sample.client.probe_acks >= 1, "{sample:?}");
         assert!(sample.server.zero_windows == 0 && sample.server.probes >= 1, "{sample:?}");
-        let read = sample.last_read.as_ref().unwrap();
-        assert_eq!(read.process.pid, std::process::id());
     }
+    let server = told.last_sample(Vantage::Server).unwrap();
+    assert_eq!(server.last_read, None, "it has read only while no window was closed");
 }
 
 fn nothing_else_was_told(told: &Observed) {

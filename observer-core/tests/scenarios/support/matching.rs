@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use observer_core::{Connection, End, Finding};
+use observer_core::{Connection, End, Finding, Session};
 
 use super::{BEGINNING, moment};
 
@@ -50,6 +50,12 @@ pub(super) fn connection(connection: &Connection) -> Value {
         "zero_windows": connection.zero_windows(),
         "window": connection.window(),
         "clock": connection.clock(),
+        "timeout": connection.timeout(),
+        "idle_timeout": connection.idle_timeout(),
+        "doubt": connection.timeout_doubt().map(|doubt| doubt.to_string()),
+        "tls": connection.session().map(Session::is_tls),
+        "compressed": connection.session().map(Session::is_compressed),
+        "interactive": connection.session().map(Session::is_interactive),
         "abort_seen": connection.is_abort_seen(),
         "unread": connection.unread(),
         "queued": connection.queued(),

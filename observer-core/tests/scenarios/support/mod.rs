@@ -7,7 +7,7 @@ mod template;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use observer_core::{Config, Event, Timeout, TimeoutSource, Timestamp};
+use observer_core::{Config, Event, ServerTimeout, Timeout, TimeoutSource, Timestamp};
 
 /// The beginning of all stories.
 const BEGINNING: Timestamp = Timestamp::from_micros(1_714_831_200_000_000);
@@ -20,6 +20,8 @@ struct File {
     #[serde(rename = "story")]
     _story: String,
     net_write_timeout: Option<u64>,
+    #[serde(default)]
+    server_timeouts: Vec<ServerTimeout>,
     max_connections: Option<usize>,
     #[serde(default)]
     defaults: Map<String, Value>,
@@ -59,6 +61,7 @@ impl Story {
             let duration = std::time::Duration::from_secs(seconds);
             config.net_write_timeout = Timeout { duration, source: TimeoutSource::Flag };
         }
+        config.server_timeouts = file.server_timeouts;
         config.max_connections = file.max_connections.unwrap_or(config.max_connections);
         let mut events = Vec::new();
         for event in &file.events {

@@ -60,7 +60,7 @@ impl Setup {
     }
 
     /// The Python that has aiomysql.
-    fn python(&self) -> PathBuf {
+    pub(crate) fn python(&self) -> PathBuf {
         self.directory.join("python/bin/python")
     }
 }

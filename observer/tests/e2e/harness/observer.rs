@@ -120,11 +120,16 @@ impl Observer {
     }
 
     /// Ends it as a service manager does, and gives what it has logged.
-    pub(crate) fn stop(mut self) -> anyhow::Result<Log> {
+    pub(crate) fn stop(self) -> anyhow::Result<Log> {
+        Ok(self.stop_and_keep()?.0)
+    }
+
+    /// The same; the file `log` is kept for as long as the directory that is given with it.
+    pub(crate) fn stop_and_keep(mut self) -> anyhow::Result<(Log, TempDir)> {
         self.signal(Signal::SIGTERM)?;
         let status = self.process.wait()?;
         ensure!(status.success(), "observer ended with {status}: {:?}", self.process.stderr.all());
-        self.log()
+        Ok((self.log()?, self.place))
     }
 
     fn log(&self) -> anyhow::Result<Log> {

@@ -51,18 +51,37 @@ impl Templates {
         Ok(Self { directory, made: Default::default() })
     }
 
-    /// Copies the template to `place/data`.
-    fn copy(&self, setup: &Setup, dialect: Dialect, place: &Path) -> anyhow::Result<()> {
-        let template = self.directory.path().join(format!("{dialect:?}"));
+    fn template(&self, dialect: Dialect) -> PathBuf {
+        self.directory.path().join(format!("{dialect:?}"))
+    }
+
+    /// Makes the template unless it is there.
+    fn make(&self, setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
         let mut made =
             self.made[dialect as usize].lock().map_err(|_| anyhow::anyhow!("see the first case"))?;
         if !*made {
+            let template = self.template(dialect);
             fs::create_dir_all(&template).context("making a directory")?;
             fs::write(template.join("init.sql"), INIT_FILE).context("writing init.sql")?;
             initialise(setup, dialect, &template)?;
             *made = true;
         }
-        drop(made);
+        Ok(())
+    }
+
+    /// What makes MariaDB speak TLS: MySQL does, with a certificate that it makes with its data directory, and lends
+    /// that.
+    fn tls_options(&self, setup: &Setup) -> anyhow::Result<[String; 2]> {
+        self.make(setup, Dialect::MySql)?;
+        let data = self.template(Dialect::MySql).join("data");
+        let option = |name, file| format!("--ssl-{name}={}", data.join(file).display());
+        Ok([option("cert", "server-cert.pem"), option("key", "server-key.pem")])
+    }
+
+    /// Copies the template to `place/data`.
+    fn copy(&self, setup: &Setup, dialect: Dialect, place: &Path) -> anyhow::Result<()> {
+        let template = self.template(dialect);
+        self.make(setup, dialect)?;
         run(Command::new("cp").args(["--archive", "--reflink=auto"]).arg(template.join(".")).arg(place))
     }
 }
@@ -83,7 +102,8 @@ fn initialise(setup: &Setup, dialect: Dialect, place: &Path) -> anyhow::Result<(
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     dialect: Dialect,
-    process: Process,
+    /// The server itself.
+    pub(crate) process: Process,
     _place: TempDir,
 }
 
@@ -110,6 +130,7 @@ impl Server {
                 let file = |name| place.path().join(name).display().to_string();
                 let mut command = side.command("mariadbd");
                 command.args(["--no-defaults", "--user=root", "--log-warnings=2"]);
+                command.args(setup.templates.tls_options(setup)?);
                 command.arg(format!("--datadir={}", file("data")));
                 command.arg(format!("--init-file={}", file("init.sql")));
                 command.arg(format!("--socket={}", file("socket")));

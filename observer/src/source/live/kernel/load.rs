@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use aya::maps::{MapError, MapType};
-use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, TracePoint};
+use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType};
 use aya::sys::is_map_supported;
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use bytemuck::Zeroable as _;
@@ -14,7 +14,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use observer_common::{Config, MAX_PORTS, name};
 
 use super::surroundings::Surroundings;
-use super::tracepoints::{self, Tracepoint};
+use super::tracepoints::{self, READS, Tracepoint};
 use crate::source::live::cgroup::Cgroup;
 use crate::source::live::degradation::Degradation;
 
@@ -87,6 +87,8 @@ pub struct Kernel {
     pub(super) capacity: usize,
     /// Whether a connection's end is told, so that a missing one must have been dropped by the LRU.
     pub(super) ends_are_told: bool,
+    /// Whether the program that follows reads could be attached: it is loaded, and attached on demand.
+    pub(super) reads_are_told: bool,
     /// Whether only a part of the host is observed.
     pub(super) one_cgroup: bool,
 }
@@ -125,14 +127,25 @@ fn load(options: &KernelOptions, steps: &mut Vec<Step>) -> anyhow::Result<Kernel
     let maps = format!("ring buffer of {} bytes, {capacity} connections", options.ring_bytes);
     steps.push(Step { part: "maps".to_owned(), outcome: Ok(maps) });
     attach_to_cgroup(&mut ebpf, &surroundings.cgroup, steps)?;
-    let mut ends_are_told = false;
+    let (mut ends_are_told, mut reads_are_told) = (false, false);
     for tracepoint in traced {
-        let attached = attach_to_tracepoint(&mut ebpf, tracepoint);
+        let attached = try_tracepoint(&mut ebpf, tracepoint);
         ends_are_told |= attached.is_ok() && tracepoint.event == "tcp_destroy_sock";
+        reads_are_told |= attached.is_ok() && tracepoint.event == READS.event;
         steps.push(tracepoint_step(tracepoint, attached.as_ref().map(|&()| ())));
     }
     let capacity = usize::try_from(capacity).context("more connections than memory")?;
-    Ok(Kernel { ebpf, capacity, ends_are_told, one_cgroup: options.cgroup.is_some() })
+    Ok(Kernel { ebpf, capacity, ends_are_told, reads_are_told, one_cgroup: options.cgroup.is_some() })
+}
+
+fn try_tracepoint(ebpf: &mut Ebpf, tracepoint: &Tracepoint) -> anyhow::Result<()> {
+    tracepoint.program(ebpf)?.load().with_context(|| format!("loading {}", tracepoint.program))?;
+    let link = tracepoint.attach(ebpf)?;
+    // It works; from here on `reads` attaches it.
+    if tracepoint.event == READS.event {
+        tracepoint.program(ebpf)?.detach(link)?;
+    }
+    Ok(())
 }
 
 fn tracepoint_step(tracepoint: &Tracepoint, outcome: Result<(), &anyhow::Error>) -> Step {
@@ -230,18 +243,6 @@ fn attach_to_cgroup(ebpf: &mut Ebpf, cgroup: &Cgroup, steps: &mut Vec<Step>) -> 
         );
         steps.push(Step { part, outcome: Ok("attached".to_owned()) });
     }
-    Ok(())
-}
-
-fn attach_to_tracepoint(ebpf: &mut Ebpf, tracepoint: &Tracepoint) -> anyhow::Result<()> {
-    let program: &mut TracePoint = ebpf
-        .program_mut(tracepoint.program)
-        .with_context(|| format!("the object has no program {}", tracepoint.program))?
-        .try_into()?;
-    program.load().with_context(|| format!("loading {}", tracepoint.program))?;
-    program
-        .attach(tracepoint.category, tracepoint.event)
-        .with_context(|| format!("attaching to {}:{}", tracepoint.category, tracepoint.event))?;
     Ok(())
 }
 

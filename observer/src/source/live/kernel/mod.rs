@@ -1,14 +1,14 @@
 //! The kernel programs: loading and attaching them, and what they tell.
 //!
 //! ```text
-//! load             the object into the kernel, each program by itself; doctor shows how that goes
-//! commands         the beginning of every connection's last command, on demand
-//! log              what the programs log, for debugging them
-//! records          bytes of the ring buffer to events
-//! session_command  what of a client's command is told
-//! sampler          the map of connections to samples, at the observer's own pace
-//! scope            keeps to one cgroup what knows no cgroups
-//! reader           the task that does it all
+//! load      the object into the kernel, each program by itself; doctor shows how that goes
+//! commands  the beginning of every connection's last command, on demand
+//! log       what the programs log, for debugging them
+//! records   bytes of the ring buffer to events
+//! sampler   the map of connections to samples, at the observer's own pace
+//! scope     keeps to one cgroup what knows no cgroups
+//! reads     attaches what follows reads, while a window is closed
+//! reader    the task that does it all
 //! ```
 //!
 //! Everything is held by file descriptors of this process: when it ends, however it ends, the programs are gone.
@@ -18,10 +18,10 @@ mod load;
 mod log;
 mod private_mounts;
 mod reader;
+mod reads;
 mod records;
 mod sampler;
 mod scope;
-mod session_command;
 mod surroundings;
 mod tracepoints;
 

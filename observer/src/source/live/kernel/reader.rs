@@ -13,10 +13,13 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::load::Kernel;
+use super::reads::Reads;
 use super::records::{Decoder, Malformed, Told};
 use super::sampler::Sampler;
 use super::scope::Scope;
+use crate::source::live::degradation::Degradation;
 use crate::source::live::diag::DiagHandle;
+use crate::source::live::tell;
 
 /// Records taken from the ring buffer in one turn.
 const BATCH: usize = 256;
@@ -49,6 +52,8 @@ pub(crate) async fn read(
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
     let mut losses_are_due = every(period.min(LOSSES_PERIOD));
+    let Kernel { ebpf, reads_are_told, .. } = kernel;
+    let programs = Reads::new(ebpf, failure_of_reads(&decoder, &events))?;
     let mut in_pass = false;
     let mut in_trouble = false;
     loop {
@@ -75,6 +80,9 @@ pub(crate) async fn read(
         if in_trouble != sampler.has_trouble() {
             in_trouble = !in_trouble;
             pace(&diag, period, in_trouble);
+            if reads_are_told {
+                programs.want(in_trouble);
+            }
         }
         if let Some(scope) = &mut scope {
             scope.limit(&mut batch);
@@ -90,6 +98,15 @@ pub(crate) async fn read(
 /// moments all the time, and walking through all processes for each of them would be too much.
 fn pace(diag: &DiagHandle, period: Duration, in_trouble: bool) {
     diag.set_period(if in_trouble { period / TROUBLE_FACTOR } else { period });
+}
+
+/// Tells that reads can no longer be followed. Without a listener there is nobody to tell.
+fn failure_of_reads(
+    decoder: &Decoder,
+    events: &mpsc::Sender<Vec<Event>>,
+) -> impl FnOnce(Degradation) + Send + 'static {
+    let (clock, events) = (decoder.clock(), events.clone());
+    move |degradation| drop(events.blocking_send(vec![tell(&degradation, clock)]))
 }
 
 fn every(period: Duration) -> Interval {

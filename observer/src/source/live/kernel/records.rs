@@ -15,7 +15,7 @@ use observer_core::{
     Timestamp,
 };
 
-use super::session_command;
+use crate::mysql::{Command, Greeting};
 use crate::source::live::ObservationClock;
 
 /// A record that could not be understood.
@@ -48,6 +48,11 @@ impl Decoder {
     /// When something happened.
     pub(super) fn time(&self, monotonic_nanos: u64) -> Timestamp {
         self.clock.from_kernel(monotonic_nanos)
+    }
+
+    /// The clock of all events.
+    pub(super) fn clock(&self) -> ObservationClock {
+        self.clock
     }
 
     /// Now.
@@ -89,10 +94,10 @@ impl Decoder {
             }
             RecordKind::Greeting | RecordKind::Command => {
                 let record: TextRecord = whole(bytes)?;
-                let packet = packet(text(&record)?);
+                let bytes = text(&record)?;
                 let told = match (kind, by) {
-                    (RecordKind::Greeting, End::Server) => packet.and_then(greeting),
-                    (RecordKind::Command, End::Client) => packet.and_then(command),
+                    (RecordKind::Greeting, End::Server) => greeting(bytes),
+                    (RecordKind::Command, End::Client) => command(bytes),
                     // Only where both ports are MySQL ports: the other end looked like the server to the program.
                     _ => None,
                 };
@@ -169,28 +174,13 @@ fn text(record: &TextRecord) -> Result<&[u8], Malformed> {
     usize::try_from(record.length).ok().and_then(|length| record.bytes.get(..length)).ok_or(Malformed)
 }
 
-/// Length and beginning of the payload of the MySQL packet that stands at the beginning of a segment.
-fn packet(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    let (header, payload) = bytes.split_first_chunk::<4>()?;
-    let length = u32::from_le_bytes([header[0], header[1], header[2], 0]);
-    // More may follow in the same segment; it is none of this packet.
-    let payload = &payload[..payload.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
-    (!payload.is_empty()).then_some((length, payload))
+fn greeting(bytes: &[u8]) -> Option<SocketEventKind> {
+    let Greeting { version, thread_id, capabilities } = Greeting::parse(bytes)?;
+    Some(SocketEventKind::Greeting { version, thread_id, capabilities })
 }
 
-/// Protocol version 10, the version's name ended by a zero, the thread id.
-fn greeting((_, payload): (u32, &[u8])) -> Option<SocketEventKind> {
-    let text = payload.strip_prefix(&[10])?;
-    let end = text.iter().position(|&byte| byte == 0)?;
-    let (thread_id, _) = text[end + 1..].split_first_chunk()?;
-    Some(SocketEventKind::Greeting {
-        version: String::from_utf8_lossy(&text[..end]).into_owned(),
-        thread_id: u32::from_le_bytes(*thread_id),
-    })
-}
-
-fn command((length, payload): (u32, &[u8])) -> Option<SocketEventKind> {
-    session_command::tellable(payload).map(|text| SocketEventKind::Command { length, text })
+fn command(bytes: &[u8]) -> Option<SocketEventKind> {
+    Command::parse(bytes).map(|Command { length, text }| SocketEventKind::Command { length, text })
 }
 
 fn state(record: &StateRecord) -> Result<SocketEventKind, Malformed> {

@@ -94,7 +94,7 @@ fn the_socket_is_told_with_its_end_and_cookie() {
 #[test]
 fn a_greeting_gives_version_and_thread() {
     let content = b"\x4b\0\0\0\x0a9.7.4-2\0\x24\0\0\0salt";
-    let greeting = SocketEventKind::Greeting { version: "9.7.4-2".into(), thread_id: 36 };
+    let greeting = SocketEventKind::Greeting { version: "9.7.4-2".into(), thread_id: 36, capabilities: None };
     assert_eq!(kinds(&text(RecordKind::Greeting, Direction::Ingress, content)), Ok(vec![greeting]));
 }
 

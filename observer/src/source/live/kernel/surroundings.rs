@@ -44,7 +44,7 @@ impl Surroundings {
                 Err(part_only(&cgroup))
             },
         });
-        let tracefs = Self::tracefs(&mut private);
+        let tracefs = find_tracefs(&mut private);
         steps.push(Step {
             part: "tracefs".to_owned(),
             outcome: match &tracefs {
@@ -62,14 +62,23 @@ impl Surroundings {
         private.mount("cgroup2", CGROUP_PLACE).context("cgroup v2 is not mounted")?;
         Ok((Cgroup::mounted(CGROUP_PLACE.into()), "mounted for ourselves"))
     }
+}
 
-    fn tracefs(private: &mut Private) -> anyhow::Result<(Tracefs, &'static str)> {
-        if let Some(found) = Tracefs::find()? {
-            return Ok((found, "found"));
-        }
-        private.mount("tracefs", USUAL_PLACE).context("tracefs is not mounted")?;
-        Ok((Tracefs::usual(), "mounted for ourselves"))
+/// Sees to it that tracefs is there for the calling thread, as [`Surroundings::find`] does.
+///
+/// # Errors
+///
+/// When it is not mounted and cannot be.
+pub(super) fn tracefs() -> anyhow::Result<()> {
+    find_tracefs(&mut Private::default()).map(|_| ())
+}
+
+fn find_tracefs(private: &mut Private) -> anyhow::Result<(Tracefs, &'static str)> {
+    if let Some(found) = Tracefs::find()? {
+        return Ok((found, "found"));
     }
+    private.mount("tracefs", USUAL_PLACE).context("tracefs is not mounted")?;
+    Ok((Tracefs::usual(), "mounted for ourselves"))
 }
 
 fn part_only(cgroup: &Cgroup) -> Degradation {

@@ -1,5 +1,9 @@
 //! The tracepoints: which fields their programs need, and what is lost without each.
 
+use anyhow::Context as _;
+use aya::Ebpf;
+use aya::programs::TracePoint;
+use aya::programs::trace_point::TracePointLinkId;
 use observer_common::{Config, CookieField, ResetFields, StateFields};
 
 use crate::source::live::tracefs::{Format, Tracefs};
@@ -32,7 +36,40 @@ impl Tracepoint {
     pub(crate) fn locate(&self, tracefs: &Tracefs, config: &mut Config) -> anyhow::Result<()> {
         (self.locate)(&tracefs.format(&format!("{}/{}", self.category, self.event))?, config)
     }
+
+    /// Its program.
+    ///
+    /// # Errors
+    ///
+    /// When the object has none.
+    pub(super) fn program<'a>(&self, ebpf: &'a mut Ebpf) -> anyhow::Result<&'a mut TracePoint> {
+        let program = ebpf.program_mut(self.program);
+        Ok(program.with_context(|| format!("the object has no program {}", self.program))?.try_into()?)
+    }
+
+    /// Attaches its program, which is loaded.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, or the calling thread sees no tracefs.
+    pub(super) fn attach(&self, ebpf: &mut Ebpf) -> anyhow::Result<TracePointLinkId> {
+        let (category, event) = (self.category, self.event);
+        let attached = self.program(ebpf)?.attach(category, event);
+        attached.with_context(|| format!("attaching to {category}:{event}"))
+    }
 }
+
+/// A process reads: attached only while somebody may have stopped, see [`reads`](super::reads).
+pub(crate) const READS: Tracepoint = Tracepoint {
+    program: "observer_read",
+    category: "tcp",
+    event: "tcp_rcv_space_adjust",
+    without: "when and by which process a connection was read last while a window was closed",
+    locate: |format, config| {
+        config.rcv_space_adjust = cookie(format)?;
+        Ok(())
+    },
+};
 
 /// All of them.
 pub(crate) const ALL: [Tracepoint; 5] = [
@@ -46,16 +83,7 @@ pub(crate) const ALL: [Tracepoint; 5] = [
             Ok(())
         },
     },
-    Tracepoint {
-        program: "observer_read",
-        category: "tcp",
-        event: "tcp_rcv_space_adjust",
-        without: "when and by which process a connection was read last",
-        locate: |format, config| {
-            config.rcv_space_adjust = cookie(format)?;
-            Ok(())
-        },
-    },
+    READS,
     Tracepoint {
         program: "observer_receive_reset",
         category: "tcp",

@@ -1,6 +1,10 @@
 //! What is told of a client's command, and what is not: statements carry passwords and customers' data.
 
+use super::attributes::without_attributes;
+use super::{Packet, stored};
+
 /// `COM_QUERY` and its like: <https://dev.mysql.com/doc/dev/mysql-server/latest/my__command_8h.html>.
+const COM_QUIT: u8 = 0x01;
 const COM_QUERY: u8 = 0x03;
 const COM_CHANGE_USER: u8 = 0x11;
 const COM_RESET_CONNECTION: u8 = 0x1f;
@@ -11,13 +15,38 @@ const VARIABLES: [&str; 2] = ["net_write_timeout", "wait_timeout"];
 /// What stands for the content of a string literal.
 const HIDDEN: u8 = b'?';
 
-/// What may be told of a command with this payload: of those that reset the session the command byte, of a statement
-/// that names one of [`VARIABLES`] its text without the content of its string literals, of all others nothing.
-pub(super) fn tellable(payload: &[u8]) -> Option<String> {
-    match *payload.first()? {
-        command @ (COM_RESET_CONNECTION | COM_CHANGE_USER) => Some(char::from(command).to_string()),
+/// A command that may be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Length of its packet's payload as the header says.
+    pub length: u32,
+    /// What [`tellable`] says of it.
+    pub text: String,
+}
+
+impl Command {
+    /// Reads the first bytes of a command, which may stand in a compressed packet as it is. `None` for one of which
+    /// nothing is told.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let told = |bytes| {
+            let packet = Packet::first(bytes).filter(|packet| packet.sequence == 0)?;
+            Some(Self { length: packet.length, text: tellable(packet.payload)? })
+        };
+        told(bytes).or_else(|| told(stored(bytes, 0)?))
+    }
+}
+
+/// What may be told of a command with this payload: of those that end or reset the session the command byte, of a
+/// statement that names one of [`VARIABLES`] its text without the content of its string literals, of all others
+/// nothing. Attributes of a statement are never told.
+pub fn tellable(payload: &[u8]) -> Option<String> {
+    let (&command, behind) = payload.split_first()?;
+    match command {
+        COM_QUIT if behind.is_empty() => Some(char::from(command).to_string()),
+        COM_RESET_CONNECTION | COM_CHANGE_USER => Some(char::from(command).to_string()),
         COM_QUERY => {
-            let text = String::from_utf8_lossy(&without_literals(payload)).into_owned();
+            let statement = without_literals(without_attributes(behind)?);
+            let text = format!("{}{}", char::from(command), String::from_utf8_lossy(&statement));
             let lower = text.to_ascii_lowercase();
             VARIABLES.iter().any(|name| lower.contains(name)).then_some(text)
         }
@@ -112,14 +141,37 @@ mod tests {
         ] {
             assert_eq!(query(text), None, "{text}");
         }
-        // COM_QUIT, COM_STMT_PREPARE, and nothing.
-        for payload in [&b"\x01"[..], b"\x16SET wait_timeout=?", b""] {
+        // COM_STMT_PREPARE, something that only begins like COM_QUIT, and nothing.
+        for payload in [&b"\x16SET wait_timeout=?"[..], b"\x01\0", b""] {
             assert_eq!(tellable(payload), None, "{payload:?}");
         }
     }
 
     #[test]
-    fn of_commands_that_reset_the_session_the_name_is_told() {
+    fn a_command_is_found_in_a_compressed_packet_too() {
+        let plain = b"\x13\0\0\0\x03SET wait_timeout=5";
+        let command = Command { length: 19, text: "\u{3}SET wait_timeout=5".into() };
+        assert_eq!(Command::parse(plain), Some(command.clone()));
+        let compressed = [b"\x17\0\0\0\0\0\0", &plain[..]].concat();
+        assert_eq!(Command::parse(&compressed), Some(command));
+        assert_eq!(
+            Command::parse(b"\x13\0\0\x01\x03SET wait_timeout=5"),
+            None,
+            "the rest of something longer"
+        );
+    }
+
+    #[test]
+    fn attributes_of_a_statement_are_not_told() {
+        for attributes in [&b"\0\x01"[..], b"\x01\x01\0\x01\xfe\0\x04user\x05alice"] {
+            let payload = [b"\x03", attributes, b"SET wait_timeout=5"].concat();
+            assert_eq!(tellable(&payload).as_deref(), Some("\u{3}SET wait_timeout=5"));
+        }
+    }
+
+    #[test]
+    fn of_commands_that_end_or_reset_the_session_the_name_is_told() {
+        assert_eq!(tellable(b"\x01").as_deref(), Some("\u{1}"));
         assert_eq!(tellable(b"\x11app\0\x14a scramble of a password").as_deref(), Some("\u{11}"));
         assert_eq!(tellable(b"\x1f").as_deref(), Some("\u{1f}"));
     }

@@ -1,0 +1,46 @@
+//! What the session sets for itself.
+
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::flow::Vantage;
+use crate::session::{Greeting, Session};
+
+impl Connection {
+    pub(super) fn greeted(&mut self, greeting: Greeting) {
+        self.session_mut().greeted(greeting);
+    }
+
+    pub(super) fn login(&mut self, seen_at: Vantage, capabilities: u32, tls: bool) {
+        self.session_mut().login(seen_at, capabilities, tls);
+    }
+
+    pub(super) fn command(&mut self, seen_at: Vantage, text: &str, config: &Config) {
+        self.session_mut().command(seen_at, text);
+        self.set_timeout(config);
+    }
+
+    pub(super) fn reply(&mut self, seen_at: Vantage, ok: bool, config: &Config) {
+        if let Some(session) = self.session.as_deref_mut() {
+            session.reply(seen_at, ok);
+            self.set_timeout(config);
+        }
+    }
+
+    /// A result comes that the client does not read: what was asked for before it was answered.
+    pub(super) fn command_was_answered(&mut self, config: &Config) {
+        if let Some(session) = self.session.as_deref_mut() {
+            session.take_for_granted();
+            self.set_timeout(config);
+        }
+    }
+
+    fn session_mut(&mut self) -> &mut Session {
+        self.session.get_or_insert_default()
+    }
+
+    /// A wait that has begun goes on with the timeout it began with: its clock has its own.
+    fn set_timeout(&mut self, config: &Config) {
+        let global = config.net_write_timeout_of(self.flow.server);
+        self.timeout = self.session.as_ref().map_or(global, |session| session.write_timeout(global));
+    }
+}

@@ -1,0 +1,157 @@
+//! Events as the live source tells them, of many connections at once, made in memory.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use observer_core::{
+    DirectionSample, End, Event, EventKind, Flow, Process, SeqNumber, SocketEvent, SocketEventKind,
+    SocketRef, SocketSample, TcpState, TimerKind, Timestamp, Vantage, WireSample,
+};
+
+/// A connection does something this often.
+const STEP: Duration = Duration::from_secs(1);
+
+/// Steps of one connection, from SYN to the end of its socket.
+pub(crate) const STEPS: u32 = 100;
+
+/// One connection in so many stands still from [`STALLED_FROM`] on.
+const STALLED: u32 = 50;
+const STALLED_FROM: u32 = 20;
+
+/// What `connections` do in the order of time: each takes a step, in another order each time, then each the next one.
+/// Their number is to be a prime, so that each step of a walk over them meets all.
+pub(crate) fn lives(connections: u32) -> impl Iterator<Item = Event> {
+    let order = move |step: u32| (0..connections).map(move |turn| (turn, turn * (step + 1) % connections));
+    (0..STEPS).flat_map(move |step| {
+        order(step).map(move |(turn, number)| event(number, step, moment(step, turn, connections)))
+    })
+}
+
+/// A state of rest: `connections` that are established, each with the samples of its client's socket.
+pub(crate) fn established(connections: u32) -> impl Iterator<Item = Event> {
+    let kind = |number, step| match step {
+        0 => SocketEventKind::Wire(Box::new(wire_sample(number, step))),
+        _ => SocketEventKind::Socket(Box::new(socket_sample(step))),
+    };
+    let step =
+        move |number, step| of_connection(number, moment(step, number, connections), kind(number, step));
+    (0..connections).flat_map(move |number| [step(number, 0), step(number, 1)])
+}
+
+/// When the connection does its step whose turn this is.
+fn moment(step: u32, turn: u32, connections: u32) -> Timestamp {
+    Timestamp::from_micros(1_714_831_200_000_000) + STEP * step + STEP * turn / connections
+}
+
+/// What connection `number` does in a step.
+fn event(number: u32, step: u32, at: Timestamp) -> Event {
+    let is_stalled = number.is_multiple_of(STALLED) && (STALLED_FROM..STEPS - 4).contains(&step);
+    let kind = if is_stalled { stalled(step - STALLED_FROM) } else { flowing(number, step) };
+    of_connection(number, at, kind)
+}
+
+fn of_connection(number: u32, at: Timestamp, kind: SocketEventKind) -> Event {
+    // A /8 has addresses for 2^24 clients.
+    let client = (Ipv4Addr::from_bits(0x0a00_0000 | (number & 0x00ff_ffff)), 40_000);
+    let flow = Flow { client: client.into(), server: ([192, 0, 2, 1], 3306).into() };
+    let socket = SocketRef { flow, seen_at: Vantage::Client, cookie: Some(u64::from(number) + 1) };
+    Event { at, kind: EventKind::Socket(SocketEvent { socket, kind }) }
+}
+
+/// A life without trouble: of 100 events, half are counters of the kernel programs, a fifth diagnostics, a quarter short
+/// zero windows.
+fn flowing(number: u32, step: u32) -> SocketEventKind {
+    let (by, ack) = (End::Client, SeqNumber(step * 10_000));
+    match step {
+        0 => {
+            SocketEventKind::State { from: TcpState::Closed, to: TcpState::SynSent, process: Some(process()) }
+        }
+        1 => SocketEventKind::Syn { by: End::Client, window_scale: Some(7), seq: SeqNumber(number) },
+        2 => SocketEventKind::Syn { by: End::Server, window_scale: Some(7), seq: SeqNumber(0) },
+        3 => SocketEventKind::State { from: TcpState::SynSent, to: TcpState::Established, process: None },
+        4 => SocketEventKind::Greeting {
+            version: "8.0.36".to_owned(),
+            thread_id: number,
+            capabilities: Some(0xdfff_ffff),
+        },
+        96 => SocketEventKind::Fin { by: End::Server, seq: SeqNumber(1_000_000), in_result: Some(false) },
+        97 => SocketEventKind::Fin { by: End::Client, seq: SeqNumber(5_000), in_result: None },
+        98 => SocketEventKind::State { from: TcpState::LastAck, to: TcpState::Closed, process: None },
+        99 => SocketEventKind::Destroyed,
+        _ => match step % 8 {
+            0 | 2 | 4 | 6 => SocketEventKind::Wire(Box::new(wire_sample(number, step))),
+            1 | 5 => SocketEventKind::Socket(Box::new(socket_sample(step))),
+            3 => SocketEventKind::ZeroWindow { by, ack },
+            _ => SocketEventKind::WindowUpdate { by, window: Some(65_536), ack },
+        },
+    }
+}
+
+/// A window that closes, is probed again and again, and stays closed.
+fn stalled(step: u32) -> SocketEventKind {
+    match step {
+        0 => SocketEventKind::ZeroWindow { by: End::Client, ack: SeqNumber(STALLED_FROM * 10_000) },
+        _ if step % 2 == 1 => SocketEventKind::ZeroWindowProbe { by: End::Server },
+        _ => SocketEventKind::ZeroWindowProbeAck { by: End::Client },
+    }
+}
+
+fn process() -> Process {
+    Process { pid: 4711, tid: None, comm: "reader".to_owned() }
+}
+
+fn wire_sample(number: u32, step: u32) -> WireSample {
+    let server = DirectionSample {
+        segments: u64::from(step) * 8,
+        sent: u64::from(step) * 10_000,
+        acknowledged: u64::from(step) * 50,
+        next_seq: SeqNumber(step * 10_000),
+        ack: SeqNumber(number + step * 50),
+        window: Some(65_536),
+        zero_windows: 0,
+        probes: 0,
+        probe_acks: 0,
+        last_ack_advance: None,
+        milestones: Vec::new(),
+        retransmissions: 0,
+    };
+    let client = DirectionSample {
+        sent: server.acknowledged,
+        acknowledged: server.sent,
+        next_seq: server.ack,
+        ack: server.next_seq,
+        zero_windows: step / 8,
+        ..server.clone()
+    };
+    WireSample { client, server, last_read: None }
+}
+
+fn socket_sample(step: u32) -> SocketSample {
+    SocketSample {
+        state: TcpState::Established,
+        recv_queue: 0,
+        send_queue: 0,
+        timer: TimerKind::None,
+        timer_expires: Duration::ZERO,
+        timer_retries: 0,
+        send_buffer: 87_040,
+        send_buffer_used: 0,
+        recv_buffer: 131_072,
+        recv_buffer_used: 0,
+        uid: 1000,
+        inode: 123_456,
+        rto: Duration::from_millis(201),
+        rtt: Duration::from_micros(120),
+        backoff: 0,
+        last_data_received: Duration::from_millis(12),
+        last_data_sent: Duration::from_millis(13),
+        bytes_acked: u64::from(step) * 50,
+        bytes_received: u64::from(step) * 10_000,
+        not_sent: 0,
+        notsent_lowat: None,
+        send_window: Some(65_536),
+        recv_window: Some(65_536),
+        send_window_scale: Some(7),
+        recv_window_scale: Some(7),
+    }
+}

@@ -1,0 +1,33 @@
+//! As much of the MySQL protocol as an observer needs: the few packets that tell how long a server will wait, what
+//! became of a statement, and whether a result was cut off.
+//!
+//! ```text
+//! packet      one packet at the beginning of some bytes, plain or within a compressed one
+//! greeting    what the server says first
+//! login       what the client answers
+//! command     what of a client's command is told
+//! attributes  what stands before a statement
+//! reply       how the server answers a command
+//! tail        whether a server's stream ends where a result ends
+//! ```
+//!
+//! Everything here is a function of some bytes that came from the network and may be cut off or hostile: what they
+//! are not, is `None`.
+//! <https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html>
+
+mod attributes;
+mod command;
+mod greeting;
+mod login;
+mod packet;
+#[cfg(test)]
+mod properties;
+mod reply;
+mod tail;
+
+pub use command::{Command, tellable};
+pub use greeting::Greeting;
+pub use login::Login;
+pub use packet::{Packet, stored};
+pub use reply::{Reply, lone_error};
+pub use tail::Tail;

@@ -1,0 +1,144 @@
+//! What is told of MySQL's protocol.
+
+use observer_core::{End, SocketEventKind};
+
+use super::files::Pcap;
+use super::talk::{GREETING, SECOND, Talk, login, packet};
+use super::{Reader, options, tell, told};
+use crate::source::pcap::segment::{ACK, FIN};
+
+use End::{Client, Server};
+
+const OK: &[u8] = b"\x07\0\0\x01\0\0\0\x02\0\0\0";
+const END_OF_RESULT: &[u8] = b"\x07\0\0\x09\xfe\0\0\x22\0\0\0";
+
+/// What is told after the handshake.
+fn session(talk: &Talk) -> Vec<SocketEventKind> {
+    told(&tell(talk)).split_off(4)
+}
+
+fn in_result(talk: &mut Talk) -> Option<bool> {
+    talk.send(Server, ACK | FIN, b"");
+    match session(talk).pop().unwrap() {
+        SocketEventKind::Fin { by: Server, in_result, .. } => in_result,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn greeting_and_login_are_told() {
+    let events = told(&tell(&Talk::new().logged_in()));
+    let SocketEventKind::Greeting { version, thread_id, capabilities } = &events[2] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((version.as_str(), *thread_id, *capabilities), ("9.7.4", 36, Some(0xdfff_f7ff)));
+    assert_eq!(events[3], SocketEventKind::Login { capabilities: 0x0100_8205, tls: false });
+}
+
+#[test]
+fn a_command_that_changes_the_session_is_told_with_its_reply() {
+    let mut talk = Talk::new().logged_in();
+    for (text, reply) in [
+        (&b"\x03SELECT 1"[..], OK),
+        (b"\x03SET net_write_timeout=9", OK),
+        (b"\x03SET wait_timeout=x", b"\x0e\0\0\x01\xff\xd0\x04#42000wrong"),
+    ] {
+        talk.say(Client, &packet(0, text));
+        talk.say(Server, reply);
+    }
+    let command = |length, text: &str| SocketEventKind::Command { length, text: text.into() };
+    let expected = [
+        command(24, "\u{3}SET net_write_timeout=9"),
+        SocketEventKind::Reply { ok: true },
+        command(19, "\u{3}SET wait_timeout=x"),
+        SocketEventKind::Reply { ok: false },
+    ];
+    assert_eq!(session(&talk), expected);
+}
+
+#[test]
+fn a_command_that_is_sent_again_is_told_once() {
+    let mut talk = Talk::new().logged_in();
+    let command = packet(0, b"\x03SET net_write_timeout=9");
+    talk.say(Client, &command);
+    let length = u32::try_from(command.len()).unwrap();
+    talk.wait(SECOND / 4);
+    talk.segment(Client, talk.next[Client as usize].wrapping_sub(length), ACK, &command);
+    assert_eq!(session(&talk).len(), 1);
+}
+
+#[test]
+fn behind_tls_nothing_is_looked_for() {
+    let mut talk = Talk::new().opened();
+    talk.say(Server, GREETING);
+    talk.say(Client, &[&[32, 0, 0, 1, 5, 0x8a, 0, 1][..], &[0; 28]].concat());
+    talk.say(Client, &packet(0, b"\x03SET net_write_timeout=9"));
+    talk.say(Server, &packet(0, b"\xff\xbf\x0f#HY000bye"));
+    talk.send(Server, ACK | FIN, b"");
+    let events = told(&tell(&talk)).split_off(3);
+    let [SocketEventKind::Login { tls: true, .. }, SocketEventKind::Fin { in_result: None, .. }] =
+        &events[..]
+    else {
+        panic!("{events:?}")
+    };
+}
+
+#[test]
+fn an_error_that_nobody_asked_for_is_told() {
+    let mut talk = Talk::new().logged_in();
+    talk.say(Client, &packet(0, b"\x03SELECT 1"));
+    talk.say(Server, &packet(1, b"\xff\x28\x04#42000no"));
+    assert_eq!(session(&talk), [], "the answer to a question");
+    talk.wait(8 * SECOND);
+    talk.say(Server, &packet(0, b"\xff\xbf\x0f#HY000The client was disconnected"));
+    assert_eq!(session(&talk), [SocketEventKind::ServerError { code: 4031 }]);
+}
+
+#[test]
+fn a_fin_tells_whether_a_result_was_cut_off() {
+    let mut talk = Talk::new().logged_in();
+    talk.say(Client, &packet(0, b"\x03SELECT * FROM big"));
+    talk.say(Server, &[b'x'; 2000]);
+    assert_eq!(in_result(&mut talk.clone()), Some(true));
+    talk.say(Server, END_OF_RESULT);
+    assert_eq!(in_result(&mut talk.clone()), Some(false));
+
+    // The end was seen, what came before it was not: still an end.
+    talk.next[Server as usize] += 5000;
+    talk.say(Server, &[&[b'x'; 100], END_OF_RESULT].concat());
+    assert_eq!(in_result(&mut talk.clone()), Some(false));
+    // The end of it was not captured.
+    talk.next[Server as usize] += 5000;
+    assert_eq!(in_result(&mut talk), None);
+}
+
+#[test]
+fn a_connection_older_than_the_capture_has_a_session_too() {
+    let mut talk = Talk::new().logged_in();
+    talk.packets.clear();
+    talk.say(Client, &packet(0, b"\x03SET net_write_timeout=9"));
+    talk.say(Server, OK);
+    talk.say(Client, b"\x01\0\0\0\x01");
+    let events = told(&tell(&talk));
+    let [_, SocketEventKind::Reply { ok: true }, SocketEventKind::Command { text, .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(text, "\u{1}");
+}
+
+#[test]
+fn a_server_on_another_port_is_found_by_its_greeting() {
+    let elsewhere = "10.0.0.9:13306".parse().unwrap();
+    let mut talk = Talk::between("10.0.0.5:41234".parse().unwrap(), elsewhere).opened();
+    let found = |talk: &Talk| {
+        let file = Pcap::default().file(talk);
+        let mut reader = Reader::new(&file[..], options()).unwrap();
+        assert_eq!(reader.by_ref().count(), 0);
+        reader.server_elsewhere()
+    };
+    talk.say(Client, &login());
+    talk.say(Server, b"\x10\0\0\0\x0anot a version\0\x24\0\0\0");
+    assert_eq!(found(&talk), None);
+    talk.say(Server, GREETING);
+    assert_eq!(found(&talk), Some(elsewhere));
+}

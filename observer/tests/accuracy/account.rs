@@ -1,0 +1,131 @@
+//! What observer says of a connection.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use observer_core::{Confidence, FindingKind, TimeRange, Timestamp, VerdictKind};
+use serde::Deserialize;
+
+use crate::harness::log::Log;
+use crate::play::Truth;
+
+/// How much later than the truth something may be stamped that was said before it.
+const JITTER: Duration = Duration::from_millis(500);
+
+/// What is said of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    /// What became of it.
+    pub(crate) verdict: Option<(VerdictKind, Confidence)>,
+    /// When the server gives up, as last said before it did.
+    pub(crate) abort: Option<TimeRange>,
+    /// When the warning was told that was not taken back; only of what was told while it happened.
+    pub(crate) warned: Option<Timestamp>,
+    /// When it was called lost.
+    pub(crate) lost: Option<Timestamp>,
+    /// Whether there was any finding at all about it.
+    pub(crate) said_something: bool,
+    /// Findings that were told later than they are stamped.
+    pub(crate) late: Vec<String>,
+}
+
+impl Account {
+    /// By what was told live, and what the report says of the log of that.
+    pub(crate) fn live(log: &Log, reports: &Reports, truth: &Truth) -> Self {
+        let findings = log.findings_of(truth.client);
+        let mut account = Self { said_something: !findings.is_empty(), ..Self::default() };
+        let before = |at: Timestamp| truth.aborted.is_none_or(|aborted| at <= aborted + JITTER);
+        for finding in findings {
+            match &finding.kind {
+                FindingKind::Stalled { clock, .. }
+                | FindingKind::Warning { clock, .. }
+                | FindingKind::Critical { clock, .. }
+                | FindingKind::Lost { clock, .. }
+                    if before(finding.at) =>
+                {
+                    account.abort = Some(clock.abort());
+                }
+                _ => {}
+            }
+            match &finding.kind {
+                FindingKind::Warning { .. } => account.warned = account.warned.or(Some(finding.at)),
+                FindingKind::Recovered { .. } if before(finding.at) => account.warned = None,
+                FindingKind::Lost { .. } => account.lost = account.lost.or(Some(finding.at)),
+                FindingKind::Verdict(verdict) => account.verdict = Some((verdict.kind, verdict.confidence)),
+                _ => {}
+            }
+            account.late.extend(log.ensure_in_time(finding, JITTER).err().map(|error| error.to_string()));
+        }
+        if let Some(report) = reports.of_client(truth.client) {
+            account.verdict = account.verdict.or(report.verdict());
+        }
+        account
+    }
+
+    /// By the report of a capture; `None` when there is no such report.
+    pub(crate) fn capture(reports: &Reports, truth: &Truth) -> Option<Self> {
+        reports.0.as_ref()?;
+        let mut account = Self::default();
+        if let Some(report) = reports.of_client(truth.client) {
+            account.verdict = report.verdict();
+            account.abort = report.abort;
+            account.said_something = true;
+        }
+        Some(account)
+    }
+}
+
+/// What `observer report` says of a file, by client.
+pub(crate) struct Reports(Option<HashMap<SocketAddr, Report>>);
+
+#[derive(Deserialize)]
+struct Document {
+    schema: String,
+    connections: Vec<Report>,
+}
+
+#[derive(Deserialize)]
+struct Report {
+    client: SocketAddr,
+    #[serde(default)]
+    abort: Option<TimeRange>,
+    #[serde(default)]
+    verdict: Option<Said>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    kind: VerdictKind,
+    confidence: Confidence,
+}
+
+impl Report {
+    fn verdict(&self) -> Option<(VerdictKind, Confidence)> {
+        self.verdict.as_ref().map(|said| (said.kind, said.confidence))
+    }
+}
+
+impl Reports {
+    /// Has the real program report on `file`.
+    pub(crate) fn of(file: &Path, port: u16) -> anyhow::Result<Self> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_observer"));
+        command.args(["report", "--format", "json", "--port", &port.to_string()]).arg(file);
+        let output = command.output().context("starting observer report")?;
+        let error = String::from_utf8_lossy(&output.stderr);
+        if error.contains("unrecognized subcommand") {
+            return Ok(Self(None));
+        }
+        ensure!(output.status.code() != Some(2), "observer report failed: {error}");
+        let document: Document = serde_json::from_slice(&output.stdout).context("reading the report")?;
+        ensure!(document.schema == "observer.report/1", "{}", document.schema);
+        Ok(Self(Some(document.connections.into_iter().map(|report| (report.client, report)).collect())))
+    }
+
+    fn of_client(&self, client: SocketAddr) -> Option<&Report> {
+        self.0.as_ref()?.get(&client)
+    }
+}
