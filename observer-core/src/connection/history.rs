@@ -147,7 +147,7 @@ impl History {
                 self.clock_is(*clock);
                 self.gave_up = seen.then_some(at);
             }
-            FindingKind::Recovered { stalled_for, used } => {
+            FindingKind::Recovered { stalled_for, used, .. } => {
                 self.gave_up = None;
                 self.past.add(*stalled_for, *used);
                 let over = |stall| PastStall { stall, over: at, acknowledged: closed_ack };
