@@ -1,14 +1,14 @@
 //! One connection and what is known of it.
 
+mod curve;
 mod drain;
 mod end;
-mod history;
 mod stall;
 mod window;
 
+pub(crate) use curve::{Count, Curve, GRACE, Limits};
 pub(crate) use drain::Drain;
 pub use end::EndView;
-pub(crate) use history::{Count, GRACE, History, Limits};
 pub(crate) use stall::{LastWrite, Progress, Stall};
 pub(crate) use window::{Told, Window, WindowChange};
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::clock::WriteClock;
-use crate::connection::{History, Told};
+use crate::connection::{Curve, Told};
 use crate::flow::Vantage;
 use crate::sample::DirectionSample;
 use crate::time::{TimeRange, Timestamp};
@@ -63,7 +63,7 @@ pub(crate) struct Stall {
     /// Their answers with window zero.
     pub(crate) probe_acks: Seen,
     /// What the client has acknowledged.
-    pub(crate) history: History,
+    pub(crate) curve: Curve,
     /// How far both ends had come when the server was lost; until then, how far they have come.
     pub(crate) progress: Option<Progress>,
 }
@@ -108,7 +108,7 @@ impl Stall {
             probes: Seen::default(),
             first_probe: None,
             probe_acks: Seen::default(),
-            history: History::new(closed),
+            curve: Curve::new(closed),
             progress: None,
         }
     }
@@ -132,9 +132,9 @@ impl Stall {
     ) {
         // What comes while the window is closed need not have been read.
         let commanded_at = commanded_at.filter(|commanded_at| *commanded_at <= self.closed.earliest);
-        self.history.note_earlier(at, sample, commanded_at);
+        self.curve.note_earlier(at, sample, commanded_at);
         if let Some(commanded_at) = commanded_at {
-            self.history.not_waiting_at(commanded_at);
+            self.curve.not_waiting_at(commanded_at);
         }
     }
 

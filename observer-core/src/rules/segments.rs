@@ -158,7 +158,7 @@ impl Connection {
     /// The client has acknowledged so much since `first`, and no more at `last`.
     pub(super) fn acknowledged(&mut self, first: Timestamp, last: Timestamp, count: Count) {
         if let Some(stall) = self.stall.as_deref_mut().filter(|_| self.phase < Phase::Lost) {
-            stall.history.note(first, last, count);
+            stall.curve.note(first, last, count);
         }
     }
 

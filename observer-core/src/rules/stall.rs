@@ -38,7 +38,7 @@ impl Connection {
     /// before it, so the server has written all of that.
     pub(super) fn commanded(&mut self, at: Timestamp) {
         if let Some(stall) = self.stall.as_deref_mut().filter(|_| self.window.closed_since.is_none()) {
-            stall.history.not_waiting_at(at);
+            stall.curve.not_waiting_at(at);
         }
     }
 
@@ -106,12 +106,12 @@ impl Connection {
         let wait = self.server_wait(&stall, at, cx.config);
         let clock = match wait {
             Wait::Since(started) => {
-                stall.history.begun_not_before(started.earliest);
+                stall.curve.begun_not_before(started.earliest);
                 Some(WriteClock { started, timeout })
             }
             Wait::Undecided { .. } => stall.clock,
             Wait::None => {
-                stall.history.not_waiting_at(at);
+                stall.curve.not_waiting_at(at);
                 None
             }
         };

@@ -135,7 +135,7 @@ impl Connection {
             abort_shows: self.abort_shows(),
         };
         let late = stall.began_to_wait();
-        self.by_writes(late.unwrap_or_else(|| stall.history.begun_within(&limits, at)))
+        self.by_writes(late.unwrap_or_else(|| stall.curve.begun_within(&limits, at)))
     }
 
     /// When the wait began, by how much of the server's full buffer has been drained since.
@@ -156,7 +156,7 @@ impl Connection {
         let at_least = if has_grown { 0 } else { drained };
         let at_most = (limit + SEGMENT_BUFFER).saturating_sub(used);
         let late = stall.began_to_wait();
-        self.by_writes(late.unwrap_or_else(|| stall.history.begun_with(at_least..=at_most, at)))
+        self.by_writes(late.unwrap_or_else(|| stall.curve.begun_with(at_least..=at_most, at)))
     }
 
     /// The server is known to have written into its socket last at this time, and so has not waited before, and

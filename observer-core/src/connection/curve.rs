@@ -55,7 +55,7 @@ pub(crate) struct Limits {
 
 /// The curve, as far as it matters to the present wait.
 #[derive(Clone, Debug)]
-pub(crate) struct History {
+pub(crate) struct Curve {
     points: VecDeque<Point>,
     /// What each count said last, and where on the curve that was.
     counts: [Option<(u64, u64)>; 3],
@@ -65,7 +65,7 @@ pub(crate) struct History {
     known_since: Timestamp,
 }
 
-impl History {
+impl Curve {
     /// Begins with the closing of the window: it closes with the last bytes that were acknowledged.
     pub(crate) fn new(closed: TimeRange) -> Self {
         let closing = Point { first: closed.latest, last: closed.latest, acked: BEGINNING };
