@@ -98,7 +98,11 @@ impl Connection {
             if let Some(told) = self.converse(by, segment, followed) {
                 tell(told);
             }
-            let in_result = if by == End::Server && followed.fin { self.session.in_result() } else { None };
+            let parts = by == End::Server && followed.fin;
+            let in_result = if parts { self.session.in_result() } else { None };
+            if let Some(error) = self.session.parting_error().filter(|_| parts) {
+                tell(error);
+            }
             let (own, peer) = self.ends(by);
             if own.may_tell(at, followed) {
                 followed.events(by, segment, own.window(peer), in_result).for_each(tell);

@@ -17,6 +17,10 @@ pub(super) struct Said<'a> {
     pub(super) answers_all: bool,
 }
 
+/// With which errors a server takes its leave of a running statement: ER_SERVER_SHUTDOWN, and ER_CONNECTION_KILLED of
+/// MariaDB.
+const PARTING: [u16; 2] = [1053, 1927];
+
 /// What is known of one session.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; they come true in any order")]
@@ -106,6 +110,13 @@ impl Session {
         self.tail.clear();
         // It may have been the answer.
         self.awaits_reply = false;
+    }
+
+    /// The ERR packet with which the server takes its leave of a running statement, if its stream ends with one: that
+    /// it shuts down, or that the connection was killed.
+    pub(super) fn parting_error(&self) -> Option<SocketEventKind> {
+        let code = self.tail.error().filter(|code| !self.tls && PARTING.contains(code))?;
+        Some(SocketEventKind::ServerError { code })
     }
 
     /// Whether the server's stream has ended within a result; `None` where that cannot be told.

@@ -125,6 +125,25 @@ fn an_error_that_nobody_asked_for_is_told() {
 }
 
 #[test]
+fn a_server_that_shuts_down_says_so_behind_the_rows() {
+    let mut talk = Talk::new().logged_in();
+    talk.say(Client, &packet(0, b"\x03SELECT * FROM big"));
+    talk.say(
+        Server,
+        &[packet(8, b"\x03row"), packet(9, b"\xff\x1d\x04#08S01Server shutdown in progress")].concat(),
+    );
+    talk.send(Server, ACK | FIN, b"");
+    let told = session(&talk);
+    assert!(
+        matches!(
+            told[..],
+            [SocketEventKind::ServerError { code: 1053 }, SocketEventKind::Fin { by: Server, .. }]
+        ),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn a_fin_tells_whether_a_result_was_cut_off() {
     let mut talk = Talk::new().logged_in();
     talk.say(Client, &packet(0, b"\x03SELECT * FROM big"));
