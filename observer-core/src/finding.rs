@@ -124,7 +124,7 @@ pub enum FindingKind {
         troubled_for: Option<Duration>,
     },
     /// What became of a connection that had been in trouble or ended in an unusual way, told when it is gone.
-    Verdict(Box<Verdict>),
+    Verdict(#[serde(with = "nested")] Box<Verdict>),
     /// Observations were lost: what is said of connections may miss something from here on.
     EventsLost {
         /// How many.
@@ -158,5 +158,30 @@ impl FindingKind {
             Self::Critical { .. } => Severity::Critical,
             Self::Lost { .. } | Self::ServerClosed { .. } | Self::EventsLost { .. } => Severity::Lost,
         }
+    }
+}
+
+/// A verdict has a moment of its own, which is not that of the finding: in serialised forms it is a table within it.
+mod nested {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::verdict::Verdict;
+
+    #[derive(Serialize)]
+    struct Told<'a> {
+        verdict: &'a Verdict,
+    }
+
+    #[derive(Deserialize)]
+    struct Read {
+        verdict: Box<Verdict>,
+    }
+
+    pub(super) fn serialize<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
+        Told { verdict }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<Verdict>, D::Error> {
+        Read::deserialize(deserializer).map(|read| read.verdict)
     }
 }

@@ -8,13 +8,17 @@
 //! | `session` | what the session sets for itself |
 //! | `stall` | the phases of a stall and their deadlines |
 //! | `ending` | how a connection ends, and what its client still has to read |
+//! | `outcome` | what is remembered for the verdict, and when the verdict is told |
 
 mod ending;
+mod outcome;
 mod segments;
 mod session;
 mod sockets;
 mod stall;
 mod wait;
+
+pub(crate) use outcome::PATIENCE;
 
 use std::collections::VecDeque;
 
@@ -24,6 +28,9 @@ use crate::event::{SocketEvent, SocketEventKind};
 use crate::finding::{Finding, FindingKind};
 use crate::flow::End;
 use crate::time::Timestamp;
+
+/// The command byte with which a client takes its leave.
+const COM_QUIT: char = '\u{1}';
 
 /// What the rules need besides the connection.
 pub(crate) struct Context<'a> {
@@ -46,7 +53,14 @@ impl Connection {
             }
             SocketEventKind::ZeroWindowProbe { by: End::Server } => self.probe(at, seen_at),
             SocketEventKind::ZeroWindowProbeAck { by: End::Client } => self.probe_ack(at, seen_at),
-            SocketEventKind::Fin { by: End::Server, .. } => self.server_finished(at, cx),
+            SocketEventKind::Fin { by: End::Server, seq, in_result } => {
+                self.note_fin(at, *seq, *in_result);
+                self.server_finished(at, cx);
+            }
+            SocketEventKind::ServerError { code } => self.history_mut().error = Some((at, *code)),
+            SocketEventKind::Command { text, .. } if text.starts_with(COM_QUIT) => {
+                self.history_mut().quit = true;
+            }
             SocketEventKind::Fin { by: End::Client, .. } => self.client_finished(at, cx),
             SocketEventKind::Reset { by } => self.reset(at, *by, cx),
             SocketEventKind::Greeting { version, thread_id, capabilities } => {
@@ -72,21 +86,20 @@ impl Connection {
             SocketEventKind::ZeroWindow { by: End::Server, .. }
             | SocketEventKind::WindowUpdate { by: End::Server, .. }
             | SocketEventKind::ZeroWindowProbe { by: End::Client }
-            | SocketEventKind::ZeroWindowProbeAck { by: End::Server }
-            | SocketEventKind::ServerError { .. } => {}
+            | SocketEventKind::ZeroWindowProbeAck { by: End::Server } => {}
         }
         self.judge(at, cx);
     }
 
     /// Tells a finding. Those of one connection never go back in time, even if what they follow from came late.
     fn find(&mut self, at: Timestamp, kind: FindingKind, cx: &mut Context<'_>) {
-        self.last_finding = self.last_finding.max(at);
-        cx.findings.push_back(Finding {
-            at: self.last_finding,
-            connection: Some(self.id),
-            flow: Some(self.flow),
-            server_program: self.server_program(),
-            kind,
-        });
+        let (connection, flow) = (Some(self.id), Some(self.flow));
+        let server_program = self.server_program();
+        let closed_ack = self.window.closed_ack;
+        let history = self.history_mut();
+        history.note(at, &kind, closed_ack);
+        history.last_finding = history.last_finding.max(at);
+        let at = history.last_finding;
+        cx.findings.push_back(Finding { at, connection, flow, server_program, kind });
     }
 }

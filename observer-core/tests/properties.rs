@@ -3,7 +3,7 @@
 #[path = "properties/events.rs"]
 mod events;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -54,7 +54,9 @@ fn play(config: &Config, steps: &[Step], mut check: impl FnMut(&Tracker)) -> Vec
     let mut findings = Vec::new();
     for step in steps {
         match step {
-            Step::Event(event) => tracker.handle_event(event),
+            Step::Event(event) => {
+                tracker.handle_event(event);
+            }
             Step::Time(now) => {
                 tracker.handle_timeout(*now);
                 assert!(tracker.poll_timeout().is_none_or(|due| due > *now), "a deadline was left behind");
@@ -77,6 +79,12 @@ proptest! {
                 .filter(|connection| !matches!(connection.phase(), Phase::Flowing | Phase::Closed));
             assert_eq!(tracker.unsettled().count(), unsettled.count());
             for connection in tracker.connections() {
+                let verdict = connection.verdict(connection.last_seen(), &config);
+                let lines = verdict.evidence.iter().chain(&verdict.missing).chain(&verdict.advice);
+                for line in lines.chain(verdict.ruled_out.iter().map(|not| &not.because)).chain([&verdict.sentence]) {
+                    assert!(!line.contains(char::is_control), "{line:?}");
+                }
+                assert!(verdict.ruled_out.iter().all(|not| not.kind != verdict.kind), "{verdict:?}");
                 assert_eq!(tracker.connection(connection.id()).map(Connection::id), Some(connection.id()));
             }
         });
@@ -85,13 +93,16 @@ proptest! {
     #[test]
     fn time_never_runs_backwards_and_the_end_is_the_end(config in config(), steps in steps()) {
         let mut last: HashMap<ConnectionId, (Timestamp, bool)> = HashMap::new();
+        let mut verdicts = HashSet::new();
         for finding in play(&config, &steps, |_| {}) {
             let Some(id) = finding.connection else { continue };
             let (at, over) = last.entry(id).or_insert((finding.at, false));
             prop_assert!(*at <= finding.at, "{finding:?} comes after {at}");
-            prop_assert!(!*over, "{finding:?} comes after the end");
+            let is_verdict = matches!(finding.kind, FindingKind::Verdict(_));
+            prop_assert!(!*over || is_verdict, "{finding:?} comes after the end");
+            prop_assert!(!is_verdict || verdicts.insert(id), "{finding:?} comes a second time");
             *at = finding.at;
-            *over = matches!(finding.kind, FindingKind::Closed { .. });
+            *over |= is_verdict || matches!(finding.kind, FindingKind::Closed { .. });
         }
     }
 
@@ -128,7 +139,7 @@ proptest! {
         let end = Step::Time(Timestamp::from_micros(i64::MAX));
         let events = steps.iter().filter(|step| matches!(step, Step::Event(_))).cloned();
         let events: Vec<_> = events.chain([end.clone()]).collect();
-        let moments: std::collections::HashSet<_> =
+        let moments: HashSet<_> =
             events.iter().map(|step| at(step).0).collect();
         steps.retain(|step| matches!(step, Step::Event(_)) || !moments.contains(&at(step).0));
         steps.push(end);

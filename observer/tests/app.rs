@@ -116,6 +116,7 @@ fn run(events: Vec<Event>, delay: Duration, end: u64, fail_on: Option<Severity>,
             output: Plain::new(lines.clone(), talk.clone()),
             log: Some(Writer::new(log.clone(), &header()).unwrap()),
             config: Config::default(),
+            grace: GRACE,
             fail_on,
         };
         let Ended { outcome, missing_in_log } = app::run(parts).await.unwrap();
@@ -180,6 +181,7 @@ fn replay_of_the_log_finds_what_was_found_live() {
                     replayed.extend(std::iter::from_fn(|| tracker.poll()));
                 }
                 Line::Finding(finding) => live.push(finding),
+                Line::Gap(gap) => panic!("{gap:?}"),
             }
         }
         tracker.handle_timeout(at(80_000));
@@ -238,6 +240,7 @@ fn the_log_is_at_most_a_second_behind() {
             output: Plain::new(Paper::default(), Paper::default()),
             log: Some(Writer::new(log.clone(), &header()).unwrap()),
             config: Config::default(),
+            grace: GRACE,
             fail_on: None,
         };
         let program = tokio::spawn(app::run(parts));
@@ -281,6 +284,7 @@ fn the_view_stays_after_the_end_of_the_source() {
             output: View::new(terminal, abilities, "db1:3306", Config::default()),
             log: None::<Writer<Paper>>,
             config: Config::default(),
+            grace: GRACE,
             fail_on: None,
         };
         let program = tokio::spawn(app::run(parts));

@@ -17,7 +17,6 @@ use std::time::Duration;
 use crate::clock::WriteClock;
 use crate::config::Config;
 use crate::connection::{Connection, Greeting, LastWrite, Limits, Stall, Told};
-use crate::flow::End;
 use crate::sample::SocketSample;
 use crate::time::{TimeRange, Timestamp};
 
@@ -175,12 +174,6 @@ impl Connection {
     pub(super) fn abort_shows(&self) -> bool {
         let resets = self.greeting().is_some_and(Greeting::resets_at_abort);
         self.server.state.is_some() || (resets && self.window.told == Told::BySegments)
-    }
-
-    /// When the server last read a command, by what it acknowledged: it had nothing left to write then.
-    pub(super) fn commanded_at(&self) -> Option<Timestamp> {
-        let acknowledged = |end| self.end(end).wire.as_deref()?.1.server.last_ack_advance;
-        acknowledged(End::Client).max(acknowledged(End::Server)).max(self.opened_at)
     }
 }
 

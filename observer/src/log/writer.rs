@@ -9,7 +9,7 @@ use super::file::Sink;
 use super::{FindingRef, Header, LineRef};
 
 /// Lines are with the kernel this long after they happened, at the latest.
-const FLUSH_AFTER: Duration = Duration::from_secs(1);
+pub const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
 /// The disk is waited for at most so often: a server that ends loses all its connections at once.
 const SYNC_PERIOD: Duration = Duration::from_secs(1);

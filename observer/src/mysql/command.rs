@@ -34,6 +34,14 @@ impl Command {
         };
         told(bytes).or_else(|| told(stored(bytes, 0)?))
     }
+
+    /// The same for one that is told whatever it is: of those of which nothing is told the text is empty.
+    pub fn parse_any(bytes: &[u8]) -> Option<Self> {
+        Self::parse(bytes).or_else(|| {
+            let packet = Packet::first(bytes).filter(|packet| packet.sequence == 0)?;
+            Some(Self { length: packet.length, text: String::new() })
+        })
+    }
 }
 
 /// What may be told of a command with this payload: of those that end or reset the session the command byte, of a

@@ -42,7 +42,16 @@ pub(super) fn event(event: &Map<String, Value>, defaults: &Map<String, Value>) -
     if whole["cookie"] == 0 {
         whole.as_object_mut().ok_or("not an object")?.remove("cookie");
     }
-    Ok(merged(whole, json!({ "at": moment(at).to_string() })))
+    let mut whole = merged(whole, json!({ "at": moment(at).to_string() }));
+    for direction in ["sent_by_client", "sent_by_server"] {
+        if let Some(advance) =
+            whole.get_mut(direction).and_then(|direction| direction.get_mut("last_ack_advance"))
+            && let Some(seconds) = advance.as_f64()
+        {
+            *advance = json!(moment(seconds).to_string());
+        }
+    }
+    Ok(whole)
 }
 
 fn merged(mut base: Value, over: Value) -> Value {
