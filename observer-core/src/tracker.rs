@@ -8,7 +8,7 @@ mod servers;
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::config::Config;
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, Phase, ServerProgram};
 use crate::event::{Event, EventKind, LossPoint, SocketEvent, SourceEvent};
 use crate::finding::{Finding, FindingKind};
 use crate::flow::ConnectionId;
@@ -38,6 +38,8 @@ pub struct Tracker {
     /// Whether all connections are marked as having seen a loss.
     all_saw_loss: bool,
     lost: [u64; LossPoint::ALL.len()],
+    /// Connections ever added.
+    added: u64,
 }
 
 /// Inputs.
@@ -53,16 +55,22 @@ impl Tracker {
             findings: VecDeque::new(),
             all_saw_loss: false,
             lost: [0; LossPoint::ALL.len()],
+            added: 0,
         }
     }
 
-    /// Takes one event. Deadlines before it come first, as if [`handle_timeout`](Self::handle_timeout) had been
-    /// called; so a source that is replayed needs no timer. Events may come a little out of order: what is older
-    /// than the present state is used as far as it still says something.
-    pub fn handle_event(&mut self, event: &Event) {
+    /// Takes one event. Deadlines before it come first; so a source that is replayed needs no timer. Events may come a
+    /// little out of order: what is older than the present state is used as far as it still says something.
+    ///
+    /// The findings follow from the events and their order, and from nothing else, as long as time passes by events
+    /// too: by [`SourceEvent::TimePassed`], which a live observer puts among the events, and into its log, when a
+    /// deadline falls due and none of them has come.
+    ///
+    /// Gives the connection the event was taken as one of, if any.
+    pub fn handle_event(&mut self, event: &Event) -> Option<ConnectionId> {
         self.pass_deadlines(|deadline| deadline < event.at);
         match &event.kind {
-            EventKind::Socket(socket) => self.handle_socket_event(event.at, socket),
+            EventKind::Socket(socket) => return self.handle_socket_event(event.at, socket),
             EventKind::Source(SourceEvent::EventsLost { count, lost_by }) => {
                 self.note_loss(event.at, *count, *lost_by);
             }
@@ -72,10 +80,13 @@ impl Tracker {
             }
             // Sockets that are gone have their own events; that nothing else happened changes nothing.
             EventKind::Source(SourceEvent::SocketsPolled { .. }) => {}
+            EventKind::Source(SourceEvent::TimePassed) => self.handle_timeout(event.at),
         }
+        None
     }
 
-    /// Lets time pass: everything that falls due up to `now` happens, each at its own moment.
+    /// Lets time pass: everything that falls due up to `now` happens, each at its own moment. The same as
+    /// [`SourceEvent::TimePassed`].
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.pass_deadlines(|deadline| deadline <= now);
     }
@@ -130,6 +141,11 @@ impl Tracker {
         self.connections.len()
     }
 
+    /// How many connections there have been, those that are forgotten included.
+    pub fn connections_seen(&self) -> u64 {
+        self.added
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -158,13 +174,13 @@ impl Tracker {
 }
 
 impl Tracker {
-    fn handle_socket_event(&mut self, at: Timestamp, event: &SocketEvent) {
+    fn handle_socket_event(&mut self, at: Timestamp, event: &SocketEvent) -> Option<ConnectionId> {
         let id = match pairing::pair(&self.connections, at, event) {
             Pairing::Known(id) => id,
             Pairing::New => self.add(at, event),
-            Pairing::Nothing => return,
+            Pairing::Nothing => return None,
         };
-        let Some(connection) = self.connections.get_mut(id) else { return };
+        let connection = self.connections.get_mut(id)?;
         if let Some((end, cookie)) = pairing::identity(event) {
             connection.end_mut(end).cookie = Some(cookie);
         }
@@ -179,6 +195,7 @@ impl Tracker {
             self.servers.ended(connection);
         }
         self.settle(id);
+        Some(id)
     }
 
     fn pass_deadlines(&mut self, is_due: impl Fn(Timestamp) -> bool) {
@@ -237,6 +254,12 @@ impl Tracker {
     }
 
     fn find(&mut self, at: Timestamp, kind: FindingKind) {
-        self.findings.push_back(Finding { at, connection: None, flow: None, kind });
+        self.findings.push_back(Finding {
+            at,
+            connection: None,
+            flow: None,
+            server_program: ServerProgram::default(),
+            kind,
+        });
     }
 }

@@ -28,6 +28,7 @@ impl Tracker {
             }
             self.settle(over);
         }
+        self.added += 1;
         let timeout = self.config.net_write_timeout_of(flow.server);
         let (id, surplus) = self.connections.insert(flow, |id| Connection::new(id, flow, at, timeout));
         self.all_saw_loss = false;
