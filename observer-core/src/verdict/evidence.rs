@@ -4,8 +4,8 @@ use crate::connection::Phase;
 use crate::flow::End;
 use crate::text::{Bytes, Seconds, clean, setting};
 use crate::verdict::VerdictKind;
+use crate::verdict::cause::Cause;
 use crate::verdict::facts::{Facts, Versus};
-use crate::verdict::judge::Cause;
 use crate::verdict::sentence::stall_of;
 use crate::verdict::words::{TimeOfDay, counted, timeout_and_source};
 

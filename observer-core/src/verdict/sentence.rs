@@ -6,8 +6,8 @@ use crate::clock::TimeoutSource;
 use crate::connection::Phase;
 use crate::flow::End;
 use crate::text::{Bytes, Seconds, setting};
+use crate::verdict::cause::{Cause, IdleSign, Sign, error};
 use crate::verdict::facts::{Facts, Standstill};
-use crate::verdict::judge::{Cause, IdleSign, Sign, error};
 use crate::verdict::words::counted;
 
 /// It, with its numbers. What it takes from the network are addresses and numbers alone.
