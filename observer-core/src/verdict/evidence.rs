@@ -229,7 +229,7 @@ fn log_line(facts: &Facts<'_>, kind: VerdictKind) -> Option<String> {
     };
     let level = if maria == Some(true) { "log_warnings of 2" } else { "log_error_verbosity of 3" };
     Some(format!(
-        "It counts in the server's Aborted_clients; with a {level} its error log says \"Aborted connection{of} … ({line})\"."
+        "It counts in the server's Aborted_clients; with a {level} its error log says \"Aborted connection{of}\" and \"{line}\"."
     ))
 }
 

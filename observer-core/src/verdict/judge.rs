@@ -54,12 +54,12 @@ fn by_client(facts: &Facts<'_>, reset: bool) -> Judgement {
         return stalled::lost(facts, stall);
     }
     if facts.has_quit() {
-        return because(if facts.recoveries() > 0 { Cause::Recovered } else { Cause::Quit }, Certain);
+        return because(if facts.went_on() { Cause::Recovered } else { Cause::Quit }, Certain);
     }
     match (reset, facts.stood_still_for()) {
         (_, Some(_)) => because(Cause::Vanished, Possible),
         (true, None) => because(Cause::ClientReset, Likely),
-        (false, None) if facts.recoveries() > 0 => because(Cause::Recovered, Certain),
+        (false, None) if facts.went_on() => because(Cause::Recovered, Certain),
         (false, None) => because(Cause::ClientFin, Likely),
     }
 }
@@ -97,7 +97,7 @@ fn server_fin(facts: &Facts<'_>) -> Judgement {
         _ => {}
     }
     if facts.has_quit() {
-        return because(if facts.recoveries() > 0 { Cause::Recovered } else { Cause::Quit }, Certain);
+        return because(if facts.went_on() { Cause::Recovered } else { Cause::Quit }, Certain);
     }
     if let Some(stall) = facts.stall() {
         return stalled::closed(facts, stall);
@@ -124,7 +124,7 @@ fn server_fin(facts: &Facts<'_>) -> Judgement {
         return because(Cause::Idle(IdleSign::Time), Likely);
     }
     if is_parting(facts) {
-        return because(if facts.recoveries() > 0 { Cause::Recovered } else { Cause::Quit }, Likely);
+        return because(if facts.went_on() { Cause::Recovered } else { Cause::Quit }, Likely);
     }
     ended_by_server(facts)
 }
