@@ -57,7 +57,8 @@ impl Widget for &Picture<'_> {
                     .render(regions.list, picture);
             }
             if let Some(connection) = selected {
-                Detail { connection, series: screen.series(connection), now }.render(regions.detail, picture);
+                Detail { connection, series: screen.series(connection), config: tracker.config(), now }
+                    .render(regions.detail, picture);
             }
             let only = selected.map(Connection::flow).filter(|_| screen.page == Page::Detail);
             Events { list: &screen.events, only, now }.render(regions.events, picture);
