@@ -109,7 +109,7 @@ pub(crate) fn run(
         let capture = Reports::of(&recorded.path(), lab.port)?;
         let of_truth = |truth| {
             [
-                (Way::Live, Some(Account::live(&log, &live, truth))),
+                (Way::Live, Account::live(&log, &live, truth)),
                 (Way::Capture, Account::capture(&capture, truth)),
             ]
         };
@@ -119,7 +119,7 @@ pub(crate) fn run(
     for (number, (case, truth)) in cases.iter().zip(&truths).enumerate() {
         for (end, accounts) in &accounts {
             for (way, account) in &accounts[number] {
-                rows.extend(account.as_ref().map(|account| judge(case, dialect, *end, *way, truth, account)));
+                rows.push(judge(case, dialect, *end, *way, truth, account));
             }
         }
     }
