@@ -1,22 +1,24 @@
 //! One connection and what is known of it.
 
+mod curve;
 mod drain;
 mod end;
 mod history;
 mod stall;
 mod window;
 
+pub(crate) use curve::{Count, Curve, GRACE, Limits};
 pub(crate) use drain::Drain;
 pub use end::EndView;
 pub(crate) use history::{History, ServerFin, Siblings, Unanswered};
-pub(crate) use stall::{Progress, Stall};
+pub(crate) use stall::{LastWrite, Progress, Stall};
 pub(crate) use window::{Told, Window, WindowChange};
 
 use crate::clock::{Timeout, WriteClock};
 use crate::flow::{ConnectionId, End, Flow};
 use crate::seq::SeqNumber;
-pub use crate::session::Greeting;
 use crate::session::{Doubt, IDLE, Session};
+pub use crate::session::{Greeting, ServerProgram};
 use crate::time::{TimeRange, Timestamp};
 use crate::tracker::Slot;
 
@@ -26,7 +28,9 @@ pub enum Phase {
     /// Nothing stands still.
     Flowing,
     /// The window is closed. Whether that is dangerous says [`Connection::clock`]: without a clock nothing is
-    /// known to be queued behind the window, and no timeout runs.
+    /// known to be queued behind the window, and no timeout runs. With one, this phase and those after it last
+    /// until the server is known to write again, even if the window opens in between
+    /// ([`Connection::window_closed_since`]): a client that reads too little opens it again and again.
     Stalled,
     /// The first share of the timeout is used.
     Warning,
@@ -83,7 +87,7 @@ pub struct Connection {
     /// What the client had acknowledged when the counters were told last, or before the silence that they ended.
     pub(crate) counted_ack: Option<SeqNumber>,
     /// When the server last wrote into its socket, by the samples of that socket.
-    pub(crate) last_write: Option<TimeRange>,
+    pub(crate) last_write: Option<Box<LastWrite>>,
     /// Whether it was told that the server has closed.
     pub(crate) told_server_closed: bool,
     pub(crate) stall: Option<Box<Stall>>,
@@ -226,7 +230,7 @@ impl Connection {
         self.window.closings
     }
 
-    /// Probes of the present or the fatal zero window, and how many of them were answered with window zero.
+    /// Probes of the present, the last or the fatal zero window, and how many of them were answered with window zero.
     pub fn probes(&self) -> (u32, u32) {
         self.stall.as_ref().map_or((0, 0), |stall| (stall.probes.count(), stall.probe_acks.count()))
     }
@@ -274,6 +278,11 @@ impl Connection {
     /// After the server has closed: when the application will notice at its present rate, where that is known.
     pub fn fails_at(&self) -> Option<Timestamp> {
         self.drain.as_ref()?.fails_at
+    }
+
+    /// The server's program, as its greeting says.
+    pub fn server_program(&self) -> ServerProgram {
+        self.greeting().map(Greeting::server_program).unwrap_or_default()
     }
 
     /// What the session has agreed on and set for itself; `None` where neither its beginning nor any command that bears

@@ -46,10 +46,10 @@ impl Connection {
             SocketEventKind::Syn { by, seq, .. } => self.syn(at, *by, *seq),
             SocketEventKind::ZeroWindow { by: End::Client, ack } => {
                 self.command_was_answered(cx.config);
-                self.zero_window(at, *ack, cx);
+                self.zero_window(at, *ack);
             }
             SocketEventKind::WindowUpdate { by: End::Client, window, ack } => {
-                self.window_update(at, *window, *ack, cx);
+                self.window_update(at, *window, *ack);
             }
             SocketEventKind::ZeroWindowProbe { by: End::Server } => self.probe(at, seen_at),
             SocketEventKind::ZeroWindowProbeAck { by: End::Client } => self.probe_ack(at, seen_at),
@@ -68,8 +68,14 @@ impl Connection {
                 self.greeted(Greeting { version, thread_id, capabilities });
             }
             SocketEventKind::Login { capabilities, tls } => self.login(seen_at, *capabilities, *tls),
-            SocketEventKind::Command { text, .. } => self.command(seen_at, text, cx.config),
-            SocketEventKind::Reply { ok } => self.reply(seen_at, *ok, cx.config),
+            SocketEventKind::Command { text, .. } => {
+                self.commanded(at);
+                self.command(seen_at, text, cx.config);
+            }
+            SocketEventKind::Reply { ok } => {
+                self.commanded(at);
+                self.reply(seen_at, *ok, cx.config);
+            }
             SocketEventKind::Wire(sample) => self.wire_sample(at, seen_at, sample, cx),
             SocketEventKind::State { from, to, process } => {
                 self.state_changed(at, seen_at, *from, *to, process.as_ref(), cx);
@@ -87,11 +93,11 @@ impl Connection {
 
     /// Tells a finding. Those of one connection never go back in time, even if what they follow from came late.
     fn find(&mut self, at: Timestamp, kind: FindingKind, cx: &mut Context<'_>) {
-        let (connection, flow) = (Some(self.id), Some(self.flow));
+        let (connection, flow, server_program) = (Some(self.id), Some(self.flow), self.server_program());
         let closed_ack = self.window.closed_ack;
         let history = self.history_mut();
         history.note(at, &kind, closed_ack);
         history.last_finding = history.last_finding.max(at);
-        cx.findings.push_back(Finding { at: history.last_finding, connection, flow, kind });
+        cx.findings.push_back(Finding { at: history.last_finding, connection, flow, server_program, kind });
     }
 }

@@ -8,7 +8,7 @@ mod servers;
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::config::Config;
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, Phase, ServerProgram};
 use crate::event::{Event, EventKind, LossPoint, SocketEvent, SourceEvent};
 use crate::finding::{Finding, FindingKind};
 use crate::flow::ConnectionId;
@@ -59,9 +59,12 @@ impl Tracker {
         }
     }
 
-    /// Takes one event. Deadlines before it come first, as if [`handle_timeout`](Self::handle_timeout) had been
-    /// called; so a source that is replayed needs no timer. Events may come a little out of order: what is older
-    /// than the present state is used as far as it still says something.
+    /// Takes one event. Deadlines before it come first; so a source that is replayed needs no timer. Events may come a
+    /// little out of order: what is older than the present state is used as far as it still says something.
+    ///
+    /// The findings follow from the events and their order, and from nothing else, as long as time passes by events
+    /// too: by [`SourceEvent::TimePassed`], which a live observer puts among the events, and into its log, when a
+    /// deadline falls due and none of them has come.
     ///
     /// Gives the connection the event was taken as one of, if any.
     pub fn handle_event(&mut self, event: &Event) -> Option<ConnectionId> {
@@ -77,11 +80,13 @@ impl Tracker {
             }
             // Sockets that are gone have their own events; that nothing else happened changes nothing.
             EventKind::Source(SourceEvent::SocketsPolled { .. }) => {}
+            EventKind::Source(SourceEvent::TimePassed) => self.handle_timeout(event.at),
         }
         None
     }
 
-    /// Lets time pass: everything that falls due up to `now` happens, each at its own moment.
+    /// Lets time pass: everything that falls due up to `now` happens, each at its own moment. The same as
+    /// [`SourceEvent::TimePassed`].
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.pass_deadlines(|deadline| deadline <= now);
     }
@@ -249,6 +254,12 @@ impl Tracker {
     }
 
     fn find(&mut self, at: Timestamp, kind: FindingKind) {
-        self.findings.push_back(Finding { at, connection: None, flow: None, kind });
+        self.findings.push_back(Finding {
+            at,
+            connection: None,
+            flow: None,
+            server_program: ServerProgram::default(),
+            kind,
+        });
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use observer_core::{
-    Config, Connection, ConnectionId, Event, Finding, FindingKind, Phase, Timestamp, Tracker,
+    Config, Connection, ConnectionId, Event, EventKind, Finding, FindingKind, Phase, SourceEvent, Timestamp,
+    Tracker,
 };
 
 /// An event, or time that passes without one.
@@ -108,6 +109,41 @@ proptest! {
     #[test]
     fn the_same_events_give_the_same_findings(config in config(), steps in steps()) {
         prop_assert_eq!(play(&config, &steps, |_| {}), play(&config, &steps, |_| {}));
+    }
+
+    /// As a live observer does it: timers at any moment, events in between, and those that passed in the record.
+    #[test]
+    fn a_record_gives_the_findings_of_the_one_who_kept_it(config in config(), steps in steps()) {
+        let record: Vec<_> = steps
+            .iter()
+            .map(|step| match step {
+                Step::Event(event) => Step::Event(event.clone()),
+                Step::Time(at) => {
+                    let kind = EventKind::Source(SourceEvent::TimePassed);
+                    Step::Event(Event { at: *at, kind })
+                }
+            })
+            .collect();
+        prop_assert_eq!(play(&config, &steps, |_| {}), play(&config, &record, |_| {}));
+    }
+
+    /// Where nothing comes late, timers in between change nothing, and so need not be in the record.
+    #[test]
+    fn events_in_order_need_no_timers(config in config(), mut steps in steps()) {
+        let at = |step: &Step| match step {
+            // A timer comes before what happens at the same moment.
+            Step::Event(event) => (event.at, true),
+            Step::Time(at) => (*at, false),
+        };
+        steps.sort_by_key(at);
+        let end = Step::Time(Timestamp::from_micros(i64::MAX));
+        let events = steps.iter().filter(|step| matches!(step, Step::Event(_))).cloned();
+        let events: Vec<_> = events.chain([end.clone()]).collect();
+        let moments: HashSet<_> =
+            events.iter().map(|step| at(step).0).collect();
+        steps.retain(|step| matches!(step, Step::Event(_)) || !moments.contains(&at(step).0));
+        steps.push(end);
+        prop_assert_eq!(play(&config, &steps, |_| {}), play(&config, &events, |_| {}));
     }
 
     #[test]

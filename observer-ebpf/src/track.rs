@@ -3,7 +3,7 @@
 use aya_ebpf::helpers::generated::bpf_jiffies64;
 use aya_log_ebpf::debug;
 use observer_common::{
-    Direction, DirectionState, MAX_PORTS, Rare, RecordKind, SegmentRecord, beginning, flag, transition,
+    Direction, DirectionState, MAX_PORTS, Rare, RecordKind, SegmentRecord, Tail, beginning, flag, transition,
 };
 
 use crate::answer::Answer;
@@ -84,13 +84,18 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
         Direction::Egress => (listed.local, listed.remote),
         Direction::Ingress => (listed.remote, listed.local),
     };
-    let (sent_before, acknowledged_before) = (own.sent, own.acknowledged);
-    let transitions = if segment.has(tcp::SYN | tcp::RST) {
+    // Nothing else is looked at in these: the fewer ways go on from here, the sooner the verifier is through.
+    if segment.has(tcp::SYN | tcp::RST) {
         own.segments += 1;
-        opening_or_reset(packet, &segment, direction, own, own_scale)
-    } else {
-        follow(&segment, own, peer)
-    };
+        let transitions = opening_or_reset(packet, &segment, direction, own, own_scale);
+        if transitions != 0 {
+            let scales = (*own_scale, peer_scale);
+            let _ = tell_transitions(packet, &segment, direction, cookie, transitions, scales, NO_TAIL);
+        }
+        return Some(());
+    }
+    let (sent_before, acknowledged_before) = (own.sent, own.acknowledged);
+    let transitions = follow(&segment, own, peer);
     // What is sent again was looked at before.
     let is_new = own.sent != sent_before;
     if segment.payload > 1 && !is_new {
@@ -105,28 +110,11 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
             Answer { packet, segment: &segment, direction, cookie, is_first, beginning, client: peer };
         answer.observe(own, tail, &mut state.awaits_reply);
     }
-    if transitions != 0 {
-        let now = now();
-        if transitions & !LIMITED != 0 || may_tell_probe(rare, now) {
-            log_transitions(cookie, transitions, segment.window);
-            let ends = ends(packet, &segment, direction)?;
-            tell(SegmentRecord {
-                header: header(now, cookie, RecordKind::Segment, direction, &ends),
-                transitions,
-                seq: segment.seq,
-                ack: segment.ack,
-                payload: segment.payload,
-                window: segment.window,
-                scale: *own_scale,
-                peer_scale,
-                tail: if own.flags & flag::TAIL != 0 && own.payload_ack == segment.ack {
-                    *tail
-                } else {
-                    NO_TAIL
-                },
-                reserved: 0,
-            });
-        }
+    if transitions != 0 && (transitions & !LIMITED != 0 || may_tell_probe(rare)) {
+        let has_tail = own.flags & flag::TAIL != 0 && own.payload_ack == segment.ack;
+        let tail = if has_tail { *tail } else { NO_TAIL };
+        let scales = (*own_scale, peer_scale);
+        let _ = tell_transitions(packet, &segment, direction, cookie, transitions, scales, tail);
     }
     // A MySQL packet has a header of four bytes.
     if to_server && is_new && segment.payload > 4 {
@@ -145,6 +133,34 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
     Some(())
 }
 
+/// Tells what a segment has changed. The scales are its sender's and its receiver's.
+#[inline(always)]
+fn tell_transitions(
+    packet: Packet,
+    segment: &Segment,
+    direction: Direction,
+    cookie: u64,
+    transitions: u32,
+    (scale, peer_scale): (u8, u8),
+    tail: Tail,
+) -> Option<()> {
+    log_transitions(cookie, transitions, segment.window);
+    let ends = ends(packet, segment, direction)?;
+    tell(SegmentRecord {
+        header: header(now(), cookie, RecordKind::Segment, direction, &ends),
+        transitions,
+        seq: segment.seq,
+        ack: segment.ack,
+        payload: segment.payload,
+        window: segment.window,
+        scale,
+        peer_scale,
+        tail,
+        reserved: 0,
+    });
+    Some(())
+}
+
 /// For debugging the programs (`--bpf-log`). The verifier removes what is in it where that is off.
 #[inline(never)]
 #[unsafe(no_mangle)]
@@ -155,8 +171,8 @@ fn log_transitions(cookie: u64, transitions: u32, window: u16) {
 /// Probes, and the answers to them, are told every 50 ms at most for each direction: a hostile peer can send many,
 /// and their number is counted anyway.
 #[inline(always)]
-fn may_tell_probe(rare: &mut Rare, now: u64) -> bool {
-    let now = (now >> 20) as u32;
+fn may_tell_probe(rare: &mut Rare) -> bool {
+    let now = (now() >> 20) as u32;
     let due = now.wrapping_sub(rare.last_probe_told) >= 50_000_000 >> 20;
     if due {
         rare.last_probe_told = now;

@@ -11,15 +11,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use futures_util::{Stream, StreamExt as _};
-use observer_core::{Config, Event, Finding, FindingKind, Severity, Timestamp, Tracker};
+use observer_core::{
+    Config, Event, EventKind, Finding, FindingKind, Severity, SourceEvent, Timestamp, Tracker,
+};
 use tokio::sync::mpsc;
 
 use crate::command::Outcome;
 use crate::log::{Sink, Writer};
 use crate::output::{Output, WhenSourceEnds, is_broken_pipe};
 
-/// A deadline is let pass so much late. Events that were stamped before it are in by then, so the judgement sees
-/// them in the order of their stamps, as it does when the log is replayed.
+/// A deadline is let pass so much late. Events that were stamped before it are in by then, as a rule. That it passed is
+/// an event itself, and so in the log, for those that come later still: a replay sees the same in the same order.
 pub const GRACE: Duration = Duration::from_millis(20);
 
 /// What the program is made of, and its way to the world.
@@ -165,8 +167,8 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
     fn do_what_is_due(&mut self) -> anyhow::Result<()> {
         let now = (self.clock)();
         if self.tracker.poll_timeout().is_some_and(|at| at + self.grace <= now) {
-            self.tracker.handle_timeout(now - self.grace);
-            self.tell_findings(now)?;
+            let kind = EventKind::Source(SourceEvent::TimePassed);
+            self.observe(&[Event { at: now - self.grace, kind }])?;
         }
         if let Some(log) = self.log.as_mut().filter(|log| log.flush_due().is_some_and(|at| at <= now)) {
             log.flush(now);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use observer_core::{End, Event, EventKind, Process, SocketEventKind, TcpState};
 use support::recording::write_log;
-use support::story::{Story, at, degraded, events_lost, together};
+use support::story::{Story, degraded, events_lost, together};
 use tempfile::TempDir;
 
 /// Files, and the program run beside them.
@@ -313,7 +313,7 @@ fn a_bad_file_is_status_2_and_says_where() {
 fn a_gap_is_counted_and_seen_and_does_not_hide_the_rest() {
     let place = Place::new().log("log", &full_stall().events);
     let log = std::fs::read_to_string(place.path().join("log")).unwrap();
-    let (head, tail) = log.split_at(log.find("\n").unwrap() + 1);
+    let (head, tail) = log.split_at(log.find('\n').unwrap() + 1);
     let newer = format!("{head}{{\"type\":\"event\",\"event\":\"stars_aligned\"}}\n{tail}");
     let place = place.file("torn", &log.as_bytes()[..log.len() - 30]).file("newer", newer.as_bytes());
     let line = log.lines().count();

@@ -147,10 +147,15 @@ impl History {
                 self.clock_is(*clock);
                 self.gave_up = seen.then_some(at);
             }
-            FindingKind::Recovered { stalled_for, used } => {
+            FindingKind::Recovered { stalled_for, used, .. } => {
                 self.gave_up = None;
                 self.past.add(*stalled_for, *used);
-                let over = |stall| PastStall { stall, over: at, acknowledged: closed_ack };
+                // It may be told some time later, when it is sure.
+                let over = |stall: Trouble| PastStall {
+                    over: stall.since + *stalled_for,
+                    stall,
+                    acknowledged: closed_ack,
+                };
                 self.past.last = self.stall.take().map(over);
             }
             FindingKind::ServerClosed { unread, .. } => self.unread = *unread,

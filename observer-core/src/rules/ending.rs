@@ -17,6 +17,7 @@ impl Connection {
         if self.server.finished || self.phase == Phase::Closed {
             return;
         }
+        self.leaves(at, End::Server, cx);
         self.server.finished = true;
         self.note_ending(at, Some(End::Server), false);
         if self.client.finished {
@@ -46,6 +47,7 @@ impl Connection {
         if self.client.finished || self.phase == Phase::Closed {
             return;
         }
+        self.leaves(at, End::Client, cx);
         self.client.finished = true;
         self.note_ending(at, Some(End::Client), false);
         if self.server.finished {
