@@ -21,6 +21,8 @@ use crate::matrix::TIMEOUT;
 use crate::play::Play;
 use crate::recording::Recording;
 
+/// Between the queries of two clients. Together they would keep every CPU from everybody for a second, observers included.
+const STAGGER: Duration = Duration::from_millis(100);
 /// How long the observers look on when everything is over: longer than they wait between two polls.
 const AFTERMATH: Duration = Duration::from_secs(3);
 
@@ -137,14 +139,14 @@ fn play<'a>(
 ) -> anyhow::Result<Vec<Play<'a>>> {
     let plays = cases.iter().map(|case| Play::start(setup, rig, case).context(case.name));
     let mut plays = plays.collect::<anyhow::Result<Vec<_>>>()?;
-    let part = |plays: &mut [Play<'a>], part| {
-        together(plays.iter_mut().zip(cases), |(play, case)| play.part(rig, part).context(case.name))
-    };
-    part(&mut plays, 0)?;
+    together(plays.iter_mut().zip(cases).enumerate(), |(number, (play, case))| {
+        thread::sleep(STAGGER * u32::try_from(number)?);
+        play.part(rig, 0).context(case.name)
+    })?;
     if let Some(fate) = fate {
         plays.iter_mut().try_for_each(Play::meet_fate)?;
         rig.server.process.signal(fate.signal())?;
-        part(&mut plays, 1)?;
+        together(plays.iter_mut().zip(cases), |(play, case)| play.part(rig, 1).context(case.name))?;
     }
     Ok(plays)
 }
