@@ -34,6 +34,10 @@ pub mod flag {
     pub const FIN: u8 = 1 << 4;
     /// RST was seen and told.
     pub const RST: u8 = 1 << 5;
+    /// The client's next command is told, whatever it is: it ends a `SET STATEMENT`.
+    pub const NEXT_COMMAND: u8 = 1 << 6;
+    /// The [`Tail`](super::Tail) of the server's direction is that of its last payload.
+    pub const TAIL: u8 = 1 << 7;
 }
 
 /// Window scales that are no shift (RFC 7323 allows shifts up to 14).
@@ -42,6 +46,20 @@ pub mod scale {
     pub const UNKNOWN: u8 = 0xff;
     /// The SYN had no window scale option: neither end scales.
     pub const ABSENT: u8 = 0xfe;
+}
+
+/// Values of [`ConnectionState::beginning`]: what was seen of it.
+pub mod beginning {
+    /// Nothing: the connection is older than the observation.
+    pub const UNSEEN: u8 = 0;
+    /// The SYN, and no login yet.
+    pub const SYN: u8 = 1;
+    /// A login after which everything can be read.
+    pub const PLAIN: u8 = 2;
+    /// A login after which packets are compressed; short ones can be read.
+    pub const COMPRESSED: u8 = 3;
+    /// The announcement of TLS: nothing after it can be read.
+    pub const TLS: u8 = 4;
 }
 
 /// What one end has sent, as it passed this host.
@@ -61,8 +79,8 @@ pub struct DirectionState {
     pub last_ack_advance: u64,
     /// The tick (jiffies) of `last_ack_advance`: within one tick the clock is not read again.
     pub ack_tick: u32,
-    /// When a probe, or the answer to one, was told last, in units of 2²⁰ ns.
-    pub last_probe_told: u32,
+    /// The acknowledgement number of the last segment with payload; kept of the server's direction only.
+    pub payload_ack: u32,
     /// The next sequence number.
     pub next_seq: u32,
     /// The highest acknowledgement number.
@@ -80,6 +98,37 @@ pub struct DirectionState {
     /// Whether the other end's window is closed, 0 or 1; written by the other direction.
     pub peer_closed: u8,
 }
+
+/// What is rarely written of a direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Rare {
+    /// Segments with payload that were sent again.
+    pub retransmissions: u32,
+    /// When a probe, or the answer to one, was told last, in units of 2²⁰ ns.
+    pub last_probe_told: u32,
+}
+
+/// Bytes of a [`Tail`].
+pub const TAIL_BYTES: usize = 16;
+
+/// The end of the last payload of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Tail {
+    /// The last bytes; as many as there are if the payload is shorter.
+    pub bytes: [u8; TAIL_BYTES],
+    /// Length of the payload; 0: not known.
+    pub payload: u32,
+    /// Whether it was an error that was told, and thus the end of whatever came before it: 0 or 1.
+    pub is_error: u32,
+}
+
+/// How many [`ConnectionState::milestones`] are kept.
+pub const MILESTONES: usize = 8;
+
+/// So many bytes lie between two milestones: a power of two.
+pub const MILESTONE_STEP: u64 = 512 * 1024;
 
 /// The last time a process read from the socket (`tcp_rcv_space_adjust`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -115,26 +164,33 @@ pub struct ConnectionState {
     pub egress_scale: u8,
     /// The window scale of the peer's SYN, or one of [`scale`].
     pub ingress_scale: u8,
-    /// Whether the connection was seen from its SYN on: 0 or 1.
-    pub from_start: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// One of [`beginning`].
+    pub beginning: u8,
+    /// Whether the answer to a command that was told has not come yet: 0 or 1.
+    pub awaits_reply: u8,
     /// This host's address.
     pub local: [u8; 16],
     /// The peer's address.
     pub remote: [u8; 16],
-    /// Zero.
-    pub before_egress: [u64; 4],
+    /// When what the client has acknowledged came to a multiple of [`MILESTONE_STEP`], in units of 2²⁰ ns; the `n`th
+    /// multiple is at place `n` modulo [`MILESTONES`]. 0: not yet.
+    pub milestones: [u32; MILESTONES],
     /// What this host has sent.
     pub egress: DirectionState,
     /// The last read: mostly by the process that writes, and so on the same CPU.
     pub last_read: LastRead,
-    /// Zero.
-    pub before_ingress: [u64; 3],
+    /// The end of what this host has sent, if it is the server.
+    pub egress_tail: Tail,
     /// What this host has received.
     pub ingress: DirectionState,
+    /// The end of what this host has received, if the peer is the server.
+    pub ingress_tail: Tail,
+    /// What is rarely written of `egress`.
+    pub egress_rare: Rare,
+    /// What is rarely written of `ingress`.
+    pub ingress_rare: Rare,
     /// Zero.
-    pub before_next: [u64; 8],
+    pub before_next: [u64; 3],
 }
 
 impl ConnectionState {
@@ -164,6 +220,8 @@ const _: () = {
     assert!(size_of::<Ends>() == 40);
     assert!(size_of::<DirectionState>() == 64);
     assert!(size_of::<LastRead>() == 40);
+    assert!(size_of::<Tail>() == 24);
+    assert!(size_of::<Rare>() == 8);
     assert!(core::mem::offset_of!(ConnectionState, egress) + 56 == 128);
     assert!(core::mem::offset_of!(ConnectionState, ingress) + 56 == 2 * 128);
     assert!(size_of::<ConnectionState>() + 56 == 3 * 128);

@@ -12,7 +12,10 @@ mod connection;
 mod record;
 
 pub use config::{Config, CookieField, MAX_PORTS, ResetFields, StateFields};
-pub use connection::{CommandHead, ConnectionState, DirectionState, Ends, LastRead, flag, scale};
+pub use connection::{
+    CommandHead, ConnectionState, DirectionState, Ends, LastRead, MILESTONE_STEP, MILESTONES, Rare,
+    TAIL_BYTES, Tail, beginning, flag, scale,
+};
 pub use record::{
     Counter, DestroyedRecord, Direction, Header, RecordKind, SegmentRecord, StateRecord, TEXT_BYTES,
     TextRecord, UnknownNumber, transition,

@@ -2,9 +2,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::connection::Ends;
+use crate::connection::{Ends, Tail};
 
-/// How many bytes of a greeting or a command are told.
+/// How many bytes of a text are told at most.
 pub const TEXT_BYTES: usize = 256;
 
 /// A number from the kernel that means nothing to this observer.
@@ -44,6 +44,14 @@ numbered! {
         State = 4,
         /// A [`DestroyedRecord`].
         Destroyed = 5,
+        /// A [`TextRecord`] with the beginning of the client's answer to the greeting.
+        Login = 6,
+        /// A [`TextRecord`] with the beginning of the server's answer to the last command that was told.
+        Reply = 7,
+        /// A [`TextRecord`] with an error of the server that nobody asked for.
+        ServerError = 8,
+        /// A [`TextRecord`] with the beginning of a command that ends a `SET STATEMENT`.
+        NextCommand = 9,
     }
 }
 
@@ -130,11 +138,14 @@ pub struct SegmentRecord {
     pub scale: u8,
     /// The receiver's.
     pub peer_scale: u8,
+    /// Of a server's FIN: the end of its last payload, or of its own. Zero, also in `tail.payload`, where it is not
+    /// known.
+    pub tail: Tail,
     /// Zero.
     pub reserved: u32,
 }
 
-/// The server's greeting or a client's command.
+/// The beginning of something that server or client has said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct TextRecord {
@@ -144,7 +155,7 @@ pub struct TextRecord {
     pub length: u32,
     /// Zero.
     pub reserved: u32,
-    /// From the MySQL packet header on.
+    /// From the header of the MySQL packet on, or from that of the compressed packet it is in.
     pub bytes: [u8; TEXT_BYTES],
 }
 
@@ -176,7 +187,7 @@ pub struct DestroyedRecord {
 
 const _: () = {
     assert!(size_of::<Header>() == 64);
-    assert!(size_of::<SegmentRecord>() == 88);
+    assert!(size_of::<SegmentRecord>() == 112);
     assert!(size_of::<TextRecord>() == 328);
     assert!(size_of::<StateRecord>() == 96);
     assert!(size_of::<DestroyedRecord>() == 64);
@@ -188,7 +199,8 @@ mod tests {
 
     #[test]
     fn numbers_come_back_as_what_they_were() {
-        for kind in [RecordKind::Segment, RecordKind::Greeting, RecordKind::Command, RecordKind::State] {
+        for kind in [RecordKind::Segment, RecordKind::Greeting, RecordKind::Command, RecordKind::NextCommand]
+        {
             assert_eq!(RecordKind::try_from(kind as u32), Ok(kind));
         }
         assert_eq!(RecordKind::try_from(0), Err(UnknownNumber(0)));

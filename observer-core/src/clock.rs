@@ -70,7 +70,9 @@ impl WriteClock {
         if timeout <= 0.0 {
             return 1.0;
         }
-        (now.since(self.started.earliest).as_secs_f64() / timeout).min(1.0)
+        let share = (now.since(self.started.earliest).as_secs_f64() / timeout).min(1.0);
+        // A number of so few places is the same again when it was written and read.
+        (share * 1e6).round() / 1e6
     }
 
     /// The time until the earliest abort, zero when it has passed.
@@ -83,26 +85,7 @@ impl WriteClock {
         let share = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
         self.started.earliest + self.timeout.duration.mul_f64(share)
     }
-
-    /// What is known after `newer` became known too, if both can be the same wait: then the range narrows.
-    /// `None` when the server has begun to wait anew.
-    pub(crate) fn narrowed_by(self, newer: Self) -> Option<Self> {
-        let (old, new) = (self.started, newer.started);
-        let started =
-            TimeRange { earliest: old.earliest.max(new.earliest), latest: old.latest.min(new.latest) };
-        if self.timeout != newer.timeout {
-            None
-        } else if started.earliest <= started.latest {
-            Some(Self { started, ..self })
-        } else {
-            (started.earliest.since(started.latest) <= JITTER).then_some(self)
-        }
-    }
 }
-
-/// How far apart two estimates of the same moment can be: the kernel tells the age of the last segment in
-/// milliseconds, made from its ticks, which last up to 10 ms.
-const JITTER: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
@@ -112,14 +95,6 @@ mod tests {
         let range =
             TimeRange { earliest: Timestamp::from_micros(earliest), latest: Timestamp::from_micros(latest) };
         WriteClock { started: range, timeout: Timeout::ASSUMED }
-    }
-
-    #[test]
-    fn estimates_of_one_wait_narrow_and_those_of_another_replace() {
-        let narrowed = clock(0, 1_000_000).narrowed_by(clock(400_000, 2_000_000));
-        assert_eq!(narrowed, Some(clock(400_000, 1_000_000)));
-        assert_eq!(clock(0, 0).narrowed_by(clock(4_000, 4_000)), Some(clock(0, 0)), "jitter");
-        assert_eq!(clock(0, 0).narrowed_by(clock(900_000, 900_000)), None, "a new wait");
     }
 
     #[test]

@@ -1,20 +1,24 @@
 //! One connection and what is known of it.
 
+mod curve;
 mod drain;
 mod end;
+mod history;
 mod stall;
 mod window;
 
+pub(crate) use curve::{Count, Curve, GRACE, Limits};
 pub(crate) use drain::Drain;
 pub use end::EndView;
-pub(crate) use stall::{Progress, Stall};
+pub(crate) use history::{History, ServerFin, Siblings, Unanswered};
+pub(crate) use stall::{LastWrite, Progress, Stall};
 pub(crate) use window::{Told, Window, WindowChange};
 
 use crate::clock::{Timeout, WriteClock};
 use crate::flow::{ConnectionId, End, Flow};
 use crate::seq::SeqNumber;
-pub use crate::session::Greeting;
 use crate::session::{Doubt, IDLE, Session};
+pub use crate::session::{Greeting, ServerProgram};
 use crate::time::{TimeRange, Timestamp};
 use crate::tracker::Slot;
 
@@ -24,7 +28,9 @@ pub enum Phase {
     /// Nothing stands still.
     Flowing,
     /// The window is closed. Whether that is dangerous says [`Connection::clock`]: without a clock nothing is
-    /// known to be queued behind the window, and no timeout runs.
+    /// known to be queued behind the window, and no timeout runs. With one, this phase and those after it last
+    /// until the server is known to write again, even if the window opens in between
+    /// ([`Connection::window_closed_since`]): a client that reads too little opens it again and again.
     Stalled,
     /// The first share of the timeout is used.
     Warning,
@@ -55,6 +61,10 @@ pub struct Ending {
 /// All of it is read-only to the outside; only the [`Tracker`](crate::Tracker) changes it. There may be a
 /// hundred thousand of them: what most connections do not have is behind a box.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and they come true in any order"
+)]
 pub struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) flow: Flow,
@@ -62,8 +72,6 @@ pub struct Connection {
     pub(crate) first_seen: Timestamp,
     /// The newest event; no longer moved once the connection is closed.
     pub(crate) last_seen: Timestamp,
-    /// The newest finding: those of one connection never go back in time.
-    pub(crate) last_finding: Timestamp,
     pub(crate) phase: Phase,
     /// Whether the handshake is over.
     pub(crate) established: bool,
@@ -74,18 +82,26 @@ pub struct Connection {
     /// The initial sequence number of the client.
     pub(crate) client_seq: Option<SeqNumber>,
     pub(crate) last_progress: Option<Timestamp>,
+    /// When the server last acknowledged new data; the epoch while that is not known.
+    pub(crate) last_command: Timestamp,
+    /// What the client had acknowledged when the counters were told last, or before the silence that they ended.
+    pub(crate) counted_ack: Option<SeqNumber>,
     /// When the server last wrote into its socket, by the samples of that socket.
-    pub(crate) last_write: Option<TimeRange>,
-    pub(crate) ending: Option<Ending>,
+    pub(crate) last_write: Option<Box<LastWrite>>,
     /// Whether it was told that the server has closed.
     pub(crate) told_server_closed: bool,
     pub(crate) stall: Option<Box<Stall>>,
     pub(crate) drain: Option<Box<Drain>>,
+    pub(crate) history: Option<Box<History>>,
     pub(crate) session: Option<Box<Session>>,
     /// The deadline the tracker has noted for it.
     pub(crate) timer: Option<Timestamp>,
     /// Whether it is on the tracker's list of those worth a closer look.
     pub(crate) is_unsettled: bool,
+    /// Whether it counts among those of its server that are open and do not stand still.
+    pub(crate) is_live: bool,
+    /// Whether observations were lost while it lived.
+    pub(crate) saw_loss: bool,
     /// The next older connection with the same addresses.
     pub(crate) older: Option<Slot>,
 }
@@ -101,7 +117,6 @@ impl Connection {
             opened_at: None,
             first_seen: at,
             last_seen: at,
-            last_finding: Timestamp::EPOCH,
             phase: Phase::Flowing,
             established: false,
             timeout,
@@ -110,11 +125,15 @@ impl Connection {
             window: Window::default(),
             client_seq: None,
             last_progress: None,
+            last_command: Timestamp::EPOCH,
+            counted_ack: None,
             last_write: None,
-            ending: None,
             told_server_closed: false,
             stall: None,
             drain: None,
+            history: None,
+            saw_loss: false,
+            is_live: false,
             session: None,
             timer: None,
             is_unsettled: false,
@@ -127,6 +146,20 @@ impl Connection {
             End::Client => &mut self.client,
             End::Server => &mut self.server,
         }
+    }
+
+    /// What is remembered of it, from now on.
+    pub(crate) fn history_mut(&mut self) -> &mut History {
+        self.history.get_or_insert_default()
+    }
+
+    /// Whether the handshake was over: seen, or it existed before the observation began.
+    pub(crate) fn was_established(&self) -> bool {
+        self.established
+            || self.opened_at.is_none()
+            || self.greeting().is_some()
+            || self.last_progress.is_some()
+            || self.window.closings > 0
     }
 
     /// Its number within the tracker.
@@ -197,7 +230,7 @@ impl Connection {
         self.window.closings
     }
 
-    /// Probes of the present or the fatal zero window, and how many of them were answered with window zero.
+    /// Probes of the present, the last or the fatal zero window, and how many of them were answered with window zero.
     pub fn probes(&self) -> (u32, u32) {
         self.stall.as_ref().map_or((0, 0), |stall| (stall.probes.count(), stall.probe_acks.count()))
     }
@@ -219,7 +252,7 @@ impl Connection {
 
     /// How it ended, once it has.
     pub fn ending(&self) -> Option<Ending> {
-        self.ending
+        self.history.as_ref()?.ending
     }
 
     /// When the client last acknowledged new data.
@@ -245,6 +278,11 @@ impl Connection {
     /// After the server has closed: when the application will notice at its present rate, where that is known.
     pub fn fails_at(&self) -> Option<Timestamp> {
         self.drain.as_ref()?.fails_at
+    }
+
+    /// The server's program, as its greeting says.
+    pub fn server_program(&self) -> ServerProgram {
+        self.greeting().map(Greeting::server_program).unwrap_or_default()
     }
 
     /// What the session has agreed on and set for itself; `None` where neither its beginning nor any command that bears

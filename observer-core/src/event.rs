@@ -56,6 +56,9 @@ pub enum SourceEvent {
         #[serde(with = "seconds")]
         period: Duration,
     },
+    /// The observer let deadlines of up to this time pass, as no observation had come by then. What comes after this
+    /// with an older stamp came too late for them: whoever judges the record has to know that to judge the same.
+    TimePassed,
 }
 
 /// Where observations were lost.
@@ -70,7 +73,8 @@ pub enum LossPoint {
     Decoder,
     /// The capture's own counter of dropped packets, or a gap in it.
     Capture,
-    /// Lines of a log that could not be written, or not be read.
+    /// Lines of a log that could not be written, or not be read. Whoever judged while it was written had all of
+    /// them; the finding is that of who judges by the log.
     Log,
     /// The judgement itself was at its limit of connections, and gave up some that had not ended.
     Tracker,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::WriteClock;
+use crate::connection::ServerProgram;
 use crate::event::LossPoint;
 use crate::flow::{ConnectionId, End, Flow};
 use crate::time::{Timestamp, seconds};
@@ -22,6 +23,9 @@ pub struct Finding {
     /// The connection's addresses.
     #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
     pub flow: Option<Flow>,
+    /// The connection's server, where it is not [`ServerProgram::Mysqld`].
+    #[serde(default, skip_serializing_if = "ServerProgram::is_mysqld")]
+    pub server_program: ServerProgram,
     /// What was found.
     #[serde(flatten)]
     pub kind: FindingKind,
@@ -81,14 +85,17 @@ pub enum FindingKind {
         #[serde(default)]
         seen: bool,
     },
-    /// The client reads again in time, the stall is over; or a server that was called lost, or whose deadline had
-    /// passed, goes on: then all of the timeout was used.
+    /// The client reads again in time, and the server is known to write again; or a server that was called lost, or
+    /// whose deadline had passed, goes on: then all of the timeout was used.
     Recovered {
-        /// How long it stood still, since the window closed.
+        /// How long it stood still: from the first closing of the window to its last opening.
         #[serde(with = "seconds")]
         stalled_for: Duration,
-        /// The share of the timeout that had been used, 0 to 1.
+        /// The share of the timeout that had been used, 0 to 1; at most that where the clock's start is a range.
         used: f64,
+        /// The clock that ran, where one ran to the end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<WriteClock>,
     },
     /// The server has closed (FIN) or reset (RST) the connection while it was in trouble or the client still
     /// had bytes to read.
@@ -117,7 +124,7 @@ pub enum FindingKind {
         troubled_for: Option<Duration>,
     },
     /// What became of a connection that had been in trouble or ended in an unusual way, told when it is gone.
-    Verdict(Box<Verdict>),
+    Verdict(#[serde(with = "nested")] Box<Verdict>),
     /// Observations were lost: what is said of connections may miss something from here on.
     EventsLost {
         /// How many.
@@ -151,5 +158,30 @@ impl FindingKind {
             Self::Critical { .. } => Severity::Critical,
             Self::Lost { .. } | Self::ServerClosed { .. } | Self::EventsLost { .. } => Severity::Lost,
         }
+    }
+}
+
+/// A verdict has a moment of its own, which is not that of the finding: in serialised forms it is a table within it.
+mod nested {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::verdict::Verdict;
+
+    #[derive(Serialize)]
+    struct Told<'a> {
+        verdict: &'a Verdict,
+    }
+
+    #[derive(Deserialize)]
+    struct Read {
+        verdict: Box<Verdict>,
+    }
+
+    pub(super) fn serialize<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
+        Told { verdict }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<Verdict>, D::Error> {
+        Read::deserialize(deserializer).map(|read| read.verdict)
     }
 }

@@ -27,11 +27,13 @@ mod verdict;
 
 pub use clock::{Timeout, TimeoutSource, WriteClock};
 pub use config::Config;
-pub use connection::{Connection, EndView, Ending, Greeting, Phase};
+pub use connection::{Connection, EndView, Ending, Greeting, Phase, ServerProgram};
 pub use event::{Event, EventKind, LossPoint, Process, SocketEvent, SocketEventKind, SourceEvent};
 pub use finding::{Finding, FindingKind, Severity};
 pub use flow::{ConnectionId, End, Flow, SocketRef, Vantage};
-pub use sample::{DirectionSample, LastRead, Milestone, SocketSample, TcpState, TimerKind, WireSample};
+pub use sample::{
+    DirectionSample, LastRead, MILESTONE_STEP, Milestone, SocketSample, TcpState, TimerKind, WireSample,
+};
 pub use seq::SeqNumber;
 pub use session::{Doubt, ServerAddress, ServerTimeout, Session, capability};
 pub use text::{Bytes, Headline, Seconds, headline};

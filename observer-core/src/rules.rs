@@ -8,13 +8,17 @@
 //! | `session` | what the session sets for itself |
 //! | `stall` | the phases of a stall and their deadlines |
 //! | `ending` | how a connection ends, and what its client still has to read |
+//! | `outcome` | what is remembered for the verdict, and when the verdict is told |
 
 mod ending;
+mod outcome;
 mod segments;
 mod session;
 mod sockets;
 mod stall;
 mod wait;
+
+pub(crate) use outcome::PATIENCE;
 
 use std::collections::VecDeque;
 
@@ -24,6 +28,9 @@ use crate::event::{SocketEvent, SocketEventKind};
 use crate::finding::{Finding, FindingKind};
 use crate::flow::End;
 use crate::time::Timestamp;
+
+/// The command byte with which a client takes its leave.
+const COM_QUIT: char = '\u{1}';
 
 /// What the rules need besides the connection.
 pub(crate) struct Context<'a> {
@@ -39,14 +46,21 @@ impl Connection {
             SocketEventKind::Syn { by, seq, .. } => self.syn(at, *by, *seq),
             SocketEventKind::ZeroWindow { by: End::Client, ack } => {
                 self.command_was_answered(cx.config);
-                self.zero_window(at, *ack, cx);
+                self.zero_window(at, *ack);
             }
             SocketEventKind::WindowUpdate { by: End::Client, window, ack } => {
-                self.window_update(at, *window, *ack, cx);
+                self.window_update(at, *window, *ack);
             }
             SocketEventKind::ZeroWindowProbe { by: End::Server } => self.probe(at, seen_at),
             SocketEventKind::ZeroWindowProbeAck { by: End::Client } => self.probe_ack(at, seen_at),
-            SocketEventKind::Fin { by: End::Server, .. } => self.server_finished(at, cx),
+            SocketEventKind::Fin { by: End::Server, seq, in_result } => {
+                self.note_fin(at, *seq, *in_result);
+                self.server_finished(at, cx);
+            }
+            SocketEventKind::ServerError { code } => self.history_mut().error = Some((at, *code)),
+            SocketEventKind::Command { text, .. } if text.starts_with(COM_QUIT) => {
+                self.history_mut().quit = true;
+            }
             SocketEventKind::Fin { by: End::Client, .. } => self.client_finished(at, cx),
             SocketEventKind::Reset { by } => self.reset(at, *by, cx),
             SocketEventKind::Greeting { version, thread_id, capabilities } => {
@@ -54,8 +68,14 @@ impl Connection {
                 self.greeted(Greeting { version, thread_id, capabilities });
             }
             SocketEventKind::Login { capabilities, tls } => self.login(seen_at, *capabilities, *tls),
-            SocketEventKind::Command { text, .. } => self.command(seen_at, text, cx.config),
-            SocketEventKind::Reply { ok } => self.reply(seen_at, *ok, cx.config),
+            SocketEventKind::Command { text, .. } => {
+                self.commanded(at);
+                self.command(seen_at, text, cx.config);
+            }
+            SocketEventKind::Reply { ok } => {
+                self.commanded(at);
+                self.reply(seen_at, *ok, cx.config);
+            }
             SocketEventKind::Wire(sample) => self.wire_sample(at, seen_at, sample, cx),
             SocketEventKind::State { from, to, process } => {
                 self.state_changed(at, seen_at, *from, *to, process.as_ref(), cx);
@@ -66,20 +86,18 @@ impl Connection {
             SocketEventKind::ZeroWindow { by: End::Server, .. }
             | SocketEventKind::WindowUpdate { by: End::Server, .. }
             | SocketEventKind::ZeroWindowProbe { by: End::Client }
-            | SocketEventKind::ZeroWindowProbeAck { by: End::Server }
-            | SocketEventKind::ServerError { .. } => {}
+            | SocketEventKind::ZeroWindowProbeAck { by: End::Server } => {}
         }
         self.judge(at, cx);
     }
 
     /// Tells a finding. Those of one connection never go back in time, even if what they follow from came late.
     fn find(&mut self, at: Timestamp, kind: FindingKind, cx: &mut Context<'_>) {
-        self.last_finding = self.last_finding.max(at);
-        cx.findings.push_back(Finding {
-            at: self.last_finding,
-            connection: Some(self.id),
-            flow: Some(self.flow),
-            kind,
-        });
+        let (connection, flow, server_program) = (Some(self.id), Some(self.flow), self.server_program());
+        let closed_ack = self.window.closed_ack;
+        let history = self.history_mut();
+        history.note(at, &kind, closed_ack);
+        history.last_finding = history.last_finding.max(at);
+        cx.findings.push_back(Finding { at: history.last_finding, connection, flow, server_program, kind });
     }
 }

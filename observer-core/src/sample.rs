@@ -114,6 +114,10 @@ pub struct SocketSample {
     pub bytes_received: u64,
     /// `tcpi_notsent_bytes`: written by the application and not sent once.
     pub not_sent: u32,
+    /// `net.ipv4.tcp_notsent_lowat` where it is set: a writer also waits while so much has not been sent once, until
+    /// it is less than half of it (`tcp_stream_memory_free`, include/net/tcp.h).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notsent_lowat: Option<u32>,
     /// `tcpi_snd_wnd`: the window the peer advertised last; from 5.4 on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_window: Option<u32>,
@@ -178,14 +182,17 @@ pub struct DirectionSample {
     /// When this end last acknowledged new data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_ack_advance: Option<Timestamp>,
-    /// When this end had acknowledged how much, oldest first, as far back as it was kept; told only while a window
-    /// is closed.
+    /// When this end had acknowledged how much, oldest first, one for every [`MILESTONE_STEP`] as far back as it was
+    /// kept; told only while a window is closed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub milestones: Vec<Milestone>,
     /// Segments with payload that this end sent again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retransmissions: u32,
 }
+
+/// How far apart two [`Milestone`]s are, in bytes.
+pub const MILESTONE_STEP: u64 = 512 * 1024;
 
 /// A point of the curve of what was acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

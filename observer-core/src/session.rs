@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::clock::{Timeout, TimeoutSource};
 use crate::flow::Vantage;
 
-pub use greeting::Greeting;
+pub use greeting::{Greeting, ServerProgram};
 pub use server::{ServerAddress, ServerTimeout};
 use set::{Changes, Value};
 use tokens::Version;

@@ -6,5 +6,7 @@ mod sentence;
 mod state;
 mod units;
 
+pub(crate) use clean::clean;
 pub use headline::{Headline, headline};
+pub(crate) use units::setting;
 pub use units::{Bytes, Seconds};

@@ -3,11 +3,12 @@
 mod index;
 mod pairing;
 mod room;
+mod servers;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::config::Config;
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, Phase, ServerProgram};
 use crate::event::{Event, EventKind, LossPoint, SocketEvent, SourceEvent};
 use crate::finding::{Finding, FindingKind};
 use crate::flow::ConnectionId;
@@ -17,6 +18,7 @@ use crate::time::Timestamp;
 use index::Index;
 pub(crate) use index::Slot;
 use pairing::Pairing;
+use servers::Servers;
 
 /// The judgement: a state machine without clock and I/O.
 ///
@@ -31,8 +33,13 @@ pub struct Tracker {
     deadlines: BTreeSet<(Timestamp, ConnectionId)>,
     /// The few connections that are not [`Phase::Flowing`] and not [`Phase::Closed`].
     unsettled: BTreeSet<ConnectionId>,
+    servers: Servers,
     findings: VecDeque<Finding>,
+    /// Whether all connections are marked as having seen a loss.
+    all_saw_loss: bool,
     lost: [u64; LossPoint::ALL.len()],
+    /// Connections ever added.
+    added: u64,
 }
 
 /// Inputs.
@@ -44,18 +51,26 @@ impl Tracker {
             connections: Index::default(),
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
+            servers: Servers::default(),
             findings: VecDeque::new(),
+            all_saw_loss: false,
             lost: [0; LossPoint::ALL.len()],
+            added: 0,
         }
     }
 
-    /// Takes one event. Deadlines before it come first, as if [`handle_timeout`](Self::handle_timeout) had been
-    /// called; so a source that is replayed needs no timer. Events may come a little out of order: what is older
-    /// than the present state is used as far as it still says something.
-    pub fn handle_event(&mut self, event: &Event) {
+    /// Takes one event. Deadlines before it come first; so a source that is replayed needs no timer. Events may come a
+    /// little out of order: what is older than the present state is used as far as it still says something.
+    ///
+    /// The findings follow from the events and their order, and from nothing else, as long as time passes by events
+    /// too: by [`SourceEvent::TimePassed`], which a live observer puts among the events, and into its log, when a
+    /// deadline falls due and none of them has come.
+    ///
+    /// Gives the connection the event was taken as one of, if any.
+    pub fn handle_event(&mut self, event: &Event) -> Option<ConnectionId> {
         self.pass_deadlines(|deadline| deadline < event.at);
         match &event.kind {
-            EventKind::Socket(socket) => self.handle_socket_event(event.at, socket),
+            EventKind::Socket(socket) => return self.handle_socket_event(event.at, socket),
             EventKind::Source(SourceEvent::EventsLost { count, lost_by }) => {
                 self.note_loss(event.at, *count, *lost_by);
             }
@@ -65,12 +80,34 @@ impl Tracker {
             }
             // Sockets that are gone have their own events; that nothing else happened changes nothing.
             EventKind::Source(SourceEvent::SocketsPolled { .. }) => {}
+            EventKind::Source(SourceEvent::TimePassed) => self.handle_timeout(event.at),
         }
+        None
     }
 
-    /// Lets time pass: everything that falls due up to `now` happens, each at its own moment.
+    /// Lets time pass: everything that falls due up to `now` happens, each at its own moment. The same as
+    /// [`SourceEvent::TimePassed`].
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.pass_deadlines(|deadline| deadline <= now);
+    }
+
+    /// The source has come to its end: what became of one connection is not told by what others may still do.
+    pub fn finish(&mut self) {
+        let ended: Vec<_> = self
+            .connections()
+            .filter(|connection| connection.ending().is_some() && !connection.is_told())
+            .map(Connection::id)
+            .collect();
+        for id in ended {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            let siblings = self.servers.siblings_of(connection);
+            connection.note_siblings(siblings);
+            if let Some(due) = connection.verdict_due() {
+                let mut cx = Context { config: &self.config, findings: &mut self.findings };
+                connection.tell_verdict(due, siblings, &mut cx);
+                self.settle(id);
+            }
+        }
     }
 }
 
@@ -104,6 +141,11 @@ impl Tracker {
         self.connections.len()
     }
 
+    /// How many connections there have been, those that are forgotten included.
+    pub fn connections_seen(&self) -> u64 {
+        self.added
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -132,22 +174,28 @@ impl Tracker {
 }
 
 impl Tracker {
-    fn handle_socket_event(&mut self, at: Timestamp, event: &SocketEvent) {
+    fn handle_socket_event(&mut self, at: Timestamp, event: &SocketEvent) -> Option<ConnectionId> {
         let id = match pairing::pair(&self.connections, at, event) {
             Pairing::Known(id) => id,
             Pairing::New => self.add(at, event),
-            Pairing::Nothing => return,
+            Pairing::Nothing => return None,
         };
-        let Some(connection) = self.connections.get_mut(id) else { return };
+        let connection = self.connections.get_mut(id)?;
         if let Some((end, cookie)) = pairing::identity(event) {
             connection.end_mut(end).cookie = Some(cookie);
         }
         if connection.phase != Phase::Closed {
             connection.last_seen = connection.last_seen.max(at);
         }
+        let had_ended = connection.ending().is_some();
         let mut cx = Context { config: &self.config, findings: &mut self.findings };
         connection.observe(at, event, &mut cx);
+        self.servers.heard(at, connection, &event.kind);
+        if !had_ended && connection.ending().is_some() {
+            self.servers.ended(connection);
+        }
         self.settle(id);
+        Some(id)
     }
 
     fn pass_deadlines(&mut self, is_due: impl Fn(Timestamp) -> bool) {
@@ -156,7 +204,10 @@ impl Tracker {
             let Some(connection) = self.connections.get_mut(id) else { continue };
             connection.timer = None;
             let mut cx = Context { config: &self.config, findings: &mut self.findings };
-            if connection.deadline_passed(at, &mut cx) {
+            if connection.verdict_due().is_some() {
+                connection.tell_verdict(at, self.servers.siblings_of(connection), &mut cx);
+                self.settle(id);
+            } else if connection.deadline_passed(at, &mut cx) {
                 self.forget(id);
             } else {
                 self.settle(id);
@@ -168,7 +219,8 @@ impl Tracker {
     fn settle(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let cx = Context { config: &self.config, findings: &mut self.findings };
-        let deadline = connection.deadline(&cx);
+        let deadline = connection.verdict_due().or_else(|| connection.deadline(&cx));
+        self.servers.count(connection, true);
         if deadline != connection.timer {
             if let Some(timer) = std::mem::replace(&mut connection.timer, deadline) {
                 self.deadlines.remove(&(timer, id));
@@ -191,11 +243,23 @@ impl Tracker {
     fn note_loss(&mut self, at: Timestamp, count: u64, lost_by: LossPoint) {
         let lost = &mut self.lost[lost_by as usize];
         *lost = lost.saturating_add(count);
+        // What the judgement has given up itself is nobody else's loss.
+        if lost_by != LossPoint::Tracker && !std::mem::replace(&mut self.all_saw_loss, true) {
+            self.connections
+                .iter_mut()
+                .for_each(|connection| connection.saw_loss |= connection.phase != Phase::Closed);
+        }
         let total = self.events_lost();
         self.find(at, FindingKind::EventsLost { count, total, lost_by });
     }
 
     fn find(&mut self, at: Timestamp, kind: FindingKind) {
-        self.findings.push_back(Finding { at, connection: None, flow: None, kind });
+        self.findings.push_back(Finding {
+            at,
+            connection: None,
+            flow: None,
+            server_program: ServerProgram::default(),
+            kind,
+        });
     }
 }

@@ -1,12 +1,32 @@
 //! What became of a connection, and why.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `facts` | what is known of the connection, as the rules ask for it |
+//! | `judge` | finds the one cause |
+//! | `stalled` | the same where a client stood still |
+//! | `server_gone` | whether the server went on |
+//! | `sentence`, `evidence`, `ruled_out`, `advice` | put it into words |
 
+mod advice;
+mod evidence;
+mod facts;
 mod judge;
+mod ruled_out;
+mod sentence;
+mod server_gone;
+mod stalled;
+mod words;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
+use crate::connection::Connection;
 use crate::time::Timestamp;
+use facts::Facts;
+use judge::{Cause, Judgement, Sign};
 
 /// The one cause of how a connection ended, or of where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,7 +109,7 @@ pub struct Verdict {
     /// What would have to be known to say more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
-    /// What can be done, with the numbers of this case.
+    /// What can be done, with the numbers of this facts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub advice: Vec<String>,
 }
@@ -101,4 +121,76 @@ pub struct RuledOut {
     pub kind: VerdictKind,
     /// Why not.
     pub because: String,
+}
+
+impl Connection {
+    /// The cause alone, for lists: the same as in [`verdict`](Self::verdict), without the words.
+    pub fn verdict_kind(&self, now: Timestamp, config: &Config) -> (VerdictKind, Confidence) {
+        let Judgement { cause, confidence } = judge::judge(&Facts::new(self, now, config));
+        (cause.kind(), if self.saw_loss { confidence.lowered() } else { confidence })
+    }
+
+    /// What became of it, or where it stands, by all that is known at `now`.
+    ///
+    /// What became of the server's other connections is known a moment after its end, when the verdict is told
+    /// ([`FindingKind::Verdict`](crate::FindingKind::Verdict)), or when the source has come to its end
+    /// ([`Tracker::finish`](crate::Tracker::finish)).
+    pub fn verdict(&self, now: Timestamp, config: &Config) -> Verdict {
+        let facts = Facts::new(self, now, config);
+        let cause = judge::judge(&facts).cause;
+        let (kind, confidence) = self.verdict_kind(now, config);
+        let incomplete = incomplete(&facts, cause);
+        Verdict {
+            kind,
+            confidence,
+            at: at(&facts, cause),
+            incomplete,
+            sentence: sentence::sentence(&facts, cause, incomplete),
+            evidence: evidence::evidence(&facts, cause),
+            ruled_out: ruled_out::ruled_out(&facts, cause),
+            missing: advice::missing(&facts, cause),
+            advice: advice::advice(&facts, cause),
+        }
+    }
+}
+
+impl Confidence {
+    /// What is left of it when something may have been missed.
+    const fn lowered(self) -> Self {
+        match self {
+            Self::Certain => Self::Likely,
+            Self::Likely | Self::Possible => Self::Possible,
+        }
+    }
+}
+
+/// When it became so.
+fn at(facts: &Facts<'_>, cause: Cause) -> Option<Timestamp> {
+    let ended = facts.ending().map(|ending| ending.at);
+    match cause {
+        Cause::Open | Cause::Stalled => None,
+        Cause::Recovered => facts.last_stall().and_then(|stall| stall.over).or(ended),
+        Cause::GaveUp(Sign::Reset) | Cause::OtherTimeout(_) => facts.gave_up().or(ended),
+        Cause::GaveUp(_) => facts
+            .gave_up()
+            .or_else(|| sentence::stall_of(facts).map(|stall| stall.clock.abort().earliest))
+            .or(ended),
+        _ => ended,
+    }
+}
+
+/// Whether the server closed in the middle of a result.
+fn incomplete(facts: &Facts<'_>, cause: Cause) -> Option<bool> {
+    let in_result = facts.fin().and_then(|fin| fin.in_result);
+    match cause.kind() {
+        // It had more to write: for that it waited.
+        VerdictKind::NetWriteTimeout if cause != Cause::ShorterTimeout => in_result.or(Some(true)),
+        VerdictKind::Killed | VerdictKind::ServerCrashed => {
+            in_result.or_else(|| stalled::was_behind(facts).then_some(true))
+        }
+        VerdictKind::IdleTimeout | VerdictKind::ClientClosed | VerdictKind::Recovered => {
+            in_result.or(Some(false))
+        }
+        _ => in_result,
+    }
 }

@@ -3,13 +3,14 @@
 #[path = "properties/events.rs"]
 mod events;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use observer_core::{
-    Config, Connection, ConnectionId, Event, Finding, FindingKind, Phase, Timestamp, Tracker,
+    Config, Connection, ConnectionId, Event, EventKind, Finding, FindingKind, Phase, SourceEvent, Timestamp,
+    Tracker,
 };
 
 /// An event, or time that passes without one.
@@ -53,7 +54,9 @@ fn play(config: &Config, steps: &[Step], mut check: impl FnMut(&Tracker)) -> Vec
     let mut findings = Vec::new();
     for step in steps {
         match step {
-            Step::Event(event) => tracker.handle_event(event),
+            Step::Event(event) => {
+                tracker.handle_event(event);
+            }
             Step::Time(now) => {
                 tracker.handle_timeout(*now);
                 assert!(tracker.poll_timeout().is_none_or(|due| due > *now), "a deadline was left behind");
@@ -76,6 +79,12 @@ proptest! {
                 .filter(|connection| !matches!(connection.phase(), Phase::Flowing | Phase::Closed));
             assert_eq!(tracker.unsettled().count(), unsettled.count());
             for connection in tracker.connections() {
+                let verdict = connection.verdict(connection.last_seen(), &config);
+                let lines = verdict.evidence.iter().chain(&verdict.missing).chain(&verdict.advice);
+                for line in lines.chain(verdict.ruled_out.iter().map(|not| &not.because)).chain([&verdict.sentence]) {
+                    assert!(!line.contains(char::is_control), "{line:?}");
+                }
+                assert!(verdict.ruled_out.iter().all(|not| not.kind != verdict.kind), "{verdict:?}");
                 assert_eq!(tracker.connection(connection.id()).map(Connection::id), Some(connection.id()));
             }
         });
@@ -84,19 +93,57 @@ proptest! {
     #[test]
     fn time_never_runs_backwards_and_the_end_is_the_end(config in config(), steps in steps()) {
         let mut last: HashMap<ConnectionId, (Timestamp, bool)> = HashMap::new();
+        let mut verdicts = HashSet::new();
         for finding in play(&config, &steps, |_| {}) {
             let Some(id) = finding.connection else { continue };
             let (at, over) = last.entry(id).or_insert((finding.at, false));
             prop_assert!(*at <= finding.at, "{finding:?} comes after {at}");
-            prop_assert!(!*over, "{finding:?} comes after the end");
+            let is_verdict = matches!(finding.kind, FindingKind::Verdict(_));
+            prop_assert!(!*over || is_verdict, "{finding:?} comes after the end");
+            prop_assert!(!is_verdict || verdicts.insert(id), "{finding:?} comes a second time");
             *at = finding.at;
-            *over = matches!(finding.kind, FindingKind::Closed { .. });
+            *over |= is_verdict || matches!(finding.kind, FindingKind::Closed { .. });
         }
     }
 
     #[test]
     fn the_same_events_give_the_same_findings(config in config(), steps in steps()) {
         prop_assert_eq!(play(&config, &steps, |_| {}), play(&config, &steps, |_| {}));
+    }
+
+    /// As a live observer does it: timers at any moment, events in between, and those that passed in the record.
+    #[test]
+    fn a_record_gives_the_findings_of_the_one_who_kept_it(config in config(), steps in steps()) {
+        let record: Vec<_> = steps
+            .iter()
+            .map(|step| match step {
+                Step::Event(event) => Step::Event(event.clone()),
+                Step::Time(at) => {
+                    let kind = EventKind::Source(SourceEvent::TimePassed);
+                    Step::Event(Event { at: *at, kind })
+                }
+            })
+            .collect();
+        prop_assert_eq!(play(&config, &steps, |_| {}), play(&config, &record, |_| {}));
+    }
+
+    /// Where nothing comes late, timers in between change nothing, and so need not be in the record.
+    #[test]
+    fn events_in_order_need_no_timers(config in config(), mut steps in steps()) {
+        let at = |step: &Step| match step {
+            // A timer comes before what happens at the same moment.
+            Step::Event(event) => (event.at, true),
+            Step::Time(at) => (*at, false),
+        };
+        steps.sort_by_key(at);
+        let end = Step::Time(Timestamp::from_micros(i64::MAX));
+        let events = steps.iter().filter(|step| matches!(step, Step::Event(_))).cloned();
+        let events: Vec<_> = events.chain([end.clone()]).collect();
+        let moments: HashSet<_> =
+            events.iter().map(|step| at(step).0).collect();
+        steps.retain(|step| matches!(step, Step::Event(_)) || !moments.contains(&at(step).0));
+        steps.push(end);
+        prop_assert_eq!(play(&config, &steps, |_| {}), play(&config, &events, |_| {}));
     }
 
     #[test]

@@ -11,7 +11,8 @@
 //! - `headlines`: what the headline says `at` a moment, as far as `text` goes.
 //! - `end`: so long the story goes on after its last event.
 //! - `findings`: all of them in order, each with what is to be checked; `sentence` is what is said.
-//! - `connections`: all that are left, by their age, each with what is to be checked.
+//! - `connections`: all that are left, by their age, each with what is to be checked; `verdict` is its verdict at the end
+//!   of the story, of whose lists those lines are named that have to be there, as far as they go.
 
 #[path = "scenarios/support/mod.rs"]
 mod support;

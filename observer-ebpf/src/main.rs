@@ -8,9 +8,11 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod answer;
 mod config;
 mod handshake;
 mod maps;
+mod milestones;
 mod opening;
 mod packet;
 mod payload;

@@ -2,15 +2,15 @@
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use observer_common::{
-    ConnectionState, Counter, Direction, DirectionState, Ends, LastRead, RecordKind, SegmentRecord, flag,
-    scale, transition,
+    ConnectionState, Counter, Direction, DirectionState, Ends, LastRead, MILESTONES, Rare, RecordKind,
+    SegmentRecord, beginning, flag, scale, transition,
 };
 
 use crate::config::field;
 use crate::handshake::{self, Handshake, Syn};
 use crate::maps::{CONNECTIONS, count};
 use crate::packet::Packet;
-use crate::report::{bare_segment, header, tell};
+use crate::report::{NO_TAIL, bare_segment, header, tell};
 use crate::segment::{Segment, ends, tcp};
 
 /// SYN and RST: they carry no window that counts.
@@ -60,7 +60,7 @@ const UNSEEN: DirectionState = DirectionState {
     acknowledged: 0,
     last_ack_advance: 0,
     ack_tick: 0,
-    last_probe_told: 0,
+    payload_ack: 0,
     next_seq: 0,
     ack: 0,
     zero_windows: 0,
@@ -78,16 +78,19 @@ static NEW: ConnectionState = ConnectionState {
     remote_port: 0,
     egress_scale: scale::UNKNOWN,
     ingress_scale: scale::UNKNOWN,
-    from_start: 0,
-    reserved: 0,
+    beginning: beginning::UNSEEN,
+    awaits_reply: 0,
     local: [0; 16],
     remote: [0; 16],
-    before_egress: [0; 4],
+    milestones: [0; MILESTONES],
     egress: UNSEEN,
     last_read: LastRead { at: 0, tick: 0, reserved: 0, tgid: 0, tid: 0, comm: [0; 16] },
-    before_ingress: [0; 3],
+    egress_tail: NO_TAIL,
     ingress: UNSEEN,
-    before_next: [0; 8],
+    ingress_tail: NO_TAIL,
+    egress_rare: Rare { retransmissions: 0, last_probe_told: 0 },
+    ingress_rare: Rare { retransmissions: 0, last_probe_told: 0 },
+    before_next: [0; 3],
 };
 
 /// Makes the state of a connection whose first segment this is.
@@ -115,11 +118,11 @@ pub fn add(
     state.remote = ends.remote;
     state.remote_port = ends.remote_port;
     state.local_port = ends.local_port;
-    state.from_start = u8::from(segment.has(tcp::SYN));
+    state.beginning = if segment.has(tcp::SYN) { beginning::SYN } else { beginning::UNSEEN };
     if let Some(Handshake { syn, syn_ack }) = handshake::take(&ends)
         && syn_ack.at != 0
     {
-        state.from_start = 1;
+        state.beginning = beginning::SYN;
         let (egress, ingress) = (&mut state.egress_scale, &mut state.ingress_scale);
         accepted(&mut state.ingress, ingress, &syn, &syn_ack, cookie, Direction::Ingress, &ends);
         accepted(&mut state.egress, egress, &syn_ack, &syn, cookie, Direction::Egress, &ends);

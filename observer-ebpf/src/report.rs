@@ -2,10 +2,15 @@
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::maps::ring_buf::RingBufEntry;
-use observer_common::{Counter, Direction, Ends, Header, RecordKind, SegmentRecord, TEXT_BYTES, TextRecord};
+use observer_common::{
+    Counter, Direction, Ends, Header, RecordKind, SegmentRecord, TAIL_BYTES, TEXT_BYTES, Tail, TextRecord,
+};
 
 use crate::maps::{RECORDS, count};
 use crate::packet::Packet;
+
+/// The end of a payload that was not seen.
+pub const NO_TAIL: Tail = Tail { bytes: [0; TAIL_BYTES], payload: 0, is_error: 0 };
 
 /// Nanoseconds of `CLOCK_MONOTONIC`.
 #[inline(always)]
@@ -103,6 +108,7 @@ pub fn bare_segment(header: Header, transitions: u32, seq: u32, ack: u32) -> Seg
         window: 0,
         scale,
         peer_scale: scale,
+        tail: NO_TAIL,
         reserved: 0,
     }
 }

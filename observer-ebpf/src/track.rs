@@ -2,15 +2,19 @@
 
 use aya_ebpf::helpers::generated::bpf_jiffies64;
 use aya_log_ebpf::debug;
-use observer_common::{Direction, DirectionState, MAX_PORTS, RecordKind, SegmentRecord, flag, transition};
+use observer_common::{
+    Direction, DirectionState, MAX_PORTS, Rare, RecordKind, SegmentRecord, Tail, beginning, flag, transition,
+};
 
+use crate::answer::Answer;
 use crate::config::field;
 use crate::handshake;
 use crate::maps::CONNECTIONS;
+use crate::milestones;
 use crate::opening::{add, opening_or_reset};
 use crate::packet::Packet;
 use crate::payload;
-use crate::report::{header, now, tell};
+use crate::report::{NO_TAIL, header, now, tell};
 use crate::segment::{Segment, ends, tcp};
 
 /// Transitions that are told only if [`may_tell_probe`].
@@ -58,52 +62,102 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
     // SAFETY: the entry was found just now; the LRU may give its memory to another connection meanwhile, but it
     // stays memory of the map.
     let state = unsafe { &mut *state };
-    let (own, peer, own_scale, peer_scale) = match direction {
-        Direction::Egress => {
-            (&mut state.egress, &mut state.ingress, &mut state.egress_scale, state.ingress_scale)
-        }
-        Direction::Ingress => {
-            (&mut state.ingress, &mut state.egress, &mut state.ingress_scale, state.egress_scale)
-        }
+    let (own, peer, own_scale, peer_scale, tail, rare) = match direction {
+        Direction::Egress => (
+            &mut state.egress,
+            &mut state.ingress,
+            &mut state.egress_scale,
+            state.ingress_scale,
+            &mut state.egress_tail,
+            &mut state.egress_rare,
+        ),
+        Direction::Ingress => (
+            &mut state.ingress,
+            &mut state.egress,
+            &mut state.ingress_scale,
+            state.egress_scale,
+            &mut state.ingress_tail,
+            &mut state.ingress_rare,
+        ),
     };
-    let seen_before = own.sent;
-    let transitions = if segment.has(tcp::SYN | tcp::RST) {
+    let (from_server, to_server) = match direction {
+        Direction::Egress => (listed.local, listed.remote),
+        Direction::Ingress => (listed.remote, listed.local),
+    };
+    // Nothing else is looked at in these: the fewer ways go on from here, the sooner the verifier is through.
+    if segment.has(tcp::SYN | tcp::RST) {
         own.segments += 1;
-        opening_or_reset(packet, &segment, direction, own, own_scale)
-    } else {
-        follow(&segment, own, peer)
-    };
-    if transitions != 0 {
-        let now = now();
-        if transitions & !LIMITED != 0 || may_tell_probe(own, now) {
-            log_transitions(cookie, transitions, segment.window);
-            let ends = ends(packet, &segment, direction)?;
-            tell(SegmentRecord {
-                header: header(now, cookie, RecordKind::Segment, direction, &ends),
-                transitions,
-                seq: segment.seq,
-                ack: segment.ack,
-                payload: segment.payload,
-                window: segment.window,
-                scale: *own_scale,
-                peer_scale,
-                reserved: 0,
-            });
+        let transitions = opening_or_reset(packet, &segment, direction, own, own_scale);
+        if transitions != 0 {
+            let scales = (*own_scale, peer_scale);
+            let _ = tell_transitions(packet, &segment, direction, cookie, transitions, scales, NO_TAIL);
         }
+        return Some(());
     }
-    // A MySQL packet has a header of four bytes. What is sent again was looked at before.
-    if segment.payload > 4 && own.sent != seen_before {
-        let (from_server, to_server) = match direction {
-            Direction::Egress => (listed.local, listed.remote),
-            Direction::Ingress => (listed.remote, listed.local),
+    let (sent_before, acknowledged_before) = (own.sent, own.acknowledged);
+    let transitions = follow(&segment, own, peer);
+    // What is sent again was looked at before.
+    let is_new = own.sent != sent_before;
+    if segment.payload > 1 && !is_new {
+        rare.retransmissions += 1;
+    }
+    if to_server {
+        milestones::note(&mut state.milestones, acknowledged_before, own.acknowledged);
+    }
+    if from_server && is_new {
+        let (is_first, beginning) = (sent_before == 0, state.beginning);
+        let answer =
+            Answer { packet, segment: &segment, direction, cookie, is_first, beginning, client: peer };
+        answer.observe(own, tail, &mut state.awaits_reply);
+    }
+    if transitions != 0 && (transitions & !LIMITED != 0 || may_tell_probe(rare)) {
+        let has_tail = own.flags & flag::TAIL != 0 && own.payload_ack == segment.ack;
+        let tail = if has_tail { *tail } else { NO_TAIL };
+        let scales = (*own_scale, peer_scale);
+        let _ = tell_transitions(packet, &segment, direction, cookie, transitions, scales, tail);
+    }
+    // A MySQL packet has a header of four bytes.
+    if to_server && is_new && segment.payload > 4 {
+        let login = if state.beginning == beginning::SYN && sent_before == 0 {
+            payload::login(packet, &segment, direction, cookie)
+        } else {
+            None
         };
-        if to_server {
-            let _ = payload::command(packet, &segment, direction, cookie);
-        }
-        if from_server && seen_before == 0 && state.from_start != 0 {
-            let _ = payload::greeting(packet, &segment, direction, cookie);
+        if let Some(beginning) = login {
+            state.beginning = beginning;
+        } else if state.beginning != beginning::TLS {
+            let awaits_reply = &mut state.awaits_reply;
+            let _ = payload::command(packet, &segment, direction, cookie, &mut own.flags, awaits_reply);
         }
     }
+    Some(())
+}
+
+/// Tells what a segment has changed. The scales are its sender's and its receiver's.
+#[inline(always)]
+fn tell_transitions(
+    packet: Packet,
+    segment: &Segment,
+    direction: Direction,
+    cookie: u64,
+    transitions: u32,
+    (scale, peer_scale): (u8, u8),
+    tail: Tail,
+) -> Option<()> {
+    log_transitions(cookie, transitions, segment.window);
+    let ends = ends(packet, segment, direction)?;
+    tell(SegmentRecord {
+        header: header(now(), cookie, RecordKind::Segment, direction, &ends),
+        transitions,
+        seq: segment.seq,
+        ack: segment.ack,
+        payload: segment.payload,
+        window: segment.window,
+        scale,
+        peer_scale,
+        tail,
+        reserved: 0,
+    });
     Some(())
 }
 
@@ -117,11 +171,11 @@ fn log_transitions(cookie: u64, transitions: u32, window: u16) {
 /// Probes, and the answers to them, are told every 50 ms at most for each direction: a hostile peer can send many,
 /// and their number is counted anyway.
 #[inline(always)]
-fn may_tell_probe(own: &mut DirectionState, now: u64) -> bool {
-    let now = (now >> 20) as u32;
-    let due = now.wrapping_sub(own.last_probe_told) >= 50_000_000 >> 20;
+fn may_tell_probe(rare: &mut Rare) -> bool {
+    let now = (now() >> 20) as u32;
+    let due = now.wrapping_sub(rare.last_probe_told) >= 50_000_000 >> 20;
     if due {
-        own.last_probe_told = now;
+        rare.last_probe_told = now;
     }
     due
 }

@@ -11,15 +11,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use futures_util::{Stream, StreamExt as _};
-use observer_core::{Config, Event, FindingKind, Severity, Timestamp, Tracker};
+use observer_core::{
+    Config, Event, EventKind, Finding, FindingKind, Severity, SourceEvent, Timestamp, Tracker,
+};
 use tokio::sync::mpsc;
 
 use crate::command::Outcome;
 use crate::log::{Sink, Writer};
 use crate::output::{Output, WhenSourceEnds, is_broken_pipe};
 
-/// A deadline is let pass so much late. Events that were stamped before it are in by then, so the judgement sees
-/// them in the order of their stamps, as it does when the log is replayed.
+/// A deadline is let pass so much late. Events that were stamped before it are in by then, as a rule. That it passed is
+/// an event itself, and so in the log, for those that come later still: a replay sees the same in the same order.
 pub const GRACE: Duration = Duration::from_millis(20);
 
 /// What the program is made of, and its way to the world.
@@ -38,6 +40,8 @@ pub struct Parts<O, I, S, C, L> {
     pub log: Option<Writer<L>>,
     /// What the judgement is told.
     pub config: Config,
+    /// How late events may come: [`GRACE`], or more where they take a longer way.
+    pub grace: Duration,
     /// The severity from which on a finding makes the [`Outcome`] be `Found`.
     pub fail_on: Option<Severity>,
 }
@@ -65,8 +69,9 @@ where
     C: Fn() -> Timestamp,
     L: Sink,
 {
-    let Parts { mut events, inputs, stop, clock, output, log, config, fail_on } = parts;
-    let mut app = App { tracker: Tracker::new(config), output, log, clock, fail_on, outcome: Outcome::Clean };
+    let Parts { mut events, inputs, stop, clock, output, log, config, grace, fail_on } = parts;
+    let tracker = Tracker::new(config);
+    let mut app = App { tracker, output, log, clock, grace, fail_on, outcome: Outcome::Clean };
     let served = app.serve(&mut events, inputs, stop).await.and_then(|()| app.catch_up(&mut events));
     // However it ended, the log gets what is still to be written.
     if let Some(log) = &mut app.log {
@@ -82,11 +87,19 @@ where
     Ok(Ended { outcome: app.outcome, missing_in_log })
 }
 
+/// Whether a finding counts for the exit status. Of the observation itself, only what was lost weighs: the rest is no
+/// finding about the host.
+pub fn counts(finding: &Finding, fail_on: Option<Severity>) -> bool {
+    let about_the_host = !matches!(finding.kind, FindingKind::Degraded { .. });
+    about_the_host && fail_on.is_some_and(|level| finding.kind.severity() >= level)
+}
+
 struct App<O, C, L> {
     tracker: Tracker,
     output: O,
     log: Option<Writer<L>>,
     clock: C,
+    grace: Duration,
     fail_on: Option<Severity>,
     outcome: Outcome,
 }
@@ -145,7 +158,7 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
 
     /// The next moment at which something falls due by itself.
     fn wake_at(&self) -> Option<Timestamp> {
-        let deadline = self.tracker.poll_timeout().map(|at| at + GRACE);
+        let deadline = self.tracker.poll_timeout().map(|at| at + self.grace);
         let flush = self.log.as_ref().and_then(Writer::flush_due);
         [deadline, flush, self.output.next_draw()].into_iter().flatten().min()
     }
@@ -153,9 +166,9 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
     /// Done after everything that happens, so that neither a flood of events nor one of keys can keep it waiting.
     fn do_what_is_due(&mut self) -> anyhow::Result<()> {
         let now = (self.clock)();
-        if self.tracker.poll_timeout().is_some_and(|at| at + GRACE <= now) {
-            self.tracker.handle_timeout(now - GRACE);
-            self.tell_findings(now)?;
+        if self.tracker.poll_timeout().is_some_and(|at| at + self.grace <= now) {
+            let kind = EventKind::Source(SourceEvent::TimePassed);
+            self.observe(&[Event { at: now - self.grace, kind }])?;
         }
         if let Some(log) = self.log.as_mut().filter(|log| log.flush_due().is_some_and(|at| at <= now)) {
             log.flush(now);
@@ -182,9 +195,7 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
 
     fn tell_findings(&mut self, now: Timestamp) -> anyhow::Result<()> {
         while let Some(finding) = self.tracker.poll() {
-            // Of the observation itself, only what was lost weighs: the rest is no finding about the host.
-            let about_the_host = !matches!(finding.kind, FindingKind::Degraded { .. });
-            if about_the_host && self.fail_on.is_some_and(|level| finding.kind.severity() >= level) {
+            if counts(&finding, self.fail_on) {
                 self.outcome = Outcome::Found;
             }
             if let Some(log) = &mut self.log {

@@ -7,6 +7,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use observer_common::MAX_PORTS;
 use observer_core::{Config, ServerAddress, ServerTimeout, Severity, Timeout, TimeoutSource};
 
+use crate::report::Client;
+use crate::source::recording::Given;
+
 /// The port of the MySQL protocol (IANA: mysql).
 pub const DEFAULT_PORT: u16 = 3306;
 
@@ -48,6 +51,19 @@ pub enum Command {
     /// Show what this host offers for the observation, and what is missing
     #[command(after_help = DOCTOR_EXIT_STATUS)]
     Doctor(DoctorArgs),
+    /// Say what became of the connections in an event log or a capture, with what speaks for it
+    ///
+    /// It tells of every connection that had trouble: what happened and when, the verdict, the evidence, what it was
+    /// not, and what to do. Several files about the same connections, such as the log of the client's host and that of
+    /// the server's, are told as one; where their clocks differ, that is worked out from segments seen in both.
+    #[command(after_help = EXIT_STATUS)]
+    Report(ReportArgs),
+    /// Play an event log or a capture back, in the view
+    ///
+    /// Space pauses, [ and ] change the speed, the arrow keys left and right and 0 to 9 go to another time, comma and
+    /// full stop go step by step, < and > from finding to finding. ? shows all keys.
+    #[command(after_help = EXIT_STATUS)]
+    Replay(ReplayArgs),
     /// Play the whole story on this host: a server, a client that stops reading, and the view of it
     ///
     /// It takes about half a minute and touches nothing but loopback. The view stays until q is pressed. As root it
@@ -136,6 +152,93 @@ pub struct LiveArgs {
     pub bpf_log: bool,
 }
 
+/// Options of `report`.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// Event log (of observer --log) or capture (pcap, pcapng); - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Only connections of this client
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = parse_client)]
+    pub client: Option<Client>,
+
+    /// Tell of connections without trouble too
+    #[arg(long)]
+    pub all: bool,
+
+    /// How the files are judged.
+    #[command(flatten)]
+    pub judging: JudgingArgs,
+}
+
+/// Options of `replay`.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// Event log (of observer --log) or capture (pcap, pcapng); - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Go on with what is still being written: the log of an observer that runs
+    #[arg(long)]
+    pub follow: bool,
+
+    /// How many times faster than it happened, 0.1 to 1000
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = parse_speed, conflicts_with = "follow")]
+    pub speed: f64,
+
+    /// Print one line per finding instead of the view, as fast as can be; also done when standard output is not a
+    /// terminal
+    #[arg(long)]
+    pub plain: bool,
+
+    /// How the file is judged.
+    #[command(flatten)]
+    pub judging: JudgingArgs,
+}
+
+/// How a recording is judged.
+#[derive(Args, Clone, Debug)]
+pub struct JudgingArgs {
+    /// Port the MySQL servers listen on in a capture; a log has its own. May be given up to 16 times
+    #[arg(long = "port", short = 'p', value_name = "PORT", default_values_t = [DEFAULT_PORT],
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub ports: Vec<u16>,
+
+    /// The servers' net_write_timeout, where a session's own is not seen [default: what the log was judged with]
+    ///
+    /// With an address it is that of one server, or of all servers of one host: 10.0.0.1:3307=30, 10.0.0.1=30,
+    /// [2001:db8::1]=30. May be given for several.
+    #[arg(long, value_name = "[ADDRESS=]SECONDS", value_parser = parse_timeout)]
+    pub net_write_timeout: Vec<GivenTimeout>,
+
+    /// End with status 1 when there was a finding of this severity or above [default: never]
+    #[arg(long, value_name = "LEVEL")]
+    pub fail_on: Option<FailOn>,
+}
+
+impl JudgingArgs {
+    /// The timeouts that were given.
+    pub fn given(&self) -> Given {
+        Given::of(&self.net_write_timeout)
+    }
+}
+
+/// The forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Plain text, at most 78 columns wide
+    Text,
+    /// CommonMark, for an issue or a wiki
+    Markdown,
+    /// One object, docs/REPORT-FORMAT.md
+    Json,
+}
+
 /// Options of `doctor`.
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
@@ -193,6 +296,8 @@ impl Cli {
             None => self.live.check(),
             Some(Command::Live(live)) => live.check(),
             Some(Command::Doctor(doctor)) => distinct(&mut doctor.ports),
+            Some(Command::Report(report)) => distinct(&mut report.judging.ports),
+            Some(Command::Replay(replay)) => distinct(&mut replay.judging.ports),
             Some(Command::Demo(_) | Command::Man | Command::Completions { .. }) => Ok(()),
         };
         match checked {
@@ -223,19 +328,10 @@ impl LiveArgs {
 
     /// What the judgement is told.
     pub fn config(&self) -> Config {
-        let mut net_write_timeout = Timeout::ASSUMED;
-        let mut server_timeouts = Vec::new();
-        for given in &self.net_write_timeout {
-            match *given {
-                GivenTimeout::All(duration) => {
-                    net_write_timeout = Timeout { duration, source: TimeoutSource::Flag };
-                }
-                GivenTimeout::Of(server) => server_timeouts.push(server),
-            }
-        }
+        let given = Given::of(&self.net_write_timeout);
         Config {
-            net_write_timeout,
-            server_timeouts,
+            net_write_timeout: given.net_write_timeout.unwrap_or(Timeout::ASSUMED),
+            server_timeouts: given.server_timeouts,
             warning_share: f64::from(self.warn_at) / 100.0,
             critical_share: f64::from(self.critical_at) / 100.0,
             max_connections: self.max_connections as usize,
@@ -251,6 +347,21 @@ pub enum GivenTimeout {
     All(Duration),
     /// That of some.
     Of(ServerTimeout),
+}
+
+impl Given {
+    fn of(timeouts: &[GivenTimeout]) -> Self {
+        let mut given = Self::default();
+        for timeout in timeouts {
+            match *timeout {
+                GivenTimeout::All(duration) => {
+                    given.net_write_timeout = Some(Timeout { duration, source: TimeoutSource::Flag });
+                }
+                GivenTimeout::Of(server) => given.server_timeouts.push(server),
+            }
+        }
+        given
+    }
 }
 
 /// Seconds in the range of the servers' variable, after an address and `=` where it is one server's.
@@ -272,6 +383,17 @@ fn parse_poll(text: &str) -> Result<Duration, String> {
         .filter(|seconds| (0.1..=3600.0).contains(seconds))
         .map(Duration::from_secs_f64)
         .ok_or_else(|| "not a number of seconds from 0.1 to 3600".to_owned())
+}
+
+/// How fast time goes, in a range in which one can see anything.
+fn parse_speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse::<f64>().ok().filter(|speed| (0.1..=1000.0).contains(speed));
+    speed.ok_or_else(|| "not a number from 0.1 to 1000".to_owned())
+}
+
+fn parse_client(text: &str) -> Result<Client, String> {
+    let host = || text.trim_matches(['[', ']']).parse().map(Client::Host);
+    text.parse().map(Client::Socket).or_else(|_| host()).map_err(|_| "not an IP address".to_owned())
 }
 
 /// A size the kernel takes for a ring buffer: a power of two and whole pages (`ringbuf_map_alloc` in
@@ -319,6 +441,8 @@ mod tests {
     fn help_texts() {
         insta::assert_snapshot!("help", help(&[]));
         insta::assert_snapshot!("help_live", help(&["live"]));
+        insta::assert_snapshot!("help_report", help(&["report"]));
+        insta::assert_snapshot!("help_replay", help(&["replay"]));
         insta::assert_snapshot!("help_doctor", help(&["doctor"]));
         insta::assert_snapshot!("help_demo", help(&["demo"]));
         insta::assert_snapshot!("help_man", help(&["man"]));
@@ -400,6 +524,26 @@ mod tests {
         for bad in ["", "K", "0", "3K", "2K", "2048M", "4096M", "-4K", "4G", "5000"] {
             assert!(parse_ring_size(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn speeds_and_clients() {
+        assert_eq!(parse_speed("0.5"), Ok(0.5));
+        for bad in ["0", "-1", "nan", "inf", "1001", "x"] {
+            assert!(parse_speed(bad).is_err(), "{bad}");
+        }
+        let host = |text: &str| Ok(Client::Host(text.parse().unwrap()));
+        assert_eq!(parse_client("10.2.7.31"), host("10.2.7.31"));
+        assert_eq!(parse_client("[2001:db8::1]"), host("2001:db8::1"));
+        assert_eq!(
+            parse_client("[2001:db8::1]:4000"),
+            Ok(Client::Socket("[2001:db8::1]:4000".parse().unwrap()))
+        );
+        assert!(parse_client("db1").is_err());
+        assert!(
+            parse(&["replay", "x", "--follow", "--speed", "2"]).is_err(),
+            "what happens now has its own speed"
+        );
     }
 
     #[test]

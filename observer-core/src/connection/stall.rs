@@ -1,10 +1,12 @@
-//! What is known of one stall: from the closing of the client's window until it opens, or to the end.
+//! What is known of one stall: from the closing of the client's window until the server is known to write again, or
+//! to the end. The window may open and close again in between.
 
 use std::time::Duration;
 
 use crate::clock::WriteClock;
-use crate::connection::Told;
+use crate::connection::{Curve, Told};
 use crate::flow::Vantage;
+use crate::sample::DirectionSample;
 use crate::time::{TimeRange, Timestamp};
 
 /// A thing counted at each vantage by itself: what was seen at both ends happened once.
@@ -36,24 +38,32 @@ const SLOW_PROBE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; they come true in any order")]
 pub(crate) struct Stall {
-    /// When the window closed.
+    /// When the window closed first, of those closings that were told as one stall.
+    pub(crate) began: Timestamp,
+    /// When the window closed last.
     pub(crate) closed: TimeRange,
-    /// Whether the closing itself was seen, and not found out later.
+    /// Whether that closing itself was seen, and not found out later.
     pub(crate) closing_seen: bool,
+    /// Whether the window had been open since the first closing.
+    pub(crate) reopened: bool,
     /// Whether it has been closed for long enough not to be a transient.
     pub(crate) settled: bool,
     /// The server's wait, while there is reason to believe in one.
     pub(crate) clock: Option<WriteClock>,
     /// Whether it was told that the client is at risk.
     pub(crate) announced: bool,
+    /// The latest start of the wait that the present phase was told of. A wait that began later is another one.
+    pub(crate) told_of: Timestamp,
     /// Whether the server's socket or its RST has shown that it gave up.
     pub(crate) abort_seen: bool,
-    /// Zero-window probes.
+    /// Zero-window probes since the window closed.
     pub(crate) probes: Seen,
     /// The first of them.
     pub(crate) first_probe: Option<Timestamp>,
     /// Their answers with window zero.
     pub(crate) probe_acks: Seen,
+    /// What the client has acknowledged.
+    pub(crate) curve: Curve,
     /// How far both ends had come when the server was lost; until then, how far they have come.
     pub(crate) progress: Option<Progress>,
 }
@@ -83,24 +93,48 @@ impl Progress {
 }
 
 impl Stall {
-    /// The closing was seen at this moment.
-    pub(crate) fn seen_to_begin(at: Timestamp) -> Self {
-        Self { closing_seen: true, ..Self::new(TimeRange::at(at)) }
-    }
-
-    /// The window was found closed, since some moment of this range.
-    pub(crate) fn new(closed: TimeRange) -> Self {
+    /// The window closed at some moment of this range; the closing was seen, or found out later.
+    pub(crate) fn new(closed: TimeRange, closing_seen: bool) -> Self {
         Self {
+            began: closed.earliest,
             closed,
-            closing_seen: false,
+            closing_seen,
+            reopened: false,
             settled: false,
             clock: None,
             announced: false,
+            told_of: Timestamp::EPOCH,
             abort_seen: false,
             probes: Seen::default(),
             first_probe: None,
             probe_acks: Seen::default(),
+            curve: Curve::new(closed),
             progress: None,
+        }
+    }
+
+    /// The window has closed again, and it is not known that the server could write in between.
+    pub(crate) fn closes_again(&mut self, closed: TimeRange, closing_seen: bool) {
+        (self.closed, self.closing_seen, self.reopened) = (closed, closing_seen, true);
+        (self.probes, self.first_probe, self.probe_acks) = (Seen::default(), None, Seen::default());
+        if !self.announced {
+            self.began = closed.earliest;
+        }
+    }
+
+    /// What the counters of the client's direction tell of the time before. The server read its last command at
+    /// `commanded_at`.
+    pub(crate) fn remember(
+        &mut self,
+        at: Timestamp,
+        sample: &DirectionSample,
+        commanded_at: Option<Timestamp>,
+    ) {
+        // What comes while the window is closed need not have been read.
+        let commanded_at = commanded_at.filter(|commanded_at| *commanded_at <= self.closed.earliest);
+        self.curve.note_earlier(at, sample, commanded_at);
+        if let Some(commanded_at) = commanded_at {
+            self.curve.not_waiting_at(commanded_at);
         }
     }
 
@@ -110,17 +144,27 @@ impl Stall {
         self.first_probe = Some(self.first_probe.map_or(at, |known| known.min(at)));
     }
 
-    /// When data began to wait behind the window, as far as segments tell: when it closed, unless the first probe
-    /// came so late that nothing had waited until shortly before it.
+    /// When data began to wait behind the window, if that was later than its closing: the first probe came so late
+    /// that nothing had waited until shortly before it.
     ///
     /// The first probe comes one retransmission timeout after data began to wait (`tcp_check_probe_timer`,
     /// include/net/tcp.h): 200 ms or more (`TCP_RTO_MIN`), and rarely more than a second.
-    pub(crate) fn waiting_since(&self) -> TimeRange {
-        match self.first_probe {
-            Some(probe) if self.closing_seen && probe > self.closed.latest + SLOW_PROBE => {
-                TimeRange { earliest: probe - SLOW_PROBE, latest: probe - FAST_PROBE }
-            }
-            _ => self.closed,
-        }
+    pub(crate) fn began_to_wait(&self) -> Option<TimeRange> {
+        let probe = self.first_probe.filter(|_| self.closing_seen)?;
+        (probe > self.closed.latest + SLOW_PROBE)
+            .then(|| TimeRange { earliest: probe - SLOW_PROBE, latest: probe - FAST_PROBE })
     }
+}
+
+/// The last time a server has written into its socket, found out by two samples of that socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastWrite {
+    /// Between the samples.
+    pub(crate) at: TimeRange,
+    /// `bytes_acked` at the first.
+    pub(crate) acked: u64,
+    /// Everything sent until the first, by the same count.
+    pub(crate) sent: u64,
+    /// The size of the send buffer at the first.
+    pub(crate) send_buffer: u32,
 }

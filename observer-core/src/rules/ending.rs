@@ -1,6 +1,6 @@
 //! How a connection ends, and what its client still has to read.
 
-use crate::connection::{Connection, Drain, Ending, Phase};
+use crate::connection::{Connection, Drain, Phase};
 use crate::finding::FindingKind;
 use crate::flow::End;
 use crate::rules::Context;
@@ -17,6 +17,7 @@ impl Connection {
         if self.server.finished || self.phase == Phase::Closed {
             return;
         }
+        self.leaves(at, End::Server, cx);
         self.server.finished = true;
         self.note_ending(at, Some(End::Server), false);
         if self.client.finished {
@@ -46,6 +47,7 @@ impl Connection {
         if self.client.finished || self.phase == Phase::Closed {
             return;
         }
+        self.leaves(at, End::Client, cx);
         self.client.finished = true;
         self.note_ending(at, Some(End::Client), false);
         if self.server.finished {
@@ -57,7 +59,7 @@ impl Connection {
 
     /// An RST.
     pub(super) fn reset(&mut self, at: Timestamp, by: End, cx: &mut Context<'_>) {
-        if self.phase == Phase::Closed || self.ending.is_some_and(|ending| ending.reset) {
+        if self.phase == Phase::Closed || self.ending().is_some_and(|ending| ending.reset) {
             return;
         }
         let troubled = self.is_troubled();
@@ -103,7 +105,7 @@ impl Connection {
         self.phase = Phase::Closed;
         self.last_seen = self.last_seen.max(at);
         if troubled {
-            let by = self.ending.and_then(|ending| ending.by);
+            let by = self.ending().and_then(|ending| ending.by);
             let troubled_for = self.stall.as_ref().map(|stall| at.since(stall.closed.earliest));
             self.find(at, FindingKind::Closed { by, troubled_for }, cx);
         }
@@ -119,7 +121,8 @@ impl Connection {
         if self.phase == Phase::ServerClosed {
             drain.fails_at = drain.done_at(sample.recv_queue);
             if sample.recv_queue > FAREWELL && !self.told_server_closed {
-                let (closed_at, reset) = self.ending.map_or((at, false), |ending| (ending.at, ending.reset));
+                let (closed_at, reset) =
+                    self.ending().map_or((at, false), |ending| (ending.at, ending.reset));
                 self.tell_server_closed(closed_at, reset, cx);
             }
         }
@@ -131,12 +134,8 @@ impl Connection {
         self.find(at, FindingKind::ServerClosed { reset, unread, fails_at }, cx);
     }
 
-    fn note_ending(&mut self, at: Timestamp, by: Option<End>, reset: bool) {
-        self.ending.get_or_insert(Ending { at, by, reset });
-    }
-
     /// Whether something was told of it that has not come to a good end.
-    fn is_troubled(&self) -> bool {
+    pub(super) fn is_troubled(&self) -> bool {
         self.told_server_closed || self.stall.as_ref().is_some_and(|stall| stall.announced)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::connection::{Connection, Progress, Stall, Told, WindowChange};
+use crate::connection::{Connection, Count, Phase, Progress, Told, WindowChange};
 use crate::flow::{End, Vantage};
 use crate::rules::Context;
 use crate::sample::WireSample;
@@ -11,6 +11,10 @@ use crate::time::{TimeRange, Timestamp};
 
 /// How long the counters may lag behind the events, both read from the kernel on different ways.
 const LAG: Duration = Duration::from_millis(20);
+
+/// Counters of a connection that moves are read once a second: what they told within this time before the window
+/// closed was told in the same flow of data.
+const RECENT: Duration = Duration::from_secs(2);
 
 impl Connection {
     pub(super) fn syn(&mut self, at: Timestamp, by: End, seq: SeqNumber) {
@@ -23,31 +27,30 @@ impl Connection {
         }
     }
 
-    pub(super) fn zero_window(&mut self, at: Timestamp, ack: SeqNumber, cx: &mut Context<'_>) {
-        let change = self.window.zero(at, ack);
-        if change == WindowChange::ClosedAgain {
-            self.stall_ends(at, cx);
-        }
-        if matches!(change, WindowChange::Closed | WindowChange::ClosedAgain) {
-            self.stall_begins(Stall::seen_to_begin(at));
-        } else if let (Some(since), Some(stall)) = (self.window.closed_since, self.stall.as_deref_mut()) {
-            // The other end saw the same closing a little earlier.
-            if since < stall.closed.earliest && at == since {
-                stall.closed = TimeRange::at(since);
+    pub(super) fn zero_window(&mut self, at: Timestamp, ack: SeqNumber) {
+        match self.window.zero(at, ack) {
+            WindowChange::Closed | WindowChange::ClosedAgain => {
+                self.closes(TimeRange::at(at), true);
+                self.acknowledged(at, at, Count::Ack(ack));
+                self.remember();
+                self.progressed(at);
+            }
+            WindowChange::Nothing | WindowChange::Opened => {
+                // The other end saw the same closing a little earlier.
+                if let (Some(since), Some(stall)) = (self.window.closed_since, self.stall.as_deref_mut())
+                    && since < stall.closed.earliest
+                    && at == since
+                {
+                    stall.closed = TimeRange::at(since);
+                }
             }
         }
-        self.progressed(at);
     }
 
-    pub(super) fn window_update(
-        &mut self,
-        at: Timestamp,
-        size: Option<u32>,
-        ack: SeqNumber,
-        cx: &mut Context<'_>,
-    ) {
+    pub(super) fn window_update(&mut self, at: Timestamp, size: Option<u32>, ack: SeqNumber) {
         if self.window.update(at, size, ack) == WindowChange::Opened {
-            self.stall_ends(at, cx);
+            self.acknowledged(at, at, Count::Ack(ack));
+            self.opens();
         }
     }
 
@@ -81,7 +84,7 @@ impl Connection {
     /// The window closed within this range, and no event told it.
     fn closed_without_event(&mut self, closed: TimeRange) {
         self.window.close(closed.earliest, None, Told::BySegments);
-        self.stall_begins(Stall::new(closed));
+        self.closes(closed, false);
     }
 
     pub(super) fn wire_sample(
@@ -103,16 +106,18 @@ impl Connection {
                 none => *none = Some(Box::new((at, sample.clone()))),
             }
         }
+        self.note_traffic(at, sample);
         if let Some(advance) = sample.client.last_ack_advance {
             self.progressed(advance);
         }
-        self.window_sampled(at, sample, cx);
+        self.window_sampled(at, sample);
+        self.curve_sampled(at, sample);
         let (received, acknowledged) = (sample.client.acknowledged, sample.server.acknowledged);
         self.progress(at, Progress { seen_at, told: Told::BySegments, received, acknowledged }, cx);
     }
 
     /// The counters tell the state of the window too, should the event of its change have been lost.
-    fn window_sampled(&mut self, at: Timestamp, sample: &WireSample, cx: &mut Context<'_>) {
+    fn window_sampled(&mut self, at: Timestamp, sample: &WireSample) {
         if at < self.window.changed_at + LAG {
             return;
         }
@@ -124,9 +129,37 @@ impl Connection {
             }
             (Some(size @ 1..), Some(_)) => {
                 self.window.open(at, Some(size));
-                self.stall_ends(at, cx);
+                self.opens();
             }
             (size, _) => self.window.note_size(size),
+        }
+    }
+
+    /// What the client has acknowledged by now, and before.
+    fn curve_sampled(&mut self, at: Timestamp, sample: &WireSample) {
+        let client = &sample.client;
+        self.acknowledged(client.last_ack_advance.unwrap_or(at).min(at), at, Count::Ack(client.ack));
+        let commanded_at = self.read_a_command_at().max(sample.server.last_ack_advance);
+        if let Some(stall) = self.stall.as_deref_mut() {
+            stall.remember(at, client, commanded_at);
+        }
+    }
+
+    /// What the counters had told shortly before the window closed.
+    fn remember(&mut self) {
+        let commanded_at = self.read_a_command_at();
+        let samples = [&self.client, &self.server].map(|end| end.wire.as_deref());
+        let Some((at, sample)) = samples.into_iter().flatten().max_by_key(|(at, _)| *at) else { return };
+        let Some(stall) = self.stall.as_deref_mut().filter(|stall| !stall.reopened) else { return };
+        if *at + RECENT >= stall.closed.earliest {
+            stall.remember(*at, &sample.client, commanded_at);
+        }
+    }
+
+    /// The client has acknowledged so much since `first`, and no more at `last`.
+    pub(super) fn acknowledged(&mut self, first: Timestamp, last: Timestamp, count: Count) {
+        if let Some(stall) = self.stall.as_deref_mut().filter(|_| self.phase < Phase::Lost) {
+            stall.curve.note(first, last, count);
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::connection::{Connection, Phase, Progress, Stall, Told};
+use crate::connection::{Connection, Count, LastWrite, Phase, Progress, Told};
 use crate::event::Process;
 use crate::flow::{End, Vantage};
 use crate::rules::Context;
-use crate::rules::wait::written;
+use crate::rules::wait::{sent, written};
 use crate::sample::{SocketSample, TcpState, TimerKind};
 use crate::time::{TimeRange, Timestamp};
 
@@ -125,9 +125,10 @@ impl Connection {
         cx: &mut Context<'_>,
     ) {
         let reading = Reading::of(sample);
-        let stands_still = before.is_some_and(|(_, before)| before == reading);
+        let stands_still = before.is_some_and(|(_, before)| reading.stands_still_since(&before));
+        let since = at - sample.last_data_received;
         if before.is_some_and(|(_, before)| reading.received > before.received) {
-            self.progressed(at - sample.last_data_received);
+            self.progressed(since);
         }
         let closed = match sample.recv_window {
             Some(window) => window == 0,
@@ -136,8 +137,9 @@ impl Connection {
         if closed && sample.recv_queue > 0 {
             self.closed_by_sockets(at, sample.last_data_received, cx);
         } else {
-            self.open_by_sockets(at, sample.recv_window, cx);
+            self.open_by_sockets(at, sample.recv_window);
         }
+        self.acknowledged(since, at, Count::Received(sample.bytes_received));
         // Later on a FIN counts among the bytes.
         if sample.state == TcpState::Established {
             let (seen_at, told) = (Vantage::Client, Told::BySockets);
@@ -154,18 +156,24 @@ impl Connection {
         cx: &mut Context<'_>,
     ) {
         let can_write = matches!(sample.state, TcpState::Established | TcpState::CloseWait);
-        if let Some((before, reading)) = before.filter(|_| can_write)
-            && written(sample) > reading.written
+        if sample.send_queue == 0 {
+            // Nothing waits, so nobody will ask.
+            self.last_write = None;
+        } else if let Some((before, reading)) = before.filter(|_| can_write)
+            && reading.written < written(sample)
         {
-            self.last_write = Some(TimeRange { earliest: before, latest: at });
+            let Reading { acked, sent, send_buffer, .. } = reading;
+            let at = TimeRange { earliest: before, latest: at };
+            self.last_write = Some(Box::new(LastWrite { at, acked, sent, send_buffer }));
         }
+        self.acknowledged(at, at, Count::Acked(sample.bytes_acked));
         let closed = match sample.send_window {
             Some(window) => window == 0,
             None => sample.timer == TimerKind::Persist,
         };
         if !closed {
             // The client's own socket knows better: what it has advertised may still be on its way.
-            self.open_by_sockets(at, sample.send_window, cx);
+            self.open_by_sockets(at, sample.send_window);
         } else if sample.send_queue > 0 {
             self.closed_by_sockets(at, sample.last_data_sent, cx);
         }
@@ -187,19 +195,15 @@ impl Connection {
             None => {}
         }
         self.window.close(since, None, Told::BySockets);
-        let closed = TimeRange { earliest: since - TICK, latest: since };
-        match self.stall.as_deref_mut().filter(|_| self.phase < Phase::Lost) {
-            Some(stall) => stall.closed = closed,
-            None => self.stall_begins(Stall::new(closed)),
-        }
+        self.closes(TimeRange { earliest: since - TICK, latest: since }, false);
     }
 
-    fn open_by_sockets(&mut self, at: Timestamp, size: Option<u32>, cx: &mut Context<'_>) {
+    fn open_by_sockets(&mut self, at: Timestamp, size: Option<u32>) {
         if self.window.closed_since.is_none() {
             self.window.note_size(size);
         } else if self.window.told == Told::BySockets {
             self.window.open(at, size);
-            self.stall_ends(at, cx);
+            self.opens();
         }
     }
 }
@@ -216,11 +220,26 @@ struct Reading {
     received: u64,
     unread: u32,
     written: u64,
+    sent: u64,
+    acked: u64,
+    send_buffer: u32,
 }
 
 impl Reading {
     fn of(sample: &SocketSample) -> Self {
-        Self { received: sample.bytes_received, unread: sample.recv_queue, written: written(sample) }
+        Self {
+            received: sample.bytes_received,
+            unread: sample.recv_queue,
+            written: written(sample),
+            sent: sent(sample),
+            acked: sample.bytes_acked,
+            send_buffer: sample.send_buffer,
+        }
+    }
+
+    /// Whether the reader has neither received nor read anything since `earlier`.
+    fn stands_still_since(&self, earlier: &Self) -> bool {
+        (self.received, self.unread) == (earlier.received, earlier.unread)
     }
 }
 

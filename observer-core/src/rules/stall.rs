@@ -3,33 +3,42 @@
 use std::time::Duration;
 
 use crate::clock::WriteClock;
-use crate::connection::{Connection, Greeting, Phase, Progress, Stall, Told};
+use crate::connection::{Connection, GRACE, Phase, Progress, Stall};
 use crate::finding::FindingKind;
+use crate::flow::End;
 use crate::rules::Context;
-use crate::rules::wait::Wait;
-use crate::time::Timestamp;
+use crate::rules::wait::{Wait, held};
+use crate::time::{TimeRange, Timestamp};
 
-/// More than a server's kernel holds for one connection: `tcp_wmem` has a default limit of 4 MiB, and hosts
-/// tuned for long fat networks rarely go beyond 64 MiB. A server that sends more has not given up.
-const MOST_A_SERVER_HOLDS: u64 = 64 * 1024 * 1024;
-
-/// A server may close this long after its deadline: its `poll` has some slack, and it rolls its statement back
-/// first. Until then its socket acknowledges what comes in.
-const GRACE: Duration = Duration::from_secs(1);
+/// How far apart two estimates of the same moment can be: the kernel tells the age of the last segment in
+/// milliseconds, made from its ticks, which last up to 10 ms.
+const JITTER: Duration = Duration::from_millis(50);
 
 /// Inputs.
 impl Connection {
-    /// The window closed.
-    pub(super) fn stall_begins(&mut self, stall: Stall) {
-        if self.phase < Phase::Lost {
-            self.stall = Some(Box::new(stall));
+    /// The window closed at some moment of this range; the closing was seen, or found out later.
+    pub(super) fn closes(&mut self, closed: TimeRange, seen: bool) {
+        match self.stall.as_deref_mut() {
+            _ if self.phase >= Phase::Lost => {}
+            Some(stall) => stall.closes_again(closed, seen),
+            None => self.stall = Some(Box::new(Stall::new(closed, seen))),
         }
     }
 
-    /// The window opened.
-    pub(super) fn stall_ends(&mut self, at: Timestamp, cx: &mut Context<'_>) {
-        if self.phase < Phase::Lost {
-            self.recover(at, cx);
+    /// The window opened. That alone does not end the server's wait.
+    pub(super) fn opens(&mut self) {
+        let Some(stall) = self.stall.as_deref_mut() else { return };
+        if self.phase < Phase::Lost && !stall.announced {
+            (stall.settled, stall.clock) = (false, None);
+            self.phase = Phase::Flowing;
+        }
+    }
+
+    /// The client sends its next command, or the server answers it. With the window open, that is after the result
+    /// before it, so the server has written all of that.
+    pub(super) fn commanded(&mut self, at: Timestamp) {
+        if let Some(stall) = self.stall.as_deref_mut().filter(|_| self.window.closed_since.is_none()) {
+            stall.curve.not_waiting_at(at);
         }
     }
 
@@ -44,10 +53,10 @@ impl Connection {
         let deadline = stall.clock.map(|clock| clock.abort().latest);
         if !is_lost || deadline.is_some_and(|deadline| at <= deadline + GRACE) {
             *known = progress;
-        } else if (since.acknowledged > 0 || since.received > MOST_A_SERVER_HOLDS)
+        } else if (since.acknowledged > 0 || since.received > held(cx.config))
             && self.window.closed_since.is_none()
         {
-            self.recover(at, cx);
+            self.recover(at, at, cx);
         }
     }
 
@@ -60,39 +69,70 @@ impl Connection {
             // The server can be seen now, so its deadline is no longer guessed: it is at most critical.
             self.phase = Phase::Stalled;
         } else {
-            self.recover(at, cx);
+            self.recover(at, at, cx);
         }
     }
 
-    fn recover(&mut self, at: Timestamp, cx: &mut Context<'_>) {
+    /// An end closes while the window is open again, and it is not known yet that the server could write. A server
+    /// whose time was not up has written everything, and so it has if its client is the first to leave.
+    pub(super) fn leaves(&mut self, at: Timestamp, by: End, cx: &mut Context<'_>) {
+        if self.phase >= Phase::Lost || self.window.closed_since.is_some() || self.stall.is_none() {
+            return;
+        }
+        let in_time = self.abort().is_none_or(|abort| at < abort.earliest);
+        if in_time || by == End::Client {
+            self.recover(at, self.window.changed_at, cx);
+        }
+    }
+
+    /// The stall is over, which shows at `at`; the server has waited until `until` at most.
+    fn recover(&mut self, at: Timestamp, until: Timestamp, cx: &mut Context<'_>) {
         self.phase = Phase::Flowing;
         self.drain = None;
         let Some(stall) = self.stall.take().filter(|stall| stall.announced) else { return };
-        let stalled_for = at.since(stall.closed.earliest);
-        let used = stall.clock.map_or(0.0, |clock| clock.used(at));
-        self.find(at, FindingKind::Recovered { stalled_for, used }, cx);
+        let stalled_for = until.since(stall.began);
+        let used = stall.clock.map_or(0.0, |clock| clock.used(until));
+        self.find(at, FindingKind::Recovered { stalled_for, used, clock: stall.clock }, cx);
     }
 
     /// Judges the stall, if there is one, by what is known at `at`.
     pub(crate) fn judge(&mut self, at: Timestamp, cx: &mut Context<'_>) {
-        if self.phase >= Phase::Lost || self.window.closed_since.is_none() {
+        if self.phase >= Phase::Lost {
             return;
         }
         let Some(mut stall) = self.stall.take() else { return };
         // What the session sets meanwhile is for later waits.
         let timeout = stall.clock.map_or(self.timeout, |clock| clock.timeout);
-        stall.settled |= stall.probes.count() > 0 || at >= stall.closed.earliest + cx.config.debounce;
         let wait = self.server_wait(&stall, at, cx.config);
-        if stall.settled {
-            let clock = match wait {
-                Wait::Since(started) => Some(WriteClock { started, timeout }),
-                Wait::None | Wait::Undecided { .. } => None,
-            };
-            let same = stall.clock.zip(clock).and_then(|(old, new)| old.narrowed_by(new));
-            stall.clock = same.or(clock);
-            if same.is_none() {
-                self.phase = Phase::Stalled;
+        let clock = match wait {
+            Wait::Since(started) => {
+                stall.curve.begun_not_before(started.earliest);
+                Some(WriteClock { started, timeout })
             }
+            Wait::Undecided { .. } => stall.clock,
+            Wait::None => {
+                stall.curve.not_waiting_at(at);
+                None
+            }
+        };
+        let Some(closed_since) = self.window.closed_since else {
+            // Until it is over, the clock is that of before.
+            let over = wait == Wait::None;
+            if stall.announced && !over {
+                stall.clock = clock;
+            }
+            self.stall = Some(stall);
+            if over {
+                self.recover(at, self.window.changed_at, cx);
+            }
+            return;
+        };
+        // A client that opens its window for moments does not read enough for all that.
+        let is_due = clock.is_some_and(|clock| clock.used_at(cx.config.warning_share) <= at);
+        stall.settled |= stall.probes.count() > 0 || at >= closed_since + cx.config.debounce || is_due;
+        if stall.settled {
+            stall.clock = clock;
+            self.phase = if clock.is_some() { self.phase.max(Phase::Stalled) } else { Phase::Stalled };
         }
         self.stall = Some(stall);
         self.announce(at, cx);
@@ -127,31 +167,22 @@ impl Connection {
     }
 
     fn stall_deadline(&self, cx: &Context<'_>) -> Option<Timestamp> {
-        self.window.closed_since?;
         let stall = self.stall.as_deref()?;
+        let ends_at = self.wait_ends_at(stall);
+        let Some(closed_since) = self.window.closed_since else { return ends_at };
         if !stall.settled {
-            return Some(stall.closed.earliest + cx.config.debounce);
+            return Some(closed_since + cx.config.debounce);
         }
-        let Some(clock) = &stall.clock else {
-            return match self.server_wait(stall, stall.closed.earliest, cx.config) {
-                Wait::Undecided { until } => until,
-                _ => None,
-            };
-        };
-        self.milestones(clock, cx)
-            .into_iter()
-            .filter(|(phase, _)| *phase > self.phase)
-            .filter_map(|(_, at)| at)
-            .min()
+        let Some(clock) = &stall.clock else { return self.server_wait_decided_at(stall, cx.config) };
+        let milestones = self.milestones(clock, cx).into_iter();
+        let next = milestones.filter(|(phase, _)| *phase > self.phase).filter_map(|(_, at)| at).min();
+        next.into_iter().chain(ends_at).min()
     }
 
     /// When each phase of a clock begins.
     fn milestones(&self, clock: &WriteClock, cx: &Context<'_>) -> [(Phase, Option<Timestamp>); 3] {
-        // A server whose socket can be seen has not given up before that socket shows it, nor has one that resets
-        // before its RST is seen.
-        let resets = self.greeting().is_some_and(Greeting::resets_at_abort);
-        let would_show = self.server.state.is_some() || (resets && self.window.told == Told::BySegments);
-        let lost = (!would_show).then(|| clock.abort().latest);
+        // A server that would show it has not given up before it shows.
+        let lost = (!self.abort_shows()).then(|| clock.abort().latest);
         [
             (Phase::Warning, Some(clock.used_at(cx.config.warning_share))),
             (Phase::Critical, Some(clock.used_at(cx.config.critical_share))),
@@ -175,22 +206,29 @@ impl Connection {
         let Some(stall) = self.stall.as_deref_mut() else { return };
         let Some(clock) = stall.clock.filter(|_| !stall.announced) else { return };
         stall.announced = true;
+        stall.told_of = clock.started.latest;
         let since = stall.closed.earliest;
         self.find(at, FindingKind::Stalled { since, clock, queued, unread }, cx);
     }
 
-    /// Goes to the phase that the clock has reached by `at`, and tells the last one of those passed.
+    /// Goes to the phase that the clock has reached by `at`, and tells the last one of those passed. It goes back, in
+    /// silence, only for a wait that is certainly another one.
     fn escalate(&mut self, at: Timestamp, cx: &mut Context<'_>) {
         let Some(clock) = self.clock().copied() else { return };
-        let reached = self
-            .milestones(&clock, cx)
-            .into_iter()
-            .filter_map(|(phase, begins)| begins.filter(|begins| *begins <= at).map(|_| phase))
-            .max();
-        let Some(phase) = reached.filter(|phase| *phase > self.phase) else { return };
-        self.phase = phase;
+        let milestones = self.milestones(&clock, cx).into_iter();
+        let reached = milestones.filter(|(_, begins)| begins.is_some_and(|begins| begins <= at));
+        let reached = reached.map(|(phase, _)| phase).max().unwrap_or(Phase::Stalled);
+        let Some(stall) = self.stall.as_deref_mut() else { return };
+        if reached <= self.phase {
+            if clock.started.earliest > stall.told_of + JITTER {
+                self.phase = reached;
+            }
+            return;
+        }
+        stall.told_of = clock.started.latest;
+        self.phase = reached;
         let used = clock.used(at);
-        let kind = match phase {
+        let kind = match reached {
             Phase::Lost => FindingKind::Lost { clock, seen: false },
             Phase::Critical => FindingKind::Critical { clock, used },
             _ => FindingKind::Warning { clock, used },

@@ -1,50 +1,119 @@
-//! Whether the server waits behind a closed window, and since when.
+//! Whether the server waits for its client, and since when: the model behind the write clock.
 //!
-//! This is the place of the write clock's model: [`Connection::server_wait`] answers from everything known of
-//! the connection, as a range. Limitation: without the server's socket the wait is taken to begin when data
-//! began to wait behind the window, so a reader that trickles, whose window opens without a third of the
-//! server's send buffer having been drained, starts the clock anew here although its server's `poll` goes on.
+//! [`Connection::server_wait`] answers from everything known of the connection. The server's own socket says it, if
+//! it can be seen ([`sockets`](super::sockets) keeps when it was written to). Otherwise the client's side has to do,
+//! where the truth is a range. A server's kernel lets it write again when a third of its send buffer is drained, so a
+//! wait survives every opening of the window that lets less through. How large that buffer is cannot be seen from
+//! here, only how large it can be ([`Config::server_send_buffer`]): the wait began at the earliest when all but a
+//! third of the largest buffer had been acknowledged, at the latest with the last bytes that were.
+//!
+//! Two things cannot be told from the client's side. A server that still computes when the window closes fills its
+//! buffer first and begins to wait later, or never if the rest fits. And a client that reads little from a server with
+//! a small buffer looks like one that reads too little from a server with a large one: its clock never runs out, as
+//! the latest start moves on with each byte, but a warning stays.
 
 use std::time::Duration;
 
+use crate::clock::WriteClock;
 use crate::config::Config;
-use crate::connection::{Connection, Stall, Told};
+use crate::connection::{Connection, Greeting, LastWrite, Limits, Stall, Told};
 use crate::sample::SocketSample;
 use crate::time::{TimeRange, Timestamp};
+
+/// A kernel that has data to send shows it within this time: by the data if the window is open, by a probe if it is
+/// closed. Both come after one retransmission timeout (`tcp_check_probe_timer`, include/net/tcp.h).
+const QUIET: Duration = Duration::from_secs(2);
+
+/// A window that stays open so long is not what the server waits for: it closes, or nearly so, within a moment when a
+/// full buffer stands behind it.
+const OPEN: Duration = Duration::from_secs(5);
+
+/// The kernel looks whether there is room only when it begins a new segment buffer, so that a queue exceeds its limit
+/// by one of them with its overhead (`tcp_sendmsg_locked`, net/ipv4/tcp.c).
+const SEGMENT_BUFFER: u64 = 68 * 1024;
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// Nothing waits behind the window, as far as is known.
+    /// It does not wait, or nothing waits behind the window, as far as is known.
     None,
     /// It cannot be told yet.
     Undecided {
         /// When it is decided at the latest.
         until: Option<Timestamp>,
     },
-    /// It has waited since some moment of this range.
+    /// It has waited since some moment of this range, or has given up after that.
     Since(TimeRange),
 }
 
 impl Connection {
-    /// Whether the server waits for this client, judged at `at` while its window is closed.
+    /// Whether the server waits for this client, judged at `at` while its window is closed or was closed lately.
     pub(super) fn server_wait(&self, stall: &Stall, at: Timestamp, config: &Config) -> Wait {
-        let probed = stall.probes.count() > 0;
+        if let Some(sample) = self.server_shows() {
+            return if is_waiting(sample, self.last_write.as_deref()) {
+                Wait::Since(self.begun_at_server(stall, sample, at, config))
+            } else {
+                Wait::None
+            };
+        }
+        if self.wait_ends_at(stall).is_some_and(|end| end <= at) {
+            return Wait::None;
+        }
         let until = stall.closed.earliest + patience(config);
-        let sample = self.server.socket.as_deref().filter(|(at, _)| *at >= stall.closed.earliest);
-        match sample.filter(|_| !self.server.gone) {
-            Some((_, sample)) if is_blocked(sample) => Wait::Since(self.began(stall.waiting_since())),
-            Some(_) => Wait::None,
-            None if self.window.told == Told::BySockets => match self.server_sample_due(config) {
+        let probed = stall.probes.count() > 0;
+        match self.window.told {
+            _ if self.window.closed_since.is_none() => {
+                let begun = self.begun(stall, at, config);
+                if begun.earliest > stall.closed.latest { Wait::None } else { Wait::Since(begun) }
+            }
+            // Without segments there are no probes to see. Rather an alarm too many than one too few.
+            Told::BySockets => match self.server_sample_due(config) {
                 Some(until) if at < until => Wait::Undecided { until: Some(until) },
-                // Without segments there are no probes to see. Rather an alarm too many than one too few.
-                _ => Wait::Since(stall.closed),
+                _ => Wait::Since(self.begun(stall, at, config)),
             },
-            None if !probed => Wait::Undecided { until: None },
+            // Data came as soon as the window was open: more of it waits, until the missing probe tells otherwise. That
+            // is believed of a wait that is known, or by when it would have used a good part of its time.
+            Told::BySegments if !probed && stall.reopened => {
+                let begun = self.begun(stall, at, config);
+                let clock = WriteClock { started: begun, timeout: self.timeout };
+                let is_due = clock.used_at(config.warning_share) <= at;
+                if stall.announced || is_due { Wait::Since(begun) } else { Wait::Undecided { until: None } }
+            }
+            Told::BySegments if !probed => Wait::Undecided { until: None },
             // A probe proves that the server's kernel has something unsent. Where the server's socket can be seen,
             // it will tell soon whether the rest fits into it; that is worth a little patience.
-            None if self.server.is_alive() && at < until => Wait::Undecided { until: Some(until) },
-            None => Wait::Since(self.began(stall.waiting_since())),
+            Told::BySegments if self.server.is_alive() && at < until => {
+                Wait::Undecided { until: Some(until) }
+            }
+            Told::BySegments => Wait::Since(self.begun(stall, at, config)),
+        }
+    }
+
+    /// What the server's socket says of the window as it is now.
+    fn server_shows(&self) -> Option<&SocketSample> {
+        let (at, sample) = self.server.socket.as_deref().filter(|_| !self.server.gone)?;
+        (*at >= self.window.changed_at).then_some(sample)
+    }
+
+    /// When it shows, if nothing happens until then, that the server does not wait: its kernel has nothing to send.
+    pub(super) fn wait_ends_at(&self, stall: &Stall) -> Option<Timestamp> {
+        if self.server_shows().is_some() {
+            return None;
+        }
+        let changed_at = self.window.changed_at;
+        if self.window.closed_since.is_none() {
+            let quiet_since = changed_at.max(self.last_progress.unwrap_or_default());
+            return Some((quiet_since + QUIET).min(changed_at + OPEN));
+        }
+        let is_probed = stall.probes.count() > 0 || self.window.told == Told::BySockets;
+        (stall.reopened && !is_probed).then_some(changed_at + QUIET)
+    }
+
+    /// When [`server_wait`](Self::server_wait), undecided now, is decided at the latest.
+    pub(super) fn server_wait_decided_at(&self, stall: &Stall, config: &Config) -> Option<Timestamp> {
+        match self.server_wait(stall, stall.closed.earliest, config) {
+            Wait::Undecided { until } => until,
+            _ => None,
         }
     }
 
@@ -56,14 +125,66 @@ impl Connection {
         Some(*at + patience(config))
     }
 
-    /// When the wait began: when data began to wait behind the window, unless the server is known to have written
-    /// after that, or not to have written for some time before.
-    fn began(&self, waiting: TimeRange) -> TimeRange {
-        match self.last_write {
-            Some(write) if write.earliest > waiting.latest || write.latest < waiting.earliest => write,
-            _ => waiting,
-        }
+    /// When the wait began, by what the client has acknowledged.
+    fn begun(&self, stall: &Stall, at: Timestamp, config: &Config) -> TimeRange {
+        let limits = Limits {
+            until_writable: u64::from(config.server_send_buffer) / 3 + SEGMENT_BUFFER,
+            held: held(config),
+            timeout: self.timeout.duration,
+            abort_shows: self.abort_shows(),
+        };
+        let late = stall.began_to_wait();
+        self.by_writes(late.unwrap_or_else(|| stall.curve.begun_within(&limits, at)))
     }
+
+    /// When the wait began, by how much of the server's full buffer has been drained since.
+    fn begun_at_server(
+        &self,
+        stall: &Stall,
+        sample: &SocketSample,
+        at: Timestamp,
+        config: &Config,
+    ) -> TimeRange {
+        let (limit, used) = (u64::from(sample.send_buffer), u64::from(sample.send_buffer_used));
+        if limit == 0 || !lacks_room(sample) {
+            return self.begun(stall, at, config);
+        }
+        // Nine tenths and more of the memory of a full queue are payload.
+        let drained = limit.saturating_sub(used) * 9 / 10;
+        let has_grown = self.last_write.as_deref().is_none_or(|write| write.send_buffer < sample.send_buffer);
+        let at_least = if has_grown { 0 } else { drained };
+        let at_most = (limit + SEGMENT_BUFFER).saturating_sub(used);
+        let late = stall.began_to_wait();
+        self.by_writes(late.unwrap_or_else(|| stall.curve.begun_with(at_least..=at_most, at)))
+    }
+
+    /// The server is known to have written into its socket last at this time, and so has not waited before, and
+    /// waits since.
+    fn by_writes(&self, range: TimeRange) -> TimeRange {
+        let Some(write) = self.last_write.as_deref().map(|write| write.at) else { return range };
+        let both = TimeRange {
+            earliest: range.earliest.max(write.earliest),
+            latest: range.latest.min(write.latest),
+        };
+        if both.earliest <= both.latest { both } else { write }
+    }
+
+    /// Whether it would have been seen that the server has given up: its socket shows it, and so does the RST of a
+    /// server that resets.
+    pub(super) fn abort_shows(&self) -> bool {
+        let resets = self.greeting().is_some_and(Greeting::resets_at_abort);
+        self.server.state.is_some() || (resets && self.window.told == Told::BySegments)
+    }
+
+    /// When the server last read a command, by what it acknowledged: it had nothing left to write then.
+    pub(super) fn read_a_command_at(&self) -> Option<Timestamp> {
+        self.commanded_at().max(self.opened_at)
+    }
+}
+
+/// The most a server's kernel holds of one connection. A server that sends more after some moment wrote after it.
+pub(super) fn held(config: &Config) -> u64 {
+    u64::from(config.server_send_buffer) + SEGMENT_BUFFER
 }
 
 /// How long a probe waits for a sample of the server's socket.
@@ -73,17 +194,38 @@ fn patience(config: &Config) -> Duration {
 
 /// Whether the server's write waits, by its own socket.
 ///
-/// A socket is writable while its queue fills at most two thirds of its buffer (`__sk_stream_is_writeable`,
-/// include/net/sock.h: free space of at least half the queue). A server that still has something to write fills
-/// the rest at once; so a queue up to there means that it has written all it had.
-fn is_blocked(sample: &SocketSample) -> bool {
+/// mysqld begins to wait when its queue has come to the limit, and waits as long as the socket is not writable. A
+/// queue that has never come to the limit since the last write is that of a server that has written all it had.
+fn is_waiting(sample: &SocketSample, last_write: Option<&LastWrite>) -> bool {
+    if sample.send_queue == 0 {
+        return false;
+    }
+    let was_full = last_write.is_none_or(|write| {
+        // The memory of what was acknowledged since is no more than twice its payload.
+        let drained = sample.bytes_acked.saturating_sub(write.acked).saturating_mul(2);
+        u64::from(sample.send_buffer_used).saturating_add(drained) >= u64::from(write.send_buffer)
+    });
+    let had_unsent =
+        |limit| last_write.is_none_or(|write| written(sample).saturating_sub(write.sent) >= limit);
+    let lacks_sending = sample
+        .notsent_lowat
+        .is_some_and(|limit| u64::from(sample.not_sent) * 2 >= limit.into() && had_unsent(limit.into()));
+    (lacks_room(sample) && was_full) || lacks_sending
+}
+
+/// Whether the queue fills more than two thirds of the buffer: then the socket is not writable
+/// (`__sk_stream_is_writeable`, include/net/sock.h: free space of at least half the queue).
+fn lacks_room(sample: &SocketSample) -> bool {
     // Without socket memory in the diagnostics the queue alone has to do.
-    let fits =
-        sample.send_buffer > 0 && u64::from(sample.send_buffer_used) * 3 <= u64::from(sample.send_buffer) * 2;
-    sample.send_queue > 0 && !fits
+    sample.send_buffer == 0 || u64::from(sample.send_buffer_used) * 3 > u64::from(sample.send_buffer) * 2
 }
 
 /// Everything the server has written into its socket, but for a constant: while it waits, this stands still.
 pub(super) fn written(sample: &SocketSample) -> u64 {
     sample.bytes_acked.saturating_add(u64::from(sample.send_queue))
+}
+
+/// What of it was sent.
+pub(super) fn sent(sample: &SocketSample) -> u64 {
+    written(sample).saturating_sub(u64::from(sample.not_sent))
 }

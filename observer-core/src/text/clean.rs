@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// The text without anything that could control a terminal or turn the direction of what follows it: each such
 /// character becomes U+FFFD.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if text.contains(is_unsafe) {
         Cow::Owned(text.replace(is_unsafe, "\u{fffd}"))
     } else {

@@ -66,14 +66,18 @@ fn at_risk_text(count: usize, first: &Connection, clock: &WriteClock, now: Times
     if count > 1 {
         format!("{count} clients have stopped reading; the first is dropped {countdown}.")
     } else {
-        format!("{} has stopped reading. mysqld drops it {countdown}.", first.flow().client)
+        let reads = match first.window_closed_since() {
+            Some(_) => "has stopped reading",
+            None => "reads again, but too little so far",
+        };
+        format!("{} {reads}. {} drops it {countdown}.", first.flow().client, first.server_program())
     }
 }
 
 /// What is said of several has to hold for each: only what was `seen` of all is a fact.
 fn lost_text(count: usize, first: &Connection, clock: &WriteClock, seen: bool, now: Timestamp) -> String {
     let whom = if count > 1 { format!("{count} clients") } else { first.flow().client.to_string() };
-    format!("{}{NOT_ON_THE_WIRE}.", lost(&whom, clock, seen, now))
+    format!("{}{NOT_ON_THE_WIRE}.", lost(first.server_program(), &whom, clock, seen, now))
 }
 
 fn closing_text(count: usize, first: &Connection, now: Timestamp) -> String {

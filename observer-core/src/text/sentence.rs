@@ -1,6 +1,9 @@
 //! One sentence for each finding, with its numbers.
 
+use std::time::Duration;
+
 use crate::clock::{Timeout, TimeoutSource, WriteClock};
+use crate::connection::ServerProgram;
 use crate::event::LossPoint;
 use crate::finding::{Finding, FindingKind};
 use crate::flow::End;
@@ -11,6 +14,7 @@ use crate::time::Timestamp;
 impl Finding {
     /// The finding in one line for a person. It holds no control characters.
     pub fn sentence(&self) -> String {
+        let server = self.server_program;
         let client = self.flow.map_or_else(|| "A client".to_owned(), |flow| flow.client.to_string());
         match &self.kind {
             FindingKind::Stalled { clock, queued, unread, .. } => {
@@ -19,13 +23,12 @@ impl Finding {
                     (None, Some(unread)) => format!(" with {} unread", Bytes(*unread)),
                     (None, None) => String::new(),
                 };
-                format!(
-                    "{client} has stopped reading{waiting}. mysqld drops it {}.",
-                    countdown(clock, self.at)
-                )
+                let countdown = countdown(clock, self.at);
+                format!("{client} has stopped reading{waiting}. {server} drops it {countdown}.")
             }
             FindingKind::Warning { clock, used } | FindingKind::Critical { clock, used } => {
                 let waited = Seconds(self.at.since(clock.started.earliest));
+                let up_to = up_to(clock);
                 let share = match clock.timeout.source {
                     // The condition comes with the countdown.
                     TimeoutSource::Assumed => String::new(),
@@ -35,26 +38,35 @@ impl Finding {
                         setting(clock.timeout.duration)
                     ),
                 };
+                let countdown = countdown(clock, self.at);
                 format!(
-                    "{client} has not read for {waited}{share}. mysqld drops it {}.",
-                    countdown(clock, self.at)
+                    "{client} has kept {server} waiting for {up_to}{waited}{share}. {server} drops it {countdown}."
                 )
             }
             FindingKind::Lost { clock, seen } => {
                 // What was seen may be the RST itself.
                 let unshown = if *seen { "" } else { NOT_ON_THE_WIRE };
-                format!("{}{unshown}.", lost(&client, clock, *seen, self.at))
+                format!("{}{unshown}.", lost(server, &client, clock, *seen, self.at))
             }
-            FindingKind::Recovered { stalled_for, used } if *used >= 1.0 => format!(
+            FindingKind::Recovered { stalled_for, used, .. } if *used >= 1.0 => format!(
                 "{client} goes on after {}: the server had not given up after all. Its net_write_timeout is longer \
                  than was thought, or the rest of the result fitted into its send buffer.",
                 Seconds(*stalled_for)
             ),
-            FindingKind::Recovered { stalled_for, used } => format!(
-                "{client} reads again after {}; {} of net_write_timeout was used.",
-                Seconds(*stalled_for),
-                percent(*used)
-            ),
+            FindingKind::Recovered { stalled_for, used, clock } => {
+                let after = Seconds(*stalled_for);
+                let used = percent(*used);
+                match clock {
+                    None => format!("{client} reads again after {after}."),
+                    Some(clock) => {
+                        let (up_to, condition) = (up_to(clock), condition(clock.timeout));
+                        format!(
+                            "{client} reads again after {after}; {up_to}{used} of net_write_timeout was \
+                             used{condition}."
+                        )
+                    }
+                }
+            }
             FindingKind::ServerClosed { reset, unread, fails_at } => {
                 let how = if *reset { "reset" } else { "closed" };
                 let unread =
@@ -100,18 +112,25 @@ pub(super) fn countdown(clock: &WriteClock, now: Timestamp) -> String {
     format!("{}{}", left(clock, now), condition(clock.timeout))
 }
 
-/// The time that is left: `in 18.8 s`, `in 17.2 to 18.8 s`, `at any moment`.
+/// The time that is left: `in 18.8 s`, `in 17.2 to 18.8 s`, `at any moment`, `at any moment, in 4.1 s at the latest`.
 fn left(clock: &WriteClock, now: Timestamp) -> String {
     let abort = clock.abort();
     let (earliest, latest) = (Seconds(abort.earliest.since(now)), Seconds(abort.latest.since(now)));
-    if abort.latest <= now {
+    if abort.latest <= now || (abort.earliest <= now && is_exact(clock)) {
         "at any moment".to_owned()
-    } else if earliest.to_string() == latest.to_string() {
-        format!("in {latest}")
+    } else if is_exact(clock) {
+        format!("in {earliest}")
+    } else if abort.earliest <= now {
+        format!("at any moment, in {latest} at the latest")
     } else {
         let earliest = earliest.to_string();
         format!("in {} to {latest}", earliest.trim_end_matches(" s"))
     }
+}
+
+/// Whether the start is known so well that it counts as a moment.
+fn is_exact(clock: &WriteClock) -> bool {
+    clock.started.width() <= Duration::from_millis(500)
 }
 
 /// An assumed timeout is no fact but a condition: ` if net_write_timeout is 60 s (assumed)`.
@@ -122,8 +141,19 @@ fn condition(timeout: Timeout) -> String {
     }
 }
 
+/// Where the start is a range, what is counted from its beginning is the most it can be.
+fn up_to(clock: &WriteClock) -> &'static str {
+    if is_exact(clock) { "" } else { "up to " }
+}
+
 /// `mysqld has dropped` somebody, and why; `has probably dropped` where nothing of it was `seen`.
-pub(super) fn lost(whom: &str, clock: &WriteClock, seen: bool, now: Timestamp) -> String {
+pub(super) fn lost(
+    server: ServerProgram,
+    whom: &str,
+    clock: &WriteClock,
+    seen: bool,
+    now: Timestamp,
+) -> String {
     let why = match clock.timeout.source {
         // It has not waited for its timeout; its socket told that it has closed.
         _ if now < clock.abort().earliest => String::new(),
@@ -133,7 +163,7 @@ pub(super) fn lost(whom: &str, clock: &WriteClock, seen: bool, now: Timestamp) -
         _ => format!(" after net_write_timeout ({})", setting(clock.timeout.duration)),
     };
     let probably = if seen { "" } else { "probably " };
-    format!("mysqld has {probably}dropped {whom}{why}")
+    format!("{server} has {probably}dropped {whom}{why}")
 }
 
 /// What is added to that while neither FIN nor RST was sent.

@@ -3,12 +3,17 @@
 use crate::connection::{Connection, Phase};
 
 impl Connection {
-    /// Its state in at most eleven letters: `open`, `zero window`, `lost`, `closing`, `half closed`, `closed`.
+    /// Its state in at most eleven letters: `open`, `zero window`, `reads again`, `lost`, `closing`, `half closed`,
+    /// `closed`.
     ///
+    /// `reads again` is a client whose window is open after it was closed, and whose server may still wait for more.
     /// `closing` is a server that has closed while its client still has data to read; with `half closed` one end
     /// has closed, and nothing is left to read.
     pub fn state_word(&self) -> &'static str {
         match self.phase {
+            Phase::Stalled | Phase::Warning | Phase::Critical if self.window.closed_since.is_none() => {
+                "reads again"
+            }
             Phase::Stalled | Phase::Warning | Phase::Critical => "zero window",
             Phase::Lost => "lost",
             Phase::ServerClosed if self.unread().is_some_and(|unread| unread > 1) => "closing",

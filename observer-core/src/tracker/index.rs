@@ -46,6 +46,10 @@ impl Index {
         self.places.iter().filter_map(|place| place.connection.as_ref())
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Connection> {
+        self.places.iter_mut().filter_map(|place| place.connection.as_mut())
+    }
+
     pub(super) fn get(&self, id: ConnectionId) -> Option<&Connection> {
         self.at(slot_of(id)).filter(|connection| connection.id == id)
     }

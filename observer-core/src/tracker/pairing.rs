@@ -50,7 +50,7 @@ pub(super) fn pair(index: &Index, at: Timestamp, event: &SocketEvent) -> Pairing
     let fits = |known: &&Connection| match identity {
         // A socket that was not known yet: the other end of a connection, or one known without cookies. One that
         // has ended gets no new sockets.
-        Some((end, _)) => known.ending.is_none() && known.end(end).cookie.is_none(),
+        Some((end, _)) => known.ending().is_none() && known.end(end).cookie.is_none(),
         None => known.phase != Phase::Closed,
     };
     if let Some(known) = candidates().find(fits) {
@@ -81,7 +81,7 @@ fn begins_another(known: &Connection, at: Timestamp, event: &SocketEvent) -> boo
         return *seq != known;
     }
     // Without a number to compare: it may have been overtaken by what followed it.
-    is_beginning(event) && (known.ending.is_some() || known.established && at > known.first_seen)
+    is_beginning(event) && (known.ending().is_some() || known.established && at > known.first_seen)
 }
 
 /// Whether `event` shows a connection that exists from now on.

@@ -28,8 +28,10 @@ impl Tracker {
             }
             self.settle(over);
         }
+        self.added += 1;
         let timeout = self.config.net_write_timeout_of(flow.server);
         let (id, surplus) = self.connections.insert(flow, |id| Connection::new(id, flow, at, timeout));
+        self.all_saw_loss = false;
         if let Some(surplus) = surplus {
             self.give_up(at, &[surplus]);
         }
@@ -38,7 +40,8 @@ impl Tracker {
 
     /// Drops a connection from all lists.
     pub(super) fn forget(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.remove(id) else { return };
+        let Some(mut connection) = self.connections.remove(id) else { return };
+        self.servers.count(&mut connection, false);
         if let Some(timer) = connection.timer {
             self.deadlines.remove(&(timer, id));
         }
@@ -64,6 +67,13 @@ impl Tracker {
         };
         let lost = going.iter().filter(alive).count();
         for id in going {
+            if let Some(connection) =
+                self.connections.get_mut(*id).filter(|gone| gone.verdict_due().is_some())
+            {
+                let siblings = self.servers.siblings_of(connection);
+                let mut cx = Context { config: &self.config, findings: &mut self.findings };
+                connection.tell_verdict(at, siblings, &mut cx);
+            }
             self.forget(*id);
         }
         if lost > 0 {

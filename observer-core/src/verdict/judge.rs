@@ -1,34 +1,321 @@
 //! The one cause.
 
-use crate::config::Config;
+use std::time::Duration;
+
 use crate::connection::{Connection, Phase};
 use crate::flow::End;
-use crate::time::Timestamp;
-use crate::verdict::{Confidence, Verdict, VerdictKind};
+use crate::verdict::Confidence::{self, Certain, Likely, Possible};
+use crate::verdict::VerdictKind;
+use crate::verdict::facts::Facts;
+use crate::verdict::server_gone::{Fate, fate};
+use crate::verdict::stalled;
+
+/// Why it is taken for that cause: what the sentence tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Nothing happened to it.
+    Open,
+    /// It stands still at this moment.
+    Stalled,
+    /// It stood still, and went on.
+    Recovered,
+    /// The server gave up writing.
+    GaveUp(Sign),
+    /// The server gave up writing, but after another time than was thought.
+    OtherTimeout(Duration),
+    /// The server closed behind a stall that was shorter than the timeout that was assumed.
+    ShorterTimeout,
+    /// The server gave up waiting for a command.
+    Idle(IdleSign),
+    /// Somebody killed it.
+    Killed,
+    /// The server said so in an ERR packet.
+    KilledWith(u16),
+    /// The server shut down.
+    ShutDown,
+    /// The server ended with all its connections, one way or the other.
+    ServerGone,
+    /// The server died.
+    Crashed,
+    /// The client said COM_QUIT.
+    Quit,
+    /// The client's FIN.
+    ClientFin,
+    /// The client's RST while it was reading, or idle.
+    ClientReset,
+    /// The client's end while it stood still.
+    Vanished,
+    /// The other end stopped answering.
+    Unanswered(End),
+    /// The server did not take the connection.
+    Refused,
+    /// The server did not let the client in.
+    Rejected(u16),
+    /// The server's RST, for no known reason.
+    ServerReset,
+    /// Gone without a word.
+    Gone,
+}
+
+/// What shows that the server gave up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// Nothing yet but its deadline.
+    Deadline,
+    /// Its own socket.
+    Socket,
+    /// Its RST at the deadline.
+    Reset,
+    /// Its FIN behind the data.
+    Fin,
+    /// Its RST to a reader that came back too late.
+    LateReset,
+    /// The connection disappeared at the deadline.
+    Disappeared,
+}
+
+/// What shows that the server gave up waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IdleSign {
+    /// Error 4031.
+    Error,
+    /// A few bytes before the FIN, which cannot be read.
+    Farewell,
+    /// An RST on an idle connection.
+    Reset,
+    /// The time alone.
+    Time,
+}
+
+/// A cause, and how sure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Judgement {
+    pub(super) cause: Cause,
+    pub(super) confidence: Confidence,
+}
+
+pub(super) const fn because(cause: Cause, confidence: Confidence) -> Judgement {
+    Judgement { cause, confidence }
+}
+
+impl Cause {
+    pub(super) const fn kind(self) -> VerdictKind {
+        match self {
+            Self::Open | Self::Stalled => VerdictKind::Open,
+            Self::Recovered => VerdictKind::Recovered,
+            Self::GaveUp(_) | Self::OtherTimeout(_) | Self::ShorterTimeout => VerdictKind::NetWriteTimeout,
+            Self::Idle(_) => VerdictKind::IdleTimeout,
+            Self::Killed | Self::KilledWith(_) | Self::ShutDown | Self::ServerGone => VerdictKind::Killed,
+            Self::Crashed => VerdictKind::ServerCrashed,
+            Self::Quit | Self::ClientFin | Self::ClientReset => VerdictKind::ClientClosed,
+            Self::Vanished => VerdictKind::ClientVanished,
+            Self::Unanswered(_) => VerdictKind::Network,
+            Self::Refused | Self::Rejected(_) | Self::ServerReset | Self::Gone => VerdictKind::Unknown,
+        }
+    }
+}
+
+/// MySQL's numbers of what a server says when it closes.
+pub(super) mod error {
+    /// ER_CLIENT_INTERACTION_TIMEOUT.
+    pub(in crate::verdict) const IDLE: u16 = 4031;
+    /// ER_SERVER_SHUTDOWN.
+    pub(in crate::verdict) const SHUTDOWN: u16 = 1053;
+    /// ER_CONNECTION_KILLED of MariaDB.
+    pub(in crate::verdict) const KILLED: u16 = 1927;
+    /// ER_QUERY_INTERRUPTED: of a connection that goes on KILL QUERY, of one that ends KILL CONNECTION.
+    pub(in crate::verdict) const INTERRUPTED: u16 = 1317;
+}
+
+/// Finds it.
+pub(super) fn judge(facts: &Facts<'_>) -> Judgement {
+    let Some(ending) = facts.ending() else { return still_open(facts) };
+    if !facts.connection.was_established() {
+        return because(
+            if ending.by == Some(End::Server) { Cause::Refused } else { Cause::ClientFin },
+            Likely,
+        );
+    }
+    match (ending.by, ending.reset) {
+        (Some(End::Client), reset) => by_client(facts, reset),
+        (Some(End::Server), true) => server_reset(facts),
+        (Some(End::Server), false) => server_fin(facts),
+        (None, _) => silent(facts),
+    }
+}
+
+fn still_open(facts: &Facts<'_>) -> Judgement {
+    match facts.stall() {
+        Some(stall) if facts.phase() == Phase::Lost => stalled::lost(facts, stall),
+        Some(_) => because(Cause::Stalled, Certain),
+        None if facts.recoveries() > 0 => because(Cause::Recovered, Certain),
+        None => because(Cause::Open, Certain),
+    }
+}
+
+fn by_client(facts: &Facts<'_>, reset: bool) -> Judgement {
+    if let Some(stall) = facts.stall().filter(|_| facts.gave_up().is_some() || facts.was_lost()) {
+        // The client left behind a server that had gone before it.
+        return stalled::lost(facts, stall);
+    }
+    if facts.has_quit() {
+        return because(if facts.recoveries() > 0 { Cause::Recovered } else { Cause::Quit }, Certain);
+    }
+    match (reset, facts.stood_still_for()) {
+        (_, Some(_)) => because(Cause::Vanished, Possible),
+        (true, None) => because(Cause::ClientReset, Likely),
+        (false, None) if facts.recoveries() > 0 => because(Cause::Recovered, Certain),
+        (false, None) => because(Cause::ClientFin, Likely),
+    }
+}
+
+fn server_reset(facts: &Facts<'_>) -> Judgement {
+    if let Some(stall) = facts.stall() {
+        return stalled::reset(facts, stall);
+    }
+    if facts.ended_at_once() && facts.greeting().is_none() {
+        return because(Cause::Refused, Likely);
+    }
+    let idle = facts.idle().is_some_and(|idle| idle >= Duration::from_secs(1)) && !facts.was_waiting();
+    match facts.resets_at_timeout() {
+        // It resets at its timeouts and closes with FIN in all other cases.
+        Some(true) if idle => {
+            let confidence = if facts.fits_wait_timeout() { Certain } else { Likely };
+            because(Cause::Idle(IdleSign::Reset), confidence)
+        }
+        None if idle && facts.fits_wait_timeout() => because(Cause::Idle(IdleSign::Reset), Likely),
+        None if idle && facts.idle_whole_seconds().is_some() => {
+            because(Cause::Idle(IdleSign::Reset), Possible)
+        }
+        _ => because(Cause::ServerReset, Possible),
+    }
+}
+
+fn server_fin(facts: &Facts<'_>) -> Judgement {
+    match facts.error() {
+        Some(error::IDLE) => return because(Cause::Idle(IdleSign::Error), Certain),
+        Some(error::SHUTDOWN) => return because(Cause::ShutDown, Certain),
+        Some(code @ (error::KILLED | error::INTERRUPTED)) => {
+            return because(Cause::KilledWith(code), Certain);
+        }
+        Some(code) if is_of_login(facts) => return because(Cause::Rejected(code), Certain),
+        _ => {}
+    }
+    if facts.has_quit() {
+        return because(if facts.recoveries() > 0 { Cause::Recovered } else { Cause::Quit }, Certain);
+    }
+    if let Some(stall) = facts.stall() {
+        return stalled::closed(facts, stall);
+    }
+    let cut = facts.fin().and_then(|fin| fin.in_result);
+    if let Some(stall) =
+        facts.last_stall().filter(|stall| cut != Some(false) && stalled::came_behind(facts, *stall))
+    {
+        return stalled::closed(facts, stall);
+    }
+    if cut == Some(true) || facts.was_waiting() && !is_parting(facts) {
+        return ended_by_server(facts);
+    }
+    if facts.has_farewell() {
+        return because(
+            Cause::Idle(IdleSign::Farewell),
+            if facts.fits_wait_timeout() { Certain } else { Likely },
+        );
+    }
+    // From 8.0.24 on a server that closes an idle connection says so before; a bare FIN is none of that.
+    let would_say_so =
+        facts.is_bare() && facts.greeting().is_some_and(|greeting| says_goodbye(&greeting.version));
+    if !would_say_so && facts.resets_at_timeout() != Some(true) && facts.fits_wait_timeout() {
+        return because(Cause::Idle(IdleSign::Time), Likely);
+    }
+    if is_parting(facts) {
+        return because(if facts.recoveries() > 0 { Cause::Recovered } else { Cause::Quit }, Likely);
+    }
+    ended_by_server(facts)
+}
+
+/// The server ended it, and no timer was the reason: for this one alone, or for all.
+pub(super) fn ended_by_server(facts: &Facts<'_>) -> Judgement {
+    match fate(facts) {
+        Fate::Lives => because(Cause::Killed, Likely),
+        Fate::ShutDown => because(Cause::ShutDown, Likely),
+        Fate::Crashed => because(Cause::Crashed, Likely),
+        Fate::Gone => because(Cause::ServerGone, Possible),
+        Fate::Unknown => because(Cause::Killed, Possible),
+    }
+}
+
+fn silent(facts: &Facts<'_>) -> Judgement {
+    if let Some(stall) = facts.stall() {
+        return stalled::disappeared(facts, stall);
+    }
+    match facts.history().and_then(|history| history.unanswered) {
+        Some(unanswered) => because(Cause::Unanswered(unanswered.by.peer()), Likely),
+        None => match facts.connection.retransmitter() {
+            Some(by) => because(Cause::Unanswered(by.peer()), Likely),
+            None => because(Cause::Gone, Possible),
+        },
+    }
+}
+
+/// Whether an ERR packet came so early that the client had not been let in.
+fn is_of_login(facts: &Facts<'_>) -> bool {
+    let (Some(opened), Some(ending)) = (facts.connection.opened_at(), facts.ending()) else { return false };
+    ending.at.since(opened) < Duration::from_secs(10) && !facts.connection.has_had_result()
+}
+
+/// Whether the server closed in answer to the client's last message, and the client with it: that was COM_QUIT.
+fn is_parting(facts: &Facts<'_>) -> bool {
+    let (Some(ending), Some(command)) = (facts.ending(), facts.command()) else { return false };
+    let left = facts.history().and_then(|history| history.client_left);
+    ending.at.since(command) <= Duration::from_millis(100)
+        && left.is_some_and(|left| left.since(ending.at) <= Duration::from_millis(100))
+}
+
+/// Whether a server of this version says why it closes an idle connection: MySQL from 8.0.24 on.
+fn says_goodbye(version: &str) -> bool {
+    let number =
+        version.split(|letter: char| !(letter.is_ascii_digit() || letter == '.')).next().unwrap_or_default();
+    let mut parts = number.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let version_of = [parts.next(), parts.next(), parts.next()].map(|part| part.unwrap_or(0));
+    !version.contains("MariaDB") && version_of >= [8, 0, 24]
+}
 
 impl Connection {
-    /// What became of it, or where it stands, by all that is known at `now`.
-    pub fn verdict(&self, _now: Timestamp, _config: &Config) -> Verdict {
-        let client = self.flow().client;
-        let (kind, confidence) = match (self.phase(), self.ending()) {
-            (Phase::Lost, _) => (VerdictKind::NetWriteTimeout, Confidence::Likely),
-            (_, Some(ending)) if ending.by == Some(End::Client) => {
-                (VerdictKind::ClientClosed, Confidence::Likely)
-            }
-            (_, Some(_)) if self.is_abort_seen() => (VerdictKind::NetWriteTimeout, Confidence::Likely),
-            (Phase::Closed | Phase::ServerClosed, _) => (VerdictKind::Unknown, Confidence::Possible),
-            _ => (VerdictKind::Open, Confidence::Certain),
-        };
-        Verdict {
-            kind,
-            confidence,
-            at: self.ending().map(|ending| ending.at),
-            incomplete: None,
-            sentence: format!("The connection of {client}: {kind}."),
-            evidence: Vec::new(),
-            ruled_out: Vec::new(),
-            missing: Vec::new(),
-            advice: Vec::new(),
+    /// The end whose socket sends again and again, by its diagnostics.
+    fn retransmitter(&self) -> Option<End> {
+        use crate::sample::TimerKind;
+        [End::Client, End::Server].into_iter().find(|end| {
+            self.end(*end)
+                .socket
+                .as_deref()
+                .is_some_and(|(_, sample)| sample.timer == TimerKind::Retransmit && sample.timer_retries >= 3)
+        })
+    }
+
+    /// Whether more came from the server than a greeting and what belongs to a login.
+    fn has_had_result(&self) -> bool {
+        const LOGIN: u64 = 8_192;
+        let received = [&self.client, &self.server]
+            .into_iter()
+            .filter_map(|view| view.wire.as_deref())
+            .map(|(_, sample)| sample.client.acknowledged);
+        received.max().unwrap_or(0) > LOGIN || self.window.closings > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_newer_mysql_says_goodbye() {
+        for version in ["8.0.24", "8.0.36-28.1", "8.4.0", "9.7.4-2"] {
+            assert!(says_goodbye(version), "{version}");
+        }
+        for version in ["8.0.23", "5.7.44-log", "5.5.5-10.11.19-MariaDB-0+deb12u1", "11.8.3-MariaDB", "", "x"]
+        {
+            assert!(!says_goodbye(version), "{version}");
         }
     }
 }

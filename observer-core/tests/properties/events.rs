@@ -46,6 +46,7 @@ fn source_event() -> impl Strategy<Value = SourceEvent> {
         (any::<String>(), any::<String>(), any::<String>())
             .prop_map(|(part, because, without)| SourceEvent::Degraded { part, because, without }),
         duration().prop_map(|period| SourceEvent::SocketsPolled { period }),
+        Just(SourceEvent::TimePassed),
     ]
 }
 
@@ -187,6 +188,7 @@ fn socket_sample() -> impl Strategy<Value = SocketSample> {
             bytes_acked: bytes.0,
             bytes_received: bytes.1,
             not_sent: sizes.1,
+            notsent_lowat: send_window.filter(|_| sizes.0 > 1_000),
             send_window,
             recv_window,
             send_window_scale: scale,

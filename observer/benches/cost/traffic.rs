@@ -148,6 +148,7 @@ fn socket_sample(step: u32) -> SocketSample {
         bytes_acked: u64::from(step) * 50,
         bytes_received: u64::from(step) * 10_000,
         not_sent: 0,
+        notsent_lowat: None,
         send_window: Some(65_536),
         recv_window: Some(65_536),
         send_window_scale: Some(7),

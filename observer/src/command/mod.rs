@@ -5,6 +5,8 @@ mod demo;
 mod doctor;
 mod generate;
 mod live;
+mod replay;
+mod report;
 mod watch;
 
 use crate::cli::{Cli, Command};
@@ -28,6 +30,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Live(args) => live::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Demo(args) => demo::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Man => generate::man(),
         Command::Completions { shell } => generate::completions(shell),
     }

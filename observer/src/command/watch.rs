@@ -85,7 +85,7 @@ pub(super) async fn watch(mut watch: Watch, until: impl Future<Output = ()>) -> 
 }
 
 /// Talk; nobody has to listen.
-fn say(text: std::fmt::Arguments<'_>) {
+pub(super) fn say(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "observer: {text}");
 }
 
@@ -99,11 +99,13 @@ async fn run<O: Output>(
     let Watch { source, clock, config, fail_on, .. } = watch;
     // Held until the end: it is what keeps the events coming.
     let LiveSource { events, running: _running, .. } = source;
-    app::run(Parts { events, inputs, stop, clock: move || clock.now(), output, log, config, fail_on }).await
+    let clock = move || clock.now();
+    let grace = app::GRACE;
+    app::run(Parts { events, inputs, stop, clock, output, log, config, grace, fail_on }).await
 }
 
 /// Comes when the program is told to end: by ctrl-c, by a service manager, or by its terminal going away.
-fn signals() -> anyhow::Result<impl Future<Output = ()>> {
+pub(super) fn signals() -> anyhow::Result<impl Future<Output = ()>> {
     let listen = |kind| signal(kind).context("listening for signals");
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;

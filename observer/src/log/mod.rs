@@ -5,20 +5,20 @@
 
 mod file;
 mod header;
+mod parse;
 mod reader;
 mod writer;
 
 use observer_core::{Event, Finding, Severity};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub use file::{LogFile, Sink};
 pub use header::{Header, SCHEMA};
 pub use reader::Reader;
-pub use writer::{Status, Writer};
+pub use writer::{FLUSH_AFTER, Status, Writer};
 
 /// One line of a log.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Line {
     /// The first line: what the log is and how it came to be.
     Header(Box<Header>),
@@ -26,6 +26,17 @@ pub enum Line {
     Event(Event),
     /// A conclusion, for people and tools that only read the log.
     Finding(Finding),
+    /// A line that is there and says nothing to this program.
+    Gap(Gap),
+}
+
+/// A line that could not be understood without the log being wrong: its end is missing, or a newer observer wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Its number, counted from 1.
+    pub line: u64,
+    /// Why. It may quote the line; not cleaned for a terminal.
+    pub because: String,
 }
 
 /// One line as it is written.

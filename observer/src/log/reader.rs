@@ -4,18 +4,26 @@ use std::io::{BufRead, Read as _};
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::{Header, Line, SCHEMA};
+use super::parse::{self, Parsed};
+use super::{Gap, Header, Line};
 
 /// No line of a log is longer; what is longer is something else.
 const LONGEST_LINE: u64 = 1 << 20;
 
+/// Why the last line of a log that was cut off says nothing.
+const TORN: &str = "cut off: the end of the line is missing";
+
 /// Reads a log line by line. Errors name the line, counted from 1.
+///
+/// A last line without its end is what a writer that was killed leaves behind: it is a [`Gap`], and so is a line of a
+/// kind that was added later. Everything else that is no line of a log is an error, after which nothing follows.
 #[derive(Debug)]
 pub struct Reader<R> {
     input: R,
     header: Header,
     line: u64,
     text: Vec<u8>,
+    ended: bool,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -26,12 +34,13 @@ impl<R: BufRead> Reader<R> {
     /// When the input cannot be read or does not begin with the header of a log of this format.
     pub fn new(mut input: R) -> anyhow::Result<Self> {
         let mut text = Vec::new();
-        let first = read_line(&mut input, &mut text).context("line 1")?;
-        ensure!(first, "line 1: nothing there, an event log begins with a header");
-        let line: Line = serde_json::from_slice(&text).context("line 1: not the header of an event log")?;
-        let Line::Header(header) = line else { bail!("line 1: an event log begins with a header") };
-        ensure!(header.schema == SCHEMA, "line 1: schema {:?}, this program reads {SCHEMA:?}", header.schema);
-        Ok(Self { input, header: *header, line: 1, text })
+        match read_line(&mut input, &mut text).context("line 1")? {
+            Read::Nothing => bail!("line 1: nothing there, an event log begins with a header"),
+            Read::Torn => bail!("line 1: {TORN}"),
+            Read::Line => {}
+        }
+        let header = parse::header(&text).context("line 1")?;
+        Ok(Self { input, header, line: 1, text, ended: false })
     }
 
     /// The first line.
@@ -41,14 +50,19 @@ impl<R: BufRead> Reader<R> {
 
     fn next_line(&mut self) -> anyhow::Result<Option<Line>> {
         self.line += 1;
-        let number = self.line;
-        if !read_line(&mut self.input, &mut self.text).with_context(|| format!("line {number}"))? {
+        let read = read_line(&mut self.input, &mut self.text)?;
+        if matches!(read, Read::Nothing) {
             return Ok(None);
         }
-        let line = serde_json::from_slice(&self.text)
-            .with_context(|| format!("line {number}: not a line of an event log"))?;
-        ensure!(!matches!(line, Line::Header(_)), "line {number}: a second header");
-        Ok(Some(line))
+        // Even without a newline a whole object is a whole line.
+        let parsed = match parse::line(&self.text) {
+            Err(_) if matches!(read, Read::Torn) => Parsed::Unknown(TORN.to_owned()),
+            parsed => parsed?,
+        };
+        Ok(Some(match parsed {
+            Parsed::Line(line) => line,
+            Parsed::Unknown(because) => Line::Gap(Gap { line: self.line, because }),
+        }))
     }
 }
 
@@ -56,19 +70,40 @@ impl<R: BufRead> Iterator for Reader<R> {
     type Item = anyhow::Result<Line>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_line().transpose()
+        if self.ended {
+            return None;
+        }
+        let next = self.next_line().with_context(|| format!("line {}", self.line)).transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
     }
 }
 
-/// Reads one whole line into `text`, without its end; `false` at the end of the input.
-fn read_line(input: &mut impl BufRead, text: &mut Vec<u8>) -> anyhow::Result<bool> {
+/// What was read.
+enum Read {
+    /// A whole line.
+    Line,
+    /// What stands after the last whole line.
+    Torn,
+    /// The input has ended.
+    Nothing,
+}
+
+/// Reads one line into `text`, without its end.
+fn read_line(input: &mut impl BufRead, text: &mut Vec<u8>) -> anyhow::Result<Read> {
     text.clear();
     input.by_ref().take(LONGEST_LINE).read_until(b'\n', text)?;
-    match text.pop() {
-        None => Ok(false),
-        Some(b'\n') => Ok(true),
-        Some(_) if text.len() as u64 + 1 == LONGEST_LINE => bail!("longer than {LONGEST_LINE} bytes"),
-        Some(_) => bail!("cut off: the end of the line is missing"),
+    let length = text.len() as u64;
+    match text.last() {
+        None => Ok(Read::Nothing),
+        Some(b'\n') => {
+            text.pop();
+            Ok(Read::Line)
+        }
+        Some(_) => {
+            ensure!(length < LONGEST_LINE, "longer than {LONGEST_LINE} bytes");
+            Ok(Read::Torn)
+        }
     }
 }
 
@@ -109,9 +144,34 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_line_is_an_error() {
-        let log = format!("{HEADER}\n{EVENT}");
-        assert_eq!(complaint(&log), "line 2: cut off: the end of the line is missing");
+    fn a_torn_last_line_is_a_gap_and_one_before_it_an_error() {
+        let read = |log: &str| Reader::new(log.as_bytes()).unwrap().collect::<anyhow::Result<Vec<_>>>();
+        let log = format!("{HEADER}\n{EVENT}\n{EVENT}");
+        assert_eq!(read(&log).unwrap().len(), 2, "only the newline is missing");
+        for cut in [log.len() - 1, log.len() - 40, log.len() - EVENT.len() + 1] {
+            let gap = Gap { line: 3, because: TORN.to_owned() };
+            assert_eq!(read(&log[..cut]).unwrap()[1..], [Line::Gap(gap)], "{}", &log[..cut]);
+        }
+        let torn = format!("{HEADER}\n{}\n{EVENT}\n", &EVENT[..40]);
+        assert!(complaint(&torn).starts_with("line 2: not a line of an event log: "), "{}", complaint(&torn));
+        assert_eq!(complaint(&HEADER[..40]), format!("line 1: {TORN}"));
+    }
+
+    #[test]
+    fn a_line_of_an_unknown_kind_is_a_gap_with_its_number() {
+        let log = [HEADER, &EVENT.replace("sockets_polled", "stars_aligned"), EVENT].join("\n") + "\n";
+        let lines: Vec<_> = Reader::new(log.as_bytes()).unwrap().map(Result::unwrap).collect();
+        let gap = Gap { line: 2, because: "unknown kind `stars_aligned`".to_owned() };
+        assert_eq!(lines[0], Line::Gap(gap));
+        assert!(matches!(lines[1], Line::Event(_)));
+    }
+
+    #[test]
+    fn nothing_follows_an_error() {
+        let log = [HEADER, "x", EVENT].join("\n") + "\n";
+        let mut reader = Reader::new(log.as_bytes()).unwrap();
+        assert!(reader.next().unwrap().is_err());
+        assert!(reader.next().is_none());
     }
 
     #[test]
@@ -125,5 +185,8 @@ mod tests {
     fn another_schema_is_refused() {
         let newer = HEADER.replace("log/1", "log/2") + "\n";
         assert!(complaint(&newer).contains("observer.log/2"), "{}", complaint(&newer));
+        // Whatever else such a header has.
+        let strange = r#"{"type":"header","schema":"observer.log/2","colour":"blue"}"#.to_owned() + "\n";
+        assert!(complaint(&strange).contains("observer.log/2"), "{}", complaint(&strange));
     }
 }

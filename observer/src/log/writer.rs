@@ -9,7 +9,7 @@ use super::file::Sink;
 use super::{FindingRef, Header, LineRef};
 
 /// Lines are with the kernel this long after they happened, at the latest.
-const FLUSH_AFTER: Duration = Duration::from_secs(1);
+pub const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
 /// The disk is waited for at most so often: a server that ends loses all its connections at once.
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
@@ -179,7 +179,7 @@ impl<S: Sink> Writer<S> {
 mod tests {
     use std::io::Write;
 
-    use observer_core::{Config, FindingKind};
+    use observer_core::{Config, FindingKind, ServerProgram};
 
     use super::super::{Line, Reader, SCHEMA};
     use super::*;
@@ -252,7 +252,13 @@ mod tests {
 
     fn finding(millis: u64) -> Finding {
         let kind = FindingKind::EventsLost { count: 1, total: 1, lost_by: LossPoint::RingBuffer };
-        Finding { at: after(millis), connection: None, flow: None, kind }
+        Finding {
+            at: after(millis),
+            connection: None,
+            flow: None,
+            server_program: ServerProgram::Mysqld,
+            kind,
+        }
     }
 
     fn writer(room: usize) -> Writer<Disk> {

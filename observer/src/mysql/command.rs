@@ -30,9 +30,24 @@ impl Command {
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let told = |bytes| {
             let packet = Packet::first(bytes).filter(|packet| packet.sequence == 0)?;
-            Some(Self { length: packet.length, text: tellable(packet.payload)? })
+            let mut text = tellable(packet.payload)?;
+            if !packet.is_whole() {
+                // Of a number that is cut off the rest is another number.
+                text.truncate(
+                    text.trim_end_matches(|last: char| last.is_alphanumeric() || last == '_').len(),
+                );
+            }
+            Some(Self { length: packet.length, text })
         };
         told(bytes).or_else(|| told(stored(bytes, 0)?))
+    }
+
+    /// The same for one that is told whatever it is: of those of which nothing is told the text is empty.
+    pub fn parse_any(bytes: &[u8]) -> Option<Self> {
+        Self::parse(bytes).or_else(|| {
+            let packet = Packet::first(bytes).filter(|packet| packet.sequence == 0)?;
+            Some(Self { length: packet.length, text: String::new() })
+        })
     }
 }
 
@@ -159,6 +174,14 @@ mod tests {
             None,
             "the rest of something longer"
         );
+    }
+
+    #[test]
+    fn a_number_that_is_cut_off_is_not_told() {
+        let cut = Command::parse(b"\x17\0\0\0\x03SET wait_timeout=1").unwrap();
+        assert_eq!((cut.length, cut.text.as_str()), (23, "\u{3}SET wait_timeout="));
+        let behind = Command::parse(b"\x40\0\0\0\x03SET wait_timeout=10, autocom").unwrap();
+        assert_eq!(behind.text, "\u{3}SET wait_timeout=10, ");
     }
 
     #[test]

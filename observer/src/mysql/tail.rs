@@ -20,6 +20,9 @@ const EOF_LENGTH: usize = 5;
 /// Payload of the shortest OK packet: its first byte, affected rows, insert id, status, warnings.
 const OK_LENGTH: usize = 7;
 
+/// Payload of the shortest ERR packet: its first byte, the number, the marked SQL state.
+const ERR_LENGTH: usize = 9;
+
 /// `SERVER_MORE_RESULTS_EXISTS` (include/mysql_com.h): another result follows this one.
 const MORE_RESULTS: u16 = 1 << 3;
 
@@ -77,6 +80,17 @@ impl Tail {
             // An end that is longer than what is kept would not be found.
             None => (tail.len() > EOF_LENGTH + HEADER).then_some(false),
         }
+    }
+}
+
+impl Tail {
+    /// The number of the ERR packet that stands at the end, short enough to be kept whole.
+    pub fn error(&self) -> Option<u16> {
+        let tail = self.bytes.get(..usize::from(self.length))?;
+        (ERR_LENGTH..=tail.len().checked_sub(HEADER)?).find_map(|length| match packet_of(tail, length)? {
+            (_, _, &[ERR, low, high, b'#', ..]) => Some(u16::from_le_bytes([low, high])),
+            _ => None,
+        })
     }
 }
 
@@ -173,6 +187,16 @@ mod tests {
         let error = [b"\x40\x01\0\x09\xff\x25\x05#70100", &[b'e'; 311][..]].concat();
         assert_eq!(ends(&[ROW, &error], None), Some(true), "longer than what is kept");
         assert_eq!(ends(&[ROW, b"\x10\0\0\x09\xff\x25\x05#70100Killed."], None), Some(true));
+    }
+
+    #[test]
+    fn an_error_at_the_end_is_found_behind_rows() {
+        let mut tail = Tail::default();
+        tail.push(&[ROW, b"\x24\0\0\x09\xff\x1d\x04#08S01Server shutdown in progress"].concat());
+        assert_eq!(tail.error(), Some(1053));
+        tail.push(ROW);
+        assert_eq!(tail.error(), None);
+        assert_eq!(Tail::default().error(), None);
     }
 
     #[test]

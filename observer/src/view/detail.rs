@@ -1,6 +1,6 @@
 //! The region of the selected connection: who, how long is left, the chart, the facts.
 
-use observer_core::{Bytes, Connection, End, Timestamp};
+use observer_core::{Bytes, Config, Connection, End, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -22,6 +22,7 @@ const FACTS: u16 = 36;
 pub(super) struct Detail<'a> {
     pub(super) connection: &'a Connection,
     pub(super) series: Option<&'a Series>,
+    pub(super) config: &'a Config,
     pub(super) now: Timestamp,
 }
 
@@ -63,7 +64,7 @@ impl Detail<'_> {
                 let bar = bar(clock.used(self.now), cells);
                 format!("{bar}  {} of {} s   {left} left", short(used), timeout.as_secs())
             }
-            _ => words::outcome(self.connection, self.now),
+            _ => words::outcome(self.connection, self.now, self.config),
         };
         put(picture, area, area.x + 1, area.width, &text, style);
     }

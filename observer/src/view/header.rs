@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::canvas::put;
 use super::overview::Overview;
+use super::playback::Playback;
 use super::theme;
 use crate::log;
 use crate::text::width;
@@ -23,6 +24,8 @@ pub(super) struct Header<'a> {
     pub(super) overview: &'a Overview,
     /// Observations lost.
     pub(super) events_lost: u64,
+    /// Of a recording, how far it has been played.
+    pub(super) playback: Option<&'a Playback>,
 }
 
 /// A piece of the line.
@@ -81,6 +84,9 @@ impl Header<'_> {
             Item { text: "observer".to_owned(), style: theme::ACCENT, rank: 4 },
             Item { text: self.place.to_owned(), style: theme::STRONG, rank: 8 },
         ];
+        if let Some(playback) = self.playback {
+            items.insert(1, Item { text: playback.words(), style: theme::WARNING, rank: 2 });
+        }
         if let Some(text) = self.missing() {
             items.push(Item { text, style: theme::WARNING, rank: 2 });
         }
@@ -132,8 +138,14 @@ mod tests {
         let overview = Overview { open: 42, zero_windows: 3, at_risk: 1, order: Vec::new() };
         let degraded: Vec<_> = degraded.iter().map(|&part| part.to_owned()).collect();
         let log = log::Status::default();
-        let header =
-            Header { place: "db1:3306", degraded: &degraded, log: &log, overview: &overview, events_lost: 7 };
+        let header = Header {
+            place: "db1:3306",
+            degraded: &degraded,
+            log: &log,
+            overview: &overview,
+            events_lost: 7,
+            playback: None,
+        };
         let mut picture = Buffer::empty(Rect::new(0, 0, cells, 1));
         header.render(picture.area, &mut picture);
         picture.content.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim().to_owned()

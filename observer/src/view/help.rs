@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::widgets::{Clear, Widget};
 
 use super::canvas::{put, rule};
-use super::keys::BINDINGS;
+use super::keys::bindings;
 use super::theme;
 
 /// The signs, in the order of what they cost.
@@ -19,13 +19,17 @@ const SIGNS: &[(&str, Style, &str)] = &[
 ];
 
 /// The page; it lies over the middle of the screen.
-pub(super) struct Help;
+pub(super) struct Help {
+    /// Whether a recording is played.
+    pub(super) of_recording: bool,
+}
 
 impl Widget for &Help {
     fn render(self, area: Rect, picture: &mut Buffer) {
         Clear.render(area, picture);
         rule(picture, area, "Keys");
-        let keys = BINDINGS.iter().map(|binding| (binding.label, theme::ACCENT, binding.help));
+        let named = bindings(self.of_recording).filter(|binding| !binding.label.is_empty());
+        let keys = named.map(|binding| (binding.label, theme::ACCENT, binding.help));
         // Side by side where there is room, else the signs below.
         let beside = area.width >= 110;
         let mut signs = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };

@@ -17,6 +17,33 @@ pub(super) enum Action {
     Help,
     Redraw,
     Quit,
+    /// Of a recording only.
+    Play(Control),
+}
+
+/// What the user can ask of the playing of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Stand still, or go on.
+    Pause,
+    /// Half as fast.
+    Slower,
+    /// Twice as fast.
+    Faster,
+    /// Back by some seconds.
+    Back,
+    /// Forward by some seconds.
+    Forward,
+    /// To the event before this moment, and stand still.
+    PreviousEvent,
+    /// To the next event, and stand still.
+    NextEvent,
+    /// To the finding before this moment, and stand still.
+    PreviousFinding,
+    /// To the next finding, and stand still.
+    NextFinding,
+    /// To so many tenths of the recording.
+    Seek(u8),
 }
 
 /// Where a hint is worth its place at the bottom of the screen.
@@ -45,8 +72,8 @@ pub(super) struct Binding {
 const NONE: KeyModifiers = KeyModifiers::NONE;
 const CTRL: KeyModifiers = KeyModifiers::CONTROL;
 
-/// All keys, in the order of the hint line and the help.
-pub(super) const BINDINGS: &[Binding] = &[
+/// The keys of every view, in the order of the hint line and the help.
+const BINDINGS: &[Binding] = &[
     Binding {
         keys: &[(KeyCode::Up, NONE), (KeyCode::Char('k'), NONE)],
         action: Action::Up,
@@ -145,22 +172,83 @@ pub(super) const BINDINGS: &[Binding] = &[
     },
 ];
 
+/// The keys of a recording besides. Of a pair, and of the digits, the first stands for all.
+const PLAYING: &[Binding] = &[
+    playing(&[(KeyCode::Char(' '), NONE)], Control::Pause, "space", ("space", "pause"), "pause; go on"),
+    playing(&[(KeyCode::Char('['), NONE)], Control::Slower, "[ ]", ("[ ]", "speed"), "slower; faster"),
+    playing(&[(KeyCode::Char(']'), NONE)], Control::Faster, "", ("", ""), ""),
+    playing(&[(KeyCode::Left, NONE)], Control::Back, "← →", ("←→", "seek"), "5 s back; forward"),
+    playing(&[(KeyCode::Right, NONE)], Control::Forward, "", ("", ""), ""),
+    playing(
+        &[(KeyCode::Char(','), NONE)],
+        Control::PreviousEvent,
+        ", .",
+        ("", ""),
+        "the event before; the next one",
+    ),
+    playing(&[(KeyCode::Char('.'), NONE)], Control::NextEvent, "", ("", ""), ""),
+    playing(
+        &[(KeyCode::Char('<'), NONE)],
+        Control::PreviousFinding,
+        "< >",
+        ("", ""),
+        "the finding before; the next one",
+    ),
+    playing(&[(KeyCode::Char('>'), NONE)], Control::NextFinding, "", ("", ""), ""),
+    playing(
+        &[(KeyCode::Char('0'), NONE)],
+        Control::Seek(0),
+        "0 - 9",
+        ("", ""),
+        "the beginning; one tenth of the recording; and so on",
+    ),
+    playing(&[(KeyCode::Char('1'), NONE)], Control::Seek(1), "", ("", ""), ""),
+    playing(&[(KeyCode::Char('2'), NONE)], Control::Seek(2), "", ("", ""), ""),
+    playing(&[(KeyCode::Char('3'), NONE)], Control::Seek(3), "", ("", ""), ""),
+    playing(&[(KeyCode::Char('4'), NONE)], Control::Seek(4), "", ("", ""), ""),
+    playing(&[(KeyCode::Char('5'), NONE)], Control::Seek(5), "", ("", ""), ""),
+    playing(&[(KeyCode::Char('6'), NONE)], Control::Seek(6), "", ("", ""), ""),
+    playing(&[(KeyCode::Char('7'), NONE)], Control::Seek(7), "", ("", ""), ""),
+    playing(&[(KeyCode::Char('8'), NONE)], Control::Seek(8), "", ("", ""), ""),
+    playing(&[(KeyCode::Char('9'), NONE)], Control::Seek(9), "", ("", ""), ""),
+];
+
+const fn playing(
+    keys: &'static [(KeyCode, KeyModifiers)],
+    control: Control,
+    label: &'static str,
+    hint: (&'static str, &'static str),
+    help: &'static str,
+) -> Binding {
+    Binding { keys, action: Action::Play(control), label, hint, help, places: &[Place::List, Place::Detail] }
+}
+
+/// All keys of a view, of a recording or not.
+pub(super) fn bindings(of_recording: bool) -> impl Iterator<Item = &'static Binding> {
+    let playing = if of_recording { PLAYING } else { &[] };
+    BINDINGS.iter().chain(playing)
+}
+
 /// What a key asks for.
-pub(super) fn action(key: KeyEvent) -> Option<Action> {
+pub(super) fn action(key: KeyEvent, of_recording: bool) -> Option<Action> {
     if key.kind == KeyEventKind::Release {
         return None;
     }
     // Shift is in the character already.
     let modifiers = key.modifiers.difference(KeyModifiers::SHIFT);
-    BINDINGS
-        .iter()
+    bindings(of_recording)
         .find(|binding| binding.keys.contains(&(key.code, modifiers)))
         .map(|binding| binding.action)
 }
 
-/// What is hinted at in one place.
-pub(super) fn hints(place: Place) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |binding| binding.places.contains(&place))
+/// What is hinted at in one place. What plays a recording comes first, and takes the place of what matters live.
+pub(super) fn hints(place: Place, of_recording: bool) -> impl Iterator<Item = &'static Binding> {
+    let playing = if of_recording { PLAYING } else { &[] };
+    let is_hinted = move |binding: &&Binding| {
+        let replaced = of_recording && binding.action == Action::NextInTrouble;
+        !binding.hint.0.is_empty() && !replaced && binding.places.contains(&place)
+    };
+    playing.iter().chain(BINDINGS).filter(is_hinted)
 }
 
 #[cfg(test)]
@@ -169,7 +257,7 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things() {
-        let keys: Vec<_> = BINDINGS.iter().flat_map(|binding| binding.keys).collect();
+        let keys: Vec<_> = bindings(true).flat_map(|binding| binding.keys).collect();
         for (index, key) in keys.iter().enumerate() {
             assert!(!keys[..index].contains(key), "{key:?}");
         }
@@ -178,20 +266,25 @@ mod tests {
     #[test]
     fn what_is_hinted_at_has_a_word() {
         for place in [Place::List, Place::Detail] {
-            assert!(hints(place).all(|binding| !binding.hint.0.is_empty() && !binding.hint.1.is_empty()));
+            assert!(
+                hints(place, true).all(|binding| !binding.hint.0.is_empty() && !binding.hint.1.is_empty())
+            );
         }
         assert!(BINDINGS.iter().all(|binding| !binding.help.is_empty() && !binding.label.is_empty()));
     }
 
     #[test]
     fn keys_are_found_with_their_modifiers() {
-        let key = |code, modifiers| action(KeyEvent::new(code, modifiers));
+        let key = |code, modifiers| action(KeyEvent::new(code, modifiers), false);
         assert_eq!(key(KeyCode::Char('q'), NONE), Some(Action::Quit));
         assert_eq!(key(KeyCode::Char('c'), CTRL), Some(Action::Quit));
         assert_eq!(key(KeyCode::Char('c'), NONE), None);
         assert_eq!(key(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::Bottom));
         let mut release = KeyEvent::new(KeyCode::Char('q'), NONE);
         release.kind = KeyEventKind::Release;
-        assert_eq!(action(release), None);
+        assert_eq!(action(release, false), None);
+        let space = KeyEvent::new(KeyCode::Char(' '), NONE);
+        assert_eq!(action(space, true), Some(Action::Play(Control::Pause)));
+        assert_eq!(action(space, false), None, "what happens now is not played");
     }
 }

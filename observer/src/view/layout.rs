@@ -15,6 +15,8 @@ pub(super) struct Regions {
     pub(super) detail: Rect,
     /// What happened, with its title.
     pub(super) events: Rect,
+    /// One line, of a recording only: how far it has been played.
+    pub(super) bar: Rect,
     /// One line: the keys.
     pub(super) hints: Rect,
 }
@@ -38,7 +40,7 @@ const ONE_LINE: u16 = 80;
 const COMBINED: (u16, u16) = (120, 34);
 
 /// Divides `area`.
-pub(super) fn regions(area: Rect, page: Page) -> Regions {
+pub(super) fn regions(area: Rect, page: Page, of_recording: bool) -> Regions {
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         return Regions { sentence: area, ..Regions::default() };
     }
@@ -52,7 +54,8 @@ pub(super) fn regions(area: Rect, page: Page) -> Regions {
     };
     let sentence = if area.width < ONE_LINE { 2 } else { 1 };
     let head = 1 + sentence;
-    let middle = area.height - head - events - 1;
+    let bar = u16::from(of_recording);
+    let middle = area.height - head - events - bar - 1;
     let detail = match page {
         Page::Detail => middle,
         Page::List if combined => middle / 2 + 3,
@@ -65,6 +68,7 @@ pub(super) fn regions(area: Rect, page: Page) -> Regions {
         list: block(head, middle - detail),
         detail: block(head + middle - detail, detail),
         events: block(head + middle, events),
+        bar: block(area.height - 1 - bar, bar),
         hints: line(area.height - 1),
     }
 }
@@ -74,16 +78,18 @@ mod tests {
     use super::*;
 
     fn at(width: u16, height: u16, page: Page) -> Regions {
-        regions(Rect::new(0, 0, width, height), page)
+        regions(Rect::new(0, 0, width, height), page, false)
     }
 
     #[test]
     fn regions_cover_the_screen_without_overlap() {
         for width in [40, 79, 80, 119, 120, 300] {
             for height in [8, 15, 19, 20, 24, 33, 34, 40, 100] {
-                for page in [Page::List, Page::Detail] {
-                    let r = at(width, height, page);
-                    let parts = [r.header, r.sentence, r.list, r.detail, r.events, r.hints];
+                for (page, of_recording) in
+                    [(Page::List, false), (Page::Detail, false), (Page::List, true), (Page::Detail, true)]
+                {
+                    let r = regions(Rect::new(0, 0, width, height), page, of_recording);
+                    let parts = [r.header, r.sentence, r.list, r.detail, r.events, r.bar, r.hints];
                     let mut next = 0;
                     for part in parts.into_iter().filter(|part| part.height > 0) {
                         assert_eq!(part.y, next, "{width}x{height} {page:?}: {r:?}");

@@ -177,7 +177,7 @@ impl List<'_> {
                     let used = connection.clock().map_or(0.0, |clock| clock.used(self.now));
                     format!("{} {left:>7}", bar(used, 8))
                 }
-                _ => words::outcome(connection, self.now),
+                _ => words::outcome(connection, self.now, self.tracker.config()),
             },
         }
     }

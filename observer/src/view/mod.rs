@@ -16,6 +16,7 @@ mod layout;
 mod list;
 mod overview;
 mod picture;
+mod playback;
 mod screen;
 mod sentence;
 mod series;
@@ -39,6 +40,8 @@ use crate::log;
 use crate::output::{Output, WhenSourceEnds};
 
 pub use self::input::inputs;
+pub use self::keys::Control;
+pub use self::playback::{Playback, Speed};
 pub use self::theme::Abilities;
 
 /// Pictures are this far apart at least.
@@ -75,6 +78,32 @@ impl<B: Backend> View<B> {
         }
     }
 
+    /// What an input asks of the playing of a recording, if it does.
+    pub fn control(input: &Input) -> Option<Control> {
+        let Input::Key(key) = input else { return None };
+        match keys::action(*key, true) {
+            Some(Action::Play(control)) => Some(control),
+            _ => None,
+        }
+    }
+
+    /// Shows how far a recording has been played.
+    pub fn show_playback(&mut self, playback: Playback) {
+        self.stale |= self.screen.playback.as_ref() != Some(&playback);
+        self.screen.playback = Some(playback);
+    }
+
+    /// Whether there is something new to see.
+    pub fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    /// Forgets what was observed, to see a recording from its beginning again. What the user has chosen stays.
+    pub fn restart(&mut self) {
+        self.screen.restart();
+        self.stale = true;
+    }
+
     /// The terminal it draws on.
     pub fn terminal(&self) -> &Terminal<B> {
         &self.terminal
@@ -101,7 +130,8 @@ impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
     fn input(&mut self, input: Input, tracker: &Tracker, _now: Timestamp) -> ControlFlow<()> {
         match input {
             Input::Key(key) => {
-                let Some(action) = keys::action(key) else { return ControlFlow::Continue(()) };
+                let of_recording = self.screen.playback.is_some();
+                let Some(action) = keys::action(key, of_recording) else { return ControlFlow::Continue(()) };
                 self.stale = true;
                 self.anew |= action == Action::Redraw;
                 self.screen.act(action, tracker)

@@ -14,6 +14,7 @@ use super::help::Help;
 use super::keys::{Place, hints};
 use super::layout::Page;
 use super::list::List;
+use super::playback::Bar;
 use super::screen::Screen;
 use super::sentence::Sentence;
 use super::{theme, words};
@@ -37,6 +38,7 @@ impl Widget for &Picture<'_> {
             log: &screen.log,
             overview: &screen.overview,
             events_lost: tracker.events_lost(),
+            playback: screen.playback.as_ref(),
         }
         .render(regions.header, picture);
         self.sentence(regions.sentence, picture);
@@ -45,7 +47,8 @@ impl Widget for &Picture<'_> {
         }
         if screen.help {
             let middle = regions.list.union(regions.detail).union(regions.events);
-            Help.render(Rect { x: area.x, width: area.width, ..middle }, picture);
+            Help { of_recording: screen.playback.is_some() }
+                .render(Rect { x: area.x, width: area.width, ..middle }, picture);
         } else {
             if regions.list.height > 0 {
                 let series = |connection: &Connection| screen.series(connection);
@@ -54,10 +57,14 @@ impl Widget for &Picture<'_> {
                     .render(regions.list, picture);
             }
             if let Some(connection) = selected {
-                Detail { connection, series: screen.series(connection), now }.render(regions.detail, picture);
+                Detail { connection, series: screen.series(connection), config: tracker.config(), now }
+                    .render(regions.detail, picture);
             }
             let only = selected.map(Connection::flow).filter(|_| screen.page == Page::Detail);
             Events { list: &screen.events, only, now }.render(regions.events, picture);
+        }
+        if let Some(playback) = &screen.playback {
+            Bar { playback }.render(regions.bar, picture);
         }
         self.hints(regions.hints, picture);
     }
@@ -82,7 +89,7 @@ impl Picture<'_> {
         let place =
             if self.screen.page == Page::Detail || self.screen.help { Place::Detail } else { Place::List };
         let mut x = area.x + 1;
-        for binding in hints(place) {
+        for binding in hints(place, self.screen.playback.is_some()) {
             let (keys, word) = binding.hint;
             let cells = |text| u16::try_from(width(text)).unwrap_or(0);
             let (label, hint) = (cells(keys), cells(word));

@@ -14,6 +14,7 @@ use super::keys::Action;
 use super::layout::{Page, Regions, regions};
 use super::list;
 use super::overview::{Overview, counts_down, is_in_trouble};
+use super::playback::Playback;
 use super::series::Series;
 use crate::log;
 use crate::text::safe;
@@ -35,6 +36,8 @@ pub(super) struct Screen {
     series: HashMap<Flow, Series>,
     pub(super) degraded: Vec<String>,
     pub(super) log: log::Status,
+    /// Of a recording, how far it has been played.
+    pub(super) playback: Option<Playback>,
     config: Config,
     area: Rect,
 }
@@ -52,9 +55,19 @@ impl Screen {
             series: HashMap::new(),
             degraded: Vec::new(),
             log: log::Status::default(),
+            playback: None,
             config,
             area: Rect::ZERO,
         }
+    }
+
+    /// Forgets what was observed; what the user has chosen stays. A recording that is played again makes the same
+    /// connections again.
+    pub(super) fn restart(&mut self) {
+        self.overview = Overview::default();
+        self.events = EventList::default();
+        self.series.clear();
+        self.degraded.clear();
     }
 
     /// Takes an event; whether there is something new to see.
@@ -126,7 +139,7 @@ impl Screen {
     }
 
     pub(super) fn regions(&self) -> Regions {
-        regions(self.area, self.page)
+        regions(self.area, self.page, self.playback.is_some())
     }
 
     /// The connections on the screen.
@@ -153,7 +166,8 @@ impl Screen {
                 self.chosen = self.selected();
                 self.page = if self.chosen.is_some() { Page::Detail } else { Page::List };
             }
-            Action::Redraw => {}
+            // What plays a recording is not the screen.
+            Action::Redraw | Action::Play(_) => {}
             Action::Up => self.select(|position, _| position.saturating_sub(1)),
             Action::Down => self.select(|position, _| position + 1),
             Action::PageUp => self.select(|position, _| position.saturating_sub(page)),

@@ -1,6 +1,6 @@
 //! A connection's state in a sign and a few words.
 
-use observer_core::{Bytes, Connection, End, Phase, Timestamp};
+use observer_core::{Bytes, Confidence, Config, Connection, End, Phase, Timestamp, VerdictKind};
 use ratatui::style::Style;
 
 use super::overview::counts_down;
@@ -21,7 +21,7 @@ pub(super) fn sign(connection: &Connection) -> (&'static str, Style) {
 }
 
 /// What stands in the column TIMEOUT IN where no clock runs: at most 16 cells.
-pub(super) fn outcome(connection: &Connection, now: Timestamp) -> String {
+pub(super) fn outcome(connection: &Connection, now: Timestamp, config: &Config) -> String {
     match connection.phase() {
         // The clock does not run: either the server has nothing more to write, or room to write it.
         Phase::Stalled if connection.queued().is_some_and(|queued| queued > 0) => {
@@ -35,15 +35,30 @@ pub(super) fn outcome(connection: &Connection, now: Timestamp) -> String {
             Some(at) => format!("fails in {}", short(at.since(now))),
             None => "fails later".to_owned(),
         },
-        Phase::Closed => match connection.ending() {
-            Some(ending) => {
-                let how = if ending.reset { "reset" } else { "closed" };
-                ending.by.map_or_else(|| "gone".to_owned(), |end| format!("{how} by {end}"))
-            }
-            None => "gone".to_owned(),
-        },
+        Phase::Closed => ended(connection, now, config),
         Phase::Flowing | Phase::Warning | Phase::Critical => String::new(),
     }
+}
+
+/// Why a connection has ended, with a mark where other causes would fit as well.
+fn ended(connection: &Connection, now: Timestamp, config: &Config) -> String {
+    let (kind, confidence) = connection.verdict_kind(now, config);
+    let cause = match kind {
+        VerdictKind::NetWriteTimeout => "timed out",
+        VerdictKind::IdleTimeout => "idle timeout",
+        VerdictKind::Killed => "killed",
+        VerdictKind::ServerCrashed => "server crashed",
+        VerdictKind::ClientVanished => "client vanished",
+        VerdictKind::Network => "network lost",
+        VerdictKind::ClientClosed | VerdictKind::Recovered | VerdictKind::Open | VerdictKind::Unknown => {
+            return match connection.ending().and_then(|ending| Some((ending.by?, ending.reset))) {
+                Some((end, true)) => format!("reset by {end}"),
+                Some((end, false)) => format!("closed by {end}"),
+                None => "gone".to_owned(),
+            };
+        }
+    };
+    format!("{cause}{}", if confidence == Confidence::Possible { "?" } else { "" })
 }
 
 /// The time left on the clock, with a sign where it is the short end of a range.

@@ -11,6 +11,7 @@ use observer_core::{Confidence, FindingKind, TimeRange, Timestamp, VerdictKind};
 use serde::Deserialize;
 
 use crate::harness::log::Log;
+use crate::matrix::TIMEOUT;
 use crate::play::Truth;
 
 /// How much later than the truth something may be stamped that was said before it.
@@ -61,7 +62,7 @@ impl Account {
             account.late.extend(log.ensure_in_time(finding, JITTER).err().map(|error| error.to_string()));
         }
         if let Some(report) = reports.of_client(truth.client) {
-            account.verdict = account.verdict.or(report.verdict());
+            account.verdict = account.verdict.or(Some(report.verdict()));
         }
         account
     }
@@ -71,8 +72,10 @@ impl Account {
         reports.0.as_ref()?;
         let mut account = Self::default();
         if let Some(report) = reports.of_client(truth.client) {
-            account.verdict = report.verdict();
+            account.verdict = Some(report.verdict());
             account.abort = report.abort;
+            account.lost =
+                report.moments.iter().filter(|moment| moment.is_loss()).map(|moment| moment.at).min();
             account.said_something = true;
         }
         Some(account)
@@ -91,10 +94,22 @@ struct Document {
 #[derive(Deserialize)]
 struct Report {
     client: SocketAddr,
-    #[serde(default)]
     abort: Option<TimeRange>,
-    #[serde(default)]
-    verdict: Option<Said>,
+    verdict: Said,
+    moments: Vec<Moment>,
+}
+
+#[derive(Deserialize)]
+struct Moment {
+    at: Timestamp,
+    what: String,
+}
+
+impl Moment {
+    /// Whether the server was said to have given up.
+    fn is_loss(&self) -> bool {
+        ["deadline", "gave_up"].contains(&self.what.as_str())
+    }
 }
 
 #[derive(Deserialize)]
@@ -104,8 +119,8 @@ struct Said {
 }
 
 impl Report {
-    fn verdict(&self) -> Option<(VerdictKind, Confidence)> {
-        self.verdict.as_ref().map(|said| (said.kind, said.confidence))
+    fn verdict(&self) -> (VerdictKind, Confidence) {
+        (self.verdict.kind, self.verdict.confidence)
     }
 }
 
@@ -113,7 +128,9 @@ impl Reports {
     /// Has the real program report on `file`.
     pub(crate) fn of(file: &Path, port: u16) -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_observer"));
-        command.args(["report", "--format", "json", "--port", &port.to_string()]).arg(file);
+        let (port, timeout) = (port.to_string(), TIMEOUT.as_secs().to_string());
+        command.args(["report", "--format", "json", "--all", "--port", &port]);
+        command.args(["--net-write-timeout", &timeout]).arg(file);
         let output = command.output().context("starting observer report")?;
         let error = String::from_utf8_lossy(&output.stderr);
         if error.contains("unrecognized subcommand") {

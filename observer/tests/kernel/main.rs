@@ -9,5 +9,7 @@ mod losses;
 #[expect(dead_code, reason = "no test runs as another user")]
 mod privilege;
 mod resets;
+mod samples;
+mod session;
 mod story;
 mod surroundings;

@@ -7,4 +7,5 @@ pub(crate) mod connection;
 pub(crate) mod privilege;
 pub(crate) mod process;
 pub(crate) mod pty;
+pub(crate) mod recording;
 pub(crate) mod story;

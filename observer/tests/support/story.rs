@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use observer_core::{
-    DirectionSample, End, Event, EventKind, Flow, LossPoint, Process, SeqNumber, SocketEvent,
-    SocketEventKind, SocketRef, SocketSample, SourceEvent, TcpState, TimerKind, Timestamp, Vantage,
-    WireSample,
+    DirectionSample, End, Event, EventKind, Flow, LossPoint, MILESTONE_STEP, Milestone, Process, SeqNumber,
+    SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent, TcpState, TimerKind, Timestamp,
+    Vantage, WireSample,
 };
 
 /// When every story begins: 2024-05-04T14:03:00Z.
@@ -25,6 +25,7 @@ pub(crate) struct Story {
     acknowledged: u64,
     window: u32,
     zero_windows: u32,
+    milestones: Vec<Milestone>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -34,8 +35,15 @@ impl Story {
         let flow = Flow { client: client.parse().unwrap(), server: SocketAddr::from(([10, 2, 0, 5], 3306)) };
         let cookie = Some(u64::from(flow.client.port()));
         let socket = SocketRef { flow, seen_at: Vantage::Client, cookie };
-        let story =
-            Self { socket, sent: 0, acknowledged: 0, window: 65_536, zero_windows: 0, events: vec![] };
+        let story = Self {
+            socket,
+            sent: 0,
+            acknowledged: 0,
+            window: 65_536,
+            zero_windows: 0,
+            milestones: vec![],
+            events: vec![],
+        };
         let syn = |by, seq| SocketEventKind::Syn { by, window_scale: Some(7), seq: SeqNumber(seq) };
         let process = Process { pid: 4711, tid: None, comm: "python3".to_owned() };
         let (from, to) = (TcpState::SynSent, TcpState::Established);
@@ -81,9 +89,13 @@ impl Story {
 
     /// The window closes.
     pub(crate) fn zero_window(mut self, millis: u64) -> Self {
-        // The server fills the window to its edge, which does not move back.
+        // The server fills the window to its edge, which does not move back, and does so at once.
+        let before = self.acknowledged;
         self.sent = self.acknowledged + u64::from(self.window);
         self.acknowledged = self.sent;
+        let steps = (before / MILESTONE_STEP + 1)..=(self.acknowledged / MILESTONE_STEP);
+        self.milestones =
+            steps.map(|step| Milestone { at: at(millis), acknowledged: step * MILESTONE_STEP }).collect();
         (self.window, self.zero_windows) = (0, self.zero_windows + 1);
         let ack = self.ack();
         self.then(millis, SocketEventKind::ZeroWindow { by: End::Client, ack }).wire(millis + 1)
@@ -137,6 +149,7 @@ impl Story {
             bytes_acked: self.acknowledged,
             bytes_received: self.acknowledged,
             not_sent: 0,
+            notsent_lowat: None,
             send_window: Some(if at_server { self.window } else { 65_536 }),
             recv_window: Some(if at_server { 65_536 } else { self.window }),
             send_window_scale: Some(7),
@@ -161,7 +174,7 @@ impl Story {
             probes: 0,
             probe_acks: 0,
             last_ack_advance: (acknowledged > 0).then(|| at(millis)),
-            milestones: Vec::new(),
+            milestones: if window == 0 { self.milestones.clone() } else { Vec::new() },
             retransmissions: 0,
         };
         let next = SeqNumber(5001 + u32::try_from(self.sent).unwrap());

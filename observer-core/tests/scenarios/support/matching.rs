@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use observer_core::{Connection, End, Finding, Session};
+use observer_core::{Config, Connection, End, Finding, Session, Timestamp};
 
 use super::{BEGINNING, moment};
 
@@ -23,9 +23,25 @@ pub(super) fn difference(expected: &Map<String, Value>, actual: &Value) -> Optio
                 let same = (expected.as_f64()? - actual.as_f64()?).abs() < 1e-6;
                 (!same).then(|| format!("{key}: expected {expected}, got {actual}"))
             }
+            // Some lines of many: each has to be there, as a whole or in part.
+            (Value::Array(expected), Value::Array(actual)) => expected
+                .iter()
+                .find(|expected| !actual.iter().any(|actual| is_part_of(expected, actual)))
+                .map(|missing| format!("{key}: no {missing} among {}", Value::Array(actual.clone()))),
             _ => (expected != actual).then(|| format!("{key}: expected {expected}, got {actual}")),
         }
     })
+}
+
+/// Whether a line holds this text, or a table these entries.
+fn is_part_of(expected: &Value, actual: &Value) -> bool {
+    match (expected, actual) {
+        (Value::String(part), Value::String(whole)) => whole.contains(part),
+        (Value::Object(part), whole) => {
+            part.iter().all(|(key, value)| is_part_of(value, whole.get(key).unwrap_or(&Value::Null)))
+        }
+        _ => expected == actual,
+    }
 }
 
 /// A finding as the log has it, with its sentence.
@@ -35,8 +51,8 @@ pub(super) fn finding(finding: &Finding) -> Value {
     json
 }
 
-/// What is checked of a connection.
-pub(super) fn connection(connection: &Connection) -> Value {
+/// What is checked of a connection at `now`.
+pub(super) fn connection(connection: &Connection, now: Timestamp, config: &Config) -> Value {
     let (probes, probe_acks) = connection.probes();
     let ending = connection.ending();
     serde_json::json!({
@@ -65,6 +81,7 @@ pub(super) fn connection(connection: &Connection) -> Value {
         "reset": ending.map(|ending| ending.reset),
         "client_is_local": connection.is_local(End::Client),
         "server_is_local": connection.is_local(End::Server),
+        "verdict": connection.verdict(now, config),
         "thread_id": connection.greeting().map(|greeting| greeting.thread_id),
     })
 }
@@ -85,7 +102,7 @@ pub(super) fn show(json: &Value) -> String {
 }
 
 fn relative(json: &Value) -> String {
-    match serde_json::from_value::<observer_core::Timestamp>(json.clone()) {
+    match serde_json::from_value::<Timestamp>(json.clone()) {
         Ok(at) => {
             let seconds = if at >= BEGINNING { at.since(BEGINNING) } else { BEGINNING.since(at) };
             format!("{}{:.6}", if at < BEGINNING { "-" } else { "" }, seconds.as_secs_f64())

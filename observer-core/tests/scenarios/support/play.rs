@@ -22,7 +22,10 @@ impl Story {
         failures.extend(compare(
             "connection",
             &self.connections,
-            &connections.into_iter().map(connection).collect::<Vec<_>>(),
+            &connections
+                .into_iter()
+                .map(|known| connection(known, self.end, &self.config))
+                .collect::<Vec<_>>(),
         ));
         let (with_timers, _) = self.play(&mut Tracker::new(self.config.clone()), true);
         if with_timers != findings {

@@ -33,11 +33,25 @@ pub(super) fn event(event: &Map<String, Value>, defaults: &Map<String, Value>) -
         whole = merged(whole, Value::Object(defaults.clone()));
     }
     whole = merged(whole, Value::Object(event.clone()));
+    // What was acknowledged is counted from sequence number 1000 on.
+    if let Some(sent) = event.get("sent_by_client").filter(|sent| sent.get("ack").is_none()) {
+        let acknowledged = sent.get("acknowledged").and_then(Value::as_u64).unwrap_or(0);
+        whole["sent_by_client"]["ack"] = json!((acknowledged + 1000) % (1 << 32));
+    }
     // A cookie of 0 stands for none.
     if whole["cookie"] == 0 {
         whole.as_object_mut().ok_or("not an object")?.remove("cookie");
     }
-    Ok(merged(whole, json!({ "at": moment(at).to_string() })))
+    let mut whole = merged(whole, json!({ "at": moment(at).to_string() }));
+    for direction in ["sent_by_client", "sent_by_server"] {
+        if let Some(advance) =
+            whole.get_mut(direction).and_then(|direction| direction.get_mut("last_ack_advance"))
+            && let Some(seconds) = advance.as_f64()
+        {
+            *advance = json!(moment(seconds).to_string());
+        }
+    }
+    Ok(whole)
 }
 
 fn merged(mut base: Value, over: Value) -> Value {

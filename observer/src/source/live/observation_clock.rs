@@ -1,5 +1,7 @@
 //! The distance between the kernel's clock and the wall clock.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use nix::time::{ClockId, clock_gettime};
 use observer_core::Timestamp;
@@ -33,6 +35,16 @@ impl ObservationClock {
         }
         let (_, offset) = best.context("reading the clocks")?;
         Ok(Self { offset })
+    }
+
+    /// The clock of a log that is being written, if it is the one of this host since its last start: so that it can be
+    /// followed by the same clock. `offset` is that of its header, in seconds.
+    pub fn of_log(self, offset: f64) -> Option<Self> {
+        #[expect(clippy::cast_possible_truncation, reason = "saturates, and is far off then")]
+        let offset = (offset * 1e9) as i64;
+        // By so much somebody may have set the wall clock since.
+        let same = Duration::from_nanos(offset.abs_diff(self.offset)) < Duration::from_secs(60);
+        same.then_some(Self { offset })
     }
 
     /// A stamp of the kernel programs, in nanoseconds of `CLOCK_MONOTONIC`, on the observation clock.

@@ -7,7 +7,7 @@ use observer_core::{End, SocketEventKind, Timestamp, WireSample};
 
 use super::direction::{Direction, Followed};
 use super::segment::{ACK, FIN, RST, SYN, Segment, WindowScale};
-use super::session::Session;
+use super::session::{Said, Session};
 
 /// How far samples of a connection are apart while a window is closed, and else.
 const PACE_IN_TROUBLE: Duration = Duration::from_millis(200);
@@ -98,7 +98,11 @@ impl Connection {
             if let Some(told) = self.converse(by, segment, followed) {
                 tell(told);
             }
-            let in_result = if by == End::Server && followed.fin { self.session.in_result() } else { None };
+            let parts = by == End::Server && followed.fin;
+            let in_result = if parts { self.session.in_result() } else { None };
+            if let Some(error) = self.session.parting_error().filter(|_| parts) {
+                tell(error);
+            }
             let (own, peer) = self.ends(by);
             if own.may_tell(at, followed) {
                 followed.events(by, segment, own.window(peer), in_result).for_each(tell);
@@ -111,15 +115,18 @@ impl Connection {
         if followed.jumped && by == End::Server {
             self.session.server_sent_unseen();
         }
+        if followed.new == 0 {
+            return None;
+        }
         let known = (segment.length - followed.new) as usize;
-        let payload = segment.payload.get(known..).filter(|payload| !payload.is_empty());
-        match (by, payload) {
-            _ if followed.new == 0 => None,
-            (End::Client, payload) => self.session.client_sent(payload.unwrap_or_default()),
-            (End::Server, payload) => {
-                let whole = segment.payload.len() >= segment.length as usize;
-                self.session.server_sent(payload.unwrap_or_default(), whole)
-            }
+        let payload = segment.payload.get(known..).unwrap_or_default();
+        match by {
+            End::Client => self.session.client_sent(payload),
+            End::Server => self.session.server_sent(&Said {
+                payload,
+                whole: segment.payload.len() >= segment.length as usize,
+                answers_all: self.client.next_seq.is_none_or(|next| segment.ack == next),
+            }),
         }
     }
 

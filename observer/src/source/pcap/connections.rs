@@ -12,7 +12,7 @@ use observer_core::{
 };
 
 use super::connection::Connection;
-use super::segment::Segment;
+use super::segment::{FIN, RST, SYN, Segment};
 
 /// How often losses are told.
 const LOSS_PACE: Duration = Duration::from_secs(1);
@@ -72,31 +72,47 @@ impl Connections {
         segment: &Segment<'_>,
         events: &mut VecDeque<Event>,
     ) -> bool {
-        if self.table.peek(&flow).is_some_and(|known| known.is_ended_by(by, segment)) {
-            self.give_up(at, flow, events);
-        }
-        if !self.table.contains(&flow) {
-            self.add(at, flow, segment, events);
+        // For most segments nothing has to be done before.
+        if segment.has(SYN | FIN | RST) || !self.table.contains(&flow) {
+            self.prepare(at, flow, by, segment, events);
         }
         let Some(connection) = self.table.get_mut(&flow) else { return false };
         if connection.is_duplicate(at, by, segment, &self.hasher) {
             return true;
         }
-        if connection.is_given_up_by(by, segment) {
-            self.tell_last_counters(at, flow, events);
-            self.tell_losses(at, events);
-        }
-        let Some(connection) = self.table.get_mut(&flow) else { return false };
         connection.observe(at, by, segment, |kind| events.push_back(event(at, flow, kind)));
         let due = connection.next_due(at);
-        let sooner = connection.due.is_none_or(|known| due < known);
-        if sooner {
+        if connection.due.is_none_or(|known| due < known) {
             if let Some(later) = connection.due.replace(due) {
                 self.due.remove(&(later, connection.serial));
             }
             self.due.insert((due, connection.serial), flow);
         }
         false
+    }
+
+    /// Makes ready for a segment that begins or ends a connection, or is the first that was seen of it.
+    fn prepare(
+        &mut self,
+        at: Timestamp,
+        flow: Flow,
+        by: End,
+        segment: &Segment<'_>,
+        events: &mut VecDeque<Event>,
+    ) {
+        match self.table.get_mut(&flow) {
+            Some(connection) if connection.is_ended_by(by, segment) => {
+                self.give_up(at, flow, events);
+                self.add(at, flow, segment, events);
+            }
+            Some(connection) => {
+                if connection.is_given_up_by(by, segment) {
+                    self.tell_last_counters(at, flow, events);
+                    self.tell_losses(at, events);
+                }
+            }
+            None => self.add(at, flow, segment, events),
+        }
     }
 
     /// Notes packets that the capture says it has lost.

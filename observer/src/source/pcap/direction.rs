@@ -208,8 +208,7 @@ impl Direction {
     pub(super) fn sample(&self, peer: &Self) -> DirectionSample {
         // A FIN takes a sequence number but is no byte of payload.
         let acknowledged_fin = peer.fin && self.ack.is_some() && self.ack == peer.next_seq;
-        let milestones =
-            if self.closed || peer.closed { self.milestones.points().to_vec() } else { Vec::new() };
+        let milestones = if self.closed { self.milestones.points().to_vec() } else { Vec::new() };
         DirectionSample {
             segments: self.segments,
             sent: self.sent,

@@ -4,8 +4,26 @@ use observer_core::{SocketEventKind, capability};
 
 use crate::mysql::{Command, Greeting, Login, Reply, Tail, lone_error};
 
+/// A command that has no answer.
+const COM_QUIT: &str = "\u{1}";
+
+/// What a server has sent in one segment.
+pub(super) struct Said<'a> {
+    /// What is new of it, as far as it was captured.
+    pub(super) payload: &'a [u8],
+    /// Whether it was captured to its end.
+    pub(super) whole: bool,
+    /// Whether the server had received everything that the client has sent.
+    pub(super) answers_all: bool,
+}
+
+/// With which errors a server takes its leave of a running statement: ER_SERVER_SHUTDOWN, and ER_CONNECTION_KILLED of
+/// MariaDB.
+const PARTING: [u16; 2] = [1053, 1927];
+
 /// What is known of one session.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; they come true in any order")]
 pub(super) struct Session {
     /// How far the handshake has come; that of a connection older than the capture is over.
     handshake: Handshake,
@@ -15,6 +33,8 @@ pub(super) struct Session {
     tls: bool,
     /// Whether the answer to a command that was told is to come.
     awaits_reply: bool,
+    /// Whether the next command is told whatever it is: it ends what the last one set for itself alone.
+    tells_next: bool,
     /// Whether the client has said something that the server has not answered yet.
     asked: bool,
     tail: Tail,
@@ -47,39 +67,41 @@ impl Session {
         if self.tls {
             return None;
         }
-        let command = Command::parse(payload);
-        self.awaits_reply = command.is_some();
-        command.map(|Command { length, text }| SocketEventKind::Command { length, text })
+        let command = if self.tells_next { Command::parse_any(payload) } else { Command::parse(payload) };
+        let Command { length, text } = command?;
+        self.awaits_reply = text != COM_QUIT;
+        // SET STATEMENT … FOR, or something like it.
+        self.tells_next = text.to_ascii_lowercase().contains("statement");
+        Some(SocketEventKind::Command { length, text })
     }
 
-    /// Takes what the server sent next, of which `whole` says whether it was captured to its end.
-    pub(super) fn server_sent(&mut self, payload: &[u8], whole: bool) -> Option<SocketEventKind> {
+    /// Takes what the server sent next.
+    pub(super) fn server_sent(&mut self, said: &Said<'_>) -> Option<SocketEventKind> {
         let asked = std::mem::take(&mut self.asked);
-        let told = self.told_by_server(payload, asked);
-        if whole {
-            self.tail.push(payload);
+        let told = self.told_by_server(said, asked);
+        if said.whole {
+            self.tail.push(said.payload);
         } else {
             self.tail.clear();
         }
         told
     }
 
-    fn told_by_server(&mut self, payload: &[u8], asked: bool) -> Option<SocketEventKind> {
+    fn told_by_server(&mut self, said: &Said<'_>, asked: bool) -> Option<SocketEventKind> {
+        let payload = said.payload;
         if self.handshake == Handshake::Greeting {
             self.handshake = Handshake::Login;
-            let Greeting { version, thread_id, capabilities } = Greeting::parse(payload)?;
-            self.capabilities = capabilities;
-            return Some(SocketEventKind::Greeting { version, thread_id, capabilities });
-        }
-        if self.tls {
+            if let Some(Greeting { version, thread_id, capabilities }) = Greeting::parse(payload) {
+                self.capabilities = capabilities;
+                return Some(SocketEventKind::Greeting { version, thread_id, capabilities });
+            }
+        } else if self.tls {
             return None;
-        }
-        if std::mem::take(&mut self.awaits_reply) {
+        } else if self.awaits_reply && said.answers_all {
+            self.awaits_reply = false;
             return Reply::parse(payload).map(|reply| SocketEventKind::Reply { ok: reply.is_ok() });
         }
-        // At the end of a result that could not be finished an ERR packet stands too: that was asked for.
-        let idle = !asked && self.ends_a_result() != Some(false);
-        let code = lone_error(payload).filter(|_| idle)?;
+        let code = lone_error(payload).filter(|_| !asked)?;
         Some(SocketEventKind::ServerError { code })
     }
 
@@ -90,16 +112,20 @@ impl Session {
         self.awaits_reply = false;
     }
 
-    /// Whether the server's stream has ended within a result; `None` where that cannot be told.
-    pub(super) fn in_result(&self) -> Option<bool> {
-        self.ends_a_result().map(|ends| !ends)
+    /// The ERR packet with which the server takes its leave of a running statement, if its stream ends with one: that
+    /// it shuts down, or that the connection was killed.
+    pub(super) fn parting_error(&self) -> Option<SocketEventKind> {
+        let code = self.tail.error().filter(|code| !self.tls && PARTING.contains(code))?;
+        Some(SocketEventKind::ServerError { code })
     }
 
-    fn ends_a_result(&self) -> Option<bool> {
-        if self.tls {
+    /// Whether the server's stream has ended within a result; `None` where that cannot be told.
+    pub(super) fn in_result(&self) -> Option<bool> {
+        if self.tls || self.asked {
             return None;
         }
-        // Wanted by the client is not used: TLS would have been announced.
-        self.tail.ends_a_result(self.capabilities.map(|both| both & !capability::SSL))
+        // TLS that both ends are able to use is not in use: it would have been announced.
+        let ends = self.tail.ends_a_result(self.capabilities.map(|both| both & !capability::SSL))?;
+        Some(!ends)
     }
 }

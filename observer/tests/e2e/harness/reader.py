@@ -21,8 +21,8 @@ async def told():
         sys.exit("nobody is there any more")
 
 
-async def main(host, port, query):
-    connection = await aiomysql.connect(host=host, port=int(port), user="reader", db="story")
+async def main(host, port, query, first=None):
+    connection = await aiomysql.connect(host=host, port=int(port), user="reader", db="story", init_command=first)
     address = connection._writer.get_extra_info("sockname")
     tell("connected", port=address[1], thread_id=connection.thread_id())
     await told()

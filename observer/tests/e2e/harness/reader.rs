@@ -53,9 +53,24 @@ impl Reader {
         server: SocketAddr,
         query: &str,
     ) -> anyhow::Result<Self> {
+        Self::start(setup, side, server, &[query])
+    }
+
+    /// The same, with a statement that is carried out as soon as the connection is there.
+    pub(crate) fn connect_with(
+        setup: &Setup,
+        side: &Side,
+        server: SocketAddr,
+        query: &str,
+        first: &str,
+    ) -> anyhow::Result<Self> {
+        Self::start(setup, side, server, &[query, first])
+    }
+
+    fn start(setup: &Setup, side: &Side, server: SocketAddr, statements: &[&str]) -> anyhow::Result<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/harness/reader.py");
         let mut command = side.command(setup.python());
-        command.args([script, &server.ip().to_string(), &server.port().to_string(), query]);
+        command.args([script, &server.ip().to_string(), &server.port().to_string()]).args(statements);
         let process = Process::spawn("the client", &mut command)?;
         let (port, thread_id) = process.wait_stdout("the connection", |line| match parse(line) {
             Some(Told::Connected { port, thread_id }) => Some((port, thread_id)),

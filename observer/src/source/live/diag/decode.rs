@@ -93,6 +93,7 @@ fn decode(payload: &[u8]) -> Result<Option<Box<Record>>, DecodeError> {
         bytes_acked: tcp.bytes_acked,
         bytes_received: tcp.bytes_received,
         not_sent: tcp.not_sent,
+        notsent_lowat: None, // the kernel does not say it of a socket
         send_window: tcp.send_window,
         recv_window: tcp.recv_window,
         send_window_scale: tcp.send_window_scale,

@@ -110,6 +110,11 @@ impl Sweep {
         let Self { ports, clock, dumps, scope, known: elsewhere, news } = self;
         let room = MAX_SOCKETS.saturating_sub(elsewhere.values().map(Known::len).sum());
         let mut netlink = Netlink::open()?;
+        let notsent_lowat = notsent_lowat();
+        let see = |known: &mut Known, mut record: Record, at| {
+            record.sample.notsent_lowat = notsent_lowat;
+            see(known, record, ports, at)
+        };
         known.begin_dump();
         let mut answer = Answer::Whole;
         for dump in dumps {
@@ -118,11 +123,11 @@ impl Sweep {
                 || clock.now(),
                 |at, Reply(reply)| match reply {
                     Ok(Some(record)) if known.contains(record.cookie) => {
-                        news.events.extend(see(known, *record, ports, at));
+                        news.events.extend(see(known, *record, at));
                     }
                     Ok(Some(record)) if scope.as_mut().is_some_and(|scope| !scope.takes(record.cgroup)) => {}
                     Ok(Some(record)) if known.len() < room => {
-                        news.events.extend(see(known, *record, ports, at));
+                        news.events.extend(see(known, *record, at));
                     }
                     Ok(Some(_)) => news.left_out += 1,
                     Ok(None) => {}
@@ -142,7 +147,7 @@ impl Sweep {
             for (cookie, id) in known.not_seen() {
                 let at = clock.now();
                 let event = match netlink.lookup(id)? {
-                    Some(record) => see(known, *record, ports, at),
+                    Some(record) => see(known, *record, at),
                     None => known.forget(cookie, at),
                 };
                 news.events.extend(event);
@@ -150,6 +155,13 @@ impl Sweep {
         }
         Ok(())
     }
+}
+
+/// `net.ipv4.tcp_notsent_lowat` of the network namespace the thread is in; `None` where it is not set, or not shown. A
+/// socket may have a limit of its own (`TCP_NOTSENT_LOWAT`), which nothing shows; servers of MySQL set none.
+fn notsent_lowat() -> Option<u32> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_notsent_lowat").ok()?;
+    text.trim().parse().ok().filter(|limit| *limit < u32::MAX)
 }
 
 fn see(known: &mut Known, record: Record, ports: &[u16], at: Timestamp) -> Option<Event> {

@@ -15,7 +15,7 @@ use observer_core::{
     Timestamp,
 };
 
-use crate::mysql::{Command, Greeting};
+use crate::mysql::{Command, Greeting, Login, Reply, Tail, lone_error};
 use crate::source::live::ObservationClock;
 
 /// A record that could not be understood.
@@ -92,16 +92,14 @@ impl Decoder {
                     return Ok(Told::Trouble(header.cookie));
                 }
             }
-            RecordKind::Greeting | RecordKind::Command => {
+            RecordKind::Greeting
+            | RecordKind::Login
+            | RecordKind::Command
+            | RecordKind::NextCommand
+            | RecordKind::Reply
+            | RecordKind::ServerError => {
                 let record: TextRecord = whole(bytes)?;
-                let bytes = text(&record)?;
-                let told = match (kind, by) {
-                    (RecordKind::Greeting, End::Server) => greeting(bytes),
-                    (RecordKind::Command, End::Client) => command(bytes),
-                    // Only where both ports are MySQL ports: the other end looked like the server to the program.
-                    _ => None,
-                };
-                told.into_iter().for_each(tell);
+                said(kind, by, text(&record)?).into_iter().for_each(tell);
             }
             RecordKind::State => tell(state(&whole(bytes)?)?),
             RecordKind::Destroyed => {
@@ -151,7 +149,8 @@ fn segment(record: &SegmentRecord, by: End, tell: &mut impl FnMut(SocketEventKin
     }
     if has(transition::FIN) {
         let seq = SeqNumber(record.seq.wrapping_add(record.payload));
-        tell(SocketEventKind::Fin { by, seq, in_result: None });
+        let in_result = if by == End::Server { ends_in_result(&record.tail) } else { None };
+        tell(SocketEventKind::Fin { by, seq, in_result });
     }
     if has(transition::RST) {
         tell(SocketEventKind::Reset { by });
@@ -174,13 +173,47 @@ fn text(record: &TextRecord) -> Result<&[u8], Malformed> {
     usize::try_from(record.length).ok().and_then(|length| record.bytes.get(..length)).ok_or(Malformed)
 }
 
-fn greeting(bytes: &[u8]) -> Option<SocketEventKind> {
-    let Greeting { version, thread_id, capabilities } = Greeting::parse(bytes)?;
-    Some(SocketEventKind::Greeting { version, thread_id, capabilities })
+/// What a client or a server has said, if it is what the program took it for.
+fn said(kind: RecordKind, by: End, bytes: &[u8]) -> Option<SocketEventKind> {
+    match (kind, by) {
+        (RecordKind::Greeting, End::Server) => {
+            let Greeting { version, thread_id, capabilities } = Greeting::parse(bytes)?;
+            Some(SocketEventKind::Greeting { version, thread_id, capabilities })
+        }
+        (RecordKind::Login, End::Client) => {
+            let Login { capabilities, tls } = Login::parse(bytes)?;
+            Some(SocketEventKind::Login { capabilities, tls })
+        }
+        (RecordKind::Command, End::Client) => {
+            let Command { length, text } = Command::parse(bytes)?;
+            Some(SocketEventKind::Command { length, text })
+        }
+        (RecordKind::NextCommand, End::Client) => {
+            let Command { length, text } = Command::parse_any(bytes)?;
+            Some(SocketEventKind::Command { length, text })
+        }
+        (RecordKind::Reply, End::Server) => Some(SocketEventKind::Reply { ok: Reply::parse(bytes)?.is_ok() }),
+        (RecordKind::ServerError, End::Server) => {
+            Some(SocketEventKind::ServerError { code: lone_error(bytes)? })
+        }
+        // Only where both ports are MySQL ports: the other end looked like the server to the program.
+        _ => None,
+    }
 }
 
-fn command(bytes: &[u8]) -> Option<SocketEventKind> {
-    Command::parse(bytes).map(|Command { length, text }| SocketEventKind::Command { length, text })
+/// Whether a stream that ends so was cut off in a result. The tail is too short for the longest ends of results: only
+/// of a long payload it is sure that another end would be a part of it.
+fn ends_in_result(tail: &observer_common::Tail) -> Option<bool> {
+    /// A result that ends with more than the tail shows tells of its session, or is a single packet.
+    const LONG: u32 = 512;
+    if tail.is_error != 0 {
+        return Some(false);
+    }
+    let length = usize::try_from(tail.payload).ok()?.min(tail.bytes.len());
+    let mut end = Tail::default();
+    end.push(&tail.bytes[..length]);
+    let ends = end.ends_a_result(None)?;
+    (ends || tail.payload >= LONG).then_some(!ends)
 }
 
 fn state(record: &StateRecord) -> Result<SocketEventKind, Malformed> {

@@ -29,6 +29,7 @@ fn a_segment(direction: Direction, transitions: u32) -> SegmentRecord {
         window: 10,
         scale: 7,
         peer_scale: 9,
+        tail: observer_common::Tail::zeroed(),
         reserved: 0,
     }
 }

@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Context as _;
 use aya::maps::{HashMap as KernelHashMap, MapData, PerCpuArray};
-use observer_common::{ConnectionState, Counter, DirectionState, flag, name};
+use observer_common::{ConnectionState, Counter, DirectionState, MILESTONE_STEP, MILESTONES, flag, name};
 use observer_core::{
-    DirectionSample, End, Event, EventKind, LastRead, LossPoint, SeqNumber, SocketEvent, SocketEventKind,
-    SourceEvent, Timestamp, WireSample,
+    DirectionSample, End, Event, EventKind, LastRead, LossPoint, Milestone, SeqNumber, SocketEvent,
+    SocketEventKind, SourceEvent, Timestamp, WireSample,
 };
 
 use super::load::Kernel;
@@ -167,15 +167,22 @@ fn tell_loss(lost_by: LossPoint, total: u64, told: &mut u64, decoder: &Decoder, 
 fn wire_sample(state: &ConnectionState, local_end: End, decoder: &Decoder) -> WireSample {
     let (egress, ingress) = (&state.egress, &state.ingress);
     let (egress_scale, ingress_scale) = (state.egress_scale, state.ingress_scale);
-    let egress_sample =
-        direction_sample(egress, ingress, scaled(egress.window, egress_scale, ingress_scale), decoder);
-    let ingress_sample =
-        direction_sample(ingress, egress, scaled(ingress.window, ingress_scale, egress_scale), decoder);
-    let (client, server) = if local_end == End::Client {
-        (egress_sample, ingress_sample)
-    } else {
-        (ingress_sample, egress_sample)
+    let egress_sample = DirectionSample {
+        retransmissions: state.egress_rare.retransmissions,
+        ..direction_sample(egress, ingress, scaled(egress.window, egress_scale, ingress_scale), decoder)
     };
+    let ingress_sample = DirectionSample {
+        retransmissions: state.ingress_rare.retransmissions,
+        ..direction_sample(ingress, egress, scaled(ingress.window, ingress_scale, egress_scale), decoder)
+    };
+    let (mut client, server, reader) = if local_end == End::Client {
+        (egress_sample, ingress_sample, egress)
+    } else {
+        (ingress_sample, egress_sample, ingress)
+    };
+    if reader.flags & flag::CLOSED != 0 {
+        client.milestones = milestones(&state.milestones, reader, decoder);
+    }
     let read = &state.last_read;
     let last_read = (read.at != 0)
         .then(|| LastRead { at: decoder.time(read.at), process: process(read.tgid, read.tid, &read.comm) });
@@ -205,4 +212,21 @@ fn direction_sample(
         milestones: Vec::new(),
         retransmissions: 0,
     }
+}
+
+/// When a reader had acknowledged how much, oldest first.
+fn milestones(times: &[u32; MILESTONES], reader: &DirectionState, decoder: &Decoder) -> Vec<Milestone> {
+    let last = reader.acknowledged / MILESTONE_STEP;
+    let first = last.saturating_sub(MILESTONES as u64 - 1).max(1);
+    let latest = reader.last_ack_advance >> 20;
+    (first..=last)
+        .filter_map(|number| {
+            let time = *times.get(usize::try_from(number).ok()? % MILESTONES)?;
+            // The programs keep the lower 32 bits; `latest` can be a little early.
+            let lower = u32::try_from(latest & u64::from(u32::MAX)).ok()?;
+            let age = lower.wrapping_sub(time).cast_signed();
+            let at = decoder.time(latest.checked_add_signed(-i64::from(age))? << 20);
+            (time != 0).then_some(Milestone { at, acknowledged: number * MILESTONE_STEP })
+        })
+        .collect()
 }

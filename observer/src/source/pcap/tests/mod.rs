@@ -9,6 +9,7 @@ mod properties;
 mod room;
 mod session;
 mod talk;
+mod vantages;
 mod windows;
 
 use std::num::NonZeroUsize;

@@ -57,6 +57,36 @@ fn a_command_that_changes_the_session_is_told_with_its_reply() {
 }
 
 #[test]
+fn the_command_behind_a_set_statement_is_told_as_its_end() {
+    let mut talk = Talk::new().logged_in();
+    for text in [&b"\x03SET STATEMENT net_write_timeout=9 FOR SELECT 1"[..], b"\x03SELECT 2", b"\x03SELECT 3"]
+    {
+        talk.say(Client, &packet(0, text));
+        talk.say(Server, OK);
+    }
+    let [set, reply, SocketEventKind::Command { text, .. }, again] = &session(&talk)[..] else {
+        panic!("{:?}", session(&talk))
+    };
+    assert!(matches!(set, SocketEventKind::Command { text, .. } if text.contains("STATEMENT")));
+    assert_eq!((reply, text.as_str()), (again, ""), "nothing is told of it but that it was there");
+}
+
+#[test]
+fn what_a_server_still_sends_of_a_result_is_no_reply() {
+    let mut talk = Talk::new().logged_in();
+    talk.say(Client, &packet(0, b"\x03SELECT * FROM big"));
+    talk.say(Server, &packet(1, b"\x05"));
+    // The command and the data cross.
+    let acknowledged = talk.next[Client as usize];
+    talk.send(Client, ACK, &packet(0, b"\x03SET net_write_timeout=9"));
+    let sent = std::mem::replace(&mut talk.next[Client as usize], acknowledged);
+    talk.send(Server, ACK, &packet(1, b"\xff\xd0\x04#42000row"));
+    talk.next[Client as usize] = sent;
+    talk.say(Server, OK);
+    assert_eq!(session(&talk).pop().unwrap(), SocketEventKind::Reply { ok: true });
+}
+
+#[test]
 fn a_command_that_is_sent_again_is_told_once() {
     let mut talk = Talk::new().logged_in();
     let command = packet(0, b"\x03SET net_write_timeout=9");
@@ -92,6 +122,25 @@ fn an_error_that_nobody_asked_for_is_told() {
     talk.wait(8 * SECOND);
     talk.say(Server, &packet(0, b"\xff\xbf\x0f#HY000The client was disconnected"));
     assert_eq!(session(&talk), [SocketEventKind::ServerError { code: 4031 }]);
+}
+
+#[test]
+fn a_server_that_shuts_down_says_so_behind_the_rows() {
+    let mut talk = Talk::new().logged_in();
+    talk.say(Client, &packet(0, b"\x03SELECT * FROM big"));
+    talk.say(
+        Server,
+        &[packet(8, b"\x03row"), packet(9, b"\xff\x1d\x04#08S01Server shutdown in progress")].concat(),
+    );
+    talk.send(Server, ACK | FIN, b"");
+    let told = session(&talk);
+    assert!(
+        matches!(
+            told[..],
+            [SocketEventKind::ServerError { code: 1053 }, SocketEventKind::Fin { by: Server, .. }]
+        ),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -1,0 +1,222 @@
+//! What is known of a server by all of its connections: what becomes of one of them is told by the others.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use crate::connection::{Connection, History, Phase, ServerFin, Siblings};
+use crate::event::SocketEventKind;
+use crate::flow::End;
+use crate::rules::PATIENCE;
+use crate::time::Timestamp;
+
+/// Servers of which the recent endings are kept: those that had the last ones.
+const MOST: usize = 64;
+
+/// How long after the last running statement was told of the shutdown the rest may end: mysqld gives its clients two
+/// seconds (`Close_connections`, sql/mysqld.cc).
+const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(4);
+
+/// MySQL's ER_SERVER_SHUTDOWN.
+const ER_SERVER_SHUTDOWN: u16 = 1053;
+
+/// All servers.
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    /// Connections that are open and do not stand still.
+    live: HashMap<SocketAddr, u32>,
+    /// The servers that ended connections lately, the last one last.
+    silences: Vec<(SocketAddr, Silence)>,
+}
+
+/// Connections that a server ended without a reason of their own, since it was last known to live.
+#[derive(Clone, Copy, Debug)]
+struct Silence {
+    first: Timestamp,
+    last: Timestamp,
+    /// How many in all.
+    ended: u32,
+    /// How many of them within the moment of the last one.
+    together: u32,
+    /// The most of them within one moment.
+    largest: u32,
+    /// Since when that moment lasts.
+    moment: Timestamp,
+    /// When one of them was told of a shutdown.
+    shutdown: Option<Timestamp>,
+    /// Whether one was cut off within a result.
+    cut: bool,
+    /// A sign of life on a connection that was there before.
+    lives: bool,
+    /// A sign of life on a new connection.
+    back: Option<Timestamp>,
+}
+
+impl Servers {
+    /// Brings the count of live connections up to date after `connection` has changed.
+    pub(super) fn count(&mut self, connection: &mut Connection, is_kept: bool) {
+        let is_live = is_kept && connection.phase == Phase::Flowing && connection.ending().is_none();
+        if is_live == std::mem::replace(&mut connection.is_live, is_live) {
+            return;
+        }
+        let server = connection.flow.server;
+        let count = self.live.entry(server).or_default();
+        *count = if is_live { count.saturating_add(1) } else { count.saturating_sub(1) };
+        if *count == 0 {
+            self.live.remove(&server);
+        }
+    }
+
+    /// The server has ended `connection` just now.
+    pub(super) fn ended(&mut self, connection: &Connection) {
+        let Some(history) = connection.history.as_deref() else { return };
+        let Some(at) = history.ending.map(|ending| ending.at).filter(|_| has_no_reason(connection, history))
+        else {
+            return;
+        };
+        let server = connection.flow.server;
+        let known = self.silences.iter().position(|(address, _)| *address == server);
+        let mut silence = match known.map(|known| self.silences.remove(known).1) {
+            // A FIN that was stuck behind data was sent when the others were.
+            Some(silence) if !silence.is_over() || was_stuck_at(history, silence.last) => silence,
+            _ => Silence::begun(at),
+        };
+        if !silence.is_over() {
+            silence.add(at, history);
+        }
+        if self.silences.len() >= MOST {
+            self.silences.remove(0);
+        }
+        self.silences.push((server, silence));
+    }
+
+    /// Something was seen on a connection: perhaps its server lives.
+    pub(super) fn heard(&mut self, at: Timestamp, connection: &Connection, kind: &SocketEventKind) {
+        if self.silences.is_empty() {
+            return;
+        }
+        let heard = match kind {
+            SocketEventKind::Greeting { .. } => at,
+            SocketEventKind::Wire(sample) if connection.ending().is_none() => {
+                match sample.server.last_ack_advance {
+                    Some(advance) => advance,
+                    None => return,
+                }
+            }
+            _ => return,
+        };
+        let server = connection.flow.server;
+        let Some((_, silence)) = self.silences.iter_mut().find(|(address, _)| *address == server) else {
+            return;
+        };
+        if heard <= silence.last + PATIENCE {
+            return;
+        }
+        if connection.first_seen < silence.first {
+            silence.lives = true;
+        } else {
+            silence.back.get_or_insert(heard);
+        }
+    }
+
+    /// What became of the other connections of this one's server.
+    pub(super) fn siblings_of(&self, connection: &Connection) -> Option<Siblings> {
+        let history = connection.history.as_deref()?;
+        let ended_at = history.ending?.at;
+        let server = connection.flow.server;
+        let open = self.live.get(&server).copied().unwrap_or(0).saturating_sub(u32::from(connection.is_live));
+        let silence =
+            self.silences.iter().find(|(address, _)| *address == server).map(|(_, silence)| silence);
+        let own = u32::from(has_no_reason(connection, history));
+        Some(match silence {
+            Some(silence) => Siblings {
+                ended: silence.ended.saturating_sub(own),
+                at_once: silence.largest,
+                open,
+                alive: silence.lives || silence.back.is_some_and(|back| back.since(silence.last) < SOON),
+                shutdown: silence.shutdown.is_some_and(|told| {
+                    ended_at + SHUTDOWN >= told && (ended_at <= told + SHUTDOWN || history.stall.is_some())
+                }),
+                cut: silence.cut,
+                first: silence.first,
+                back: silence.back,
+            },
+            None => Siblings {
+                ended: 0,
+                at_once: 0,
+                open,
+                alive: false,
+                shutdown: false,
+                cut: false,
+                first: ended_at,
+                back: None,
+            },
+        })
+    }
+}
+
+/// A server that answers a new client this soon had not been away.
+const SOON: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Whether the server ended it, and neither wait_timeout nor net_write_timeout nor the login were the reason.
+fn has_no_reason(connection: &Connection, history: &History) -> bool {
+    let by_server = history.ending.is_some_and(|ending| ending.by == Some(End::Server) && !ending.reset);
+    let explained = history.quit
+        || history.fin.is_some_and(ServerFin::is_behind_a_farewell)
+        || history.error.is_some_and(|(_, code)| code != ER_SERVER_SHUTDOWN);
+    let timed_out = history
+        .stall
+        .is_some_and(|stall| history.ending.is_some_and(|ending| ending.at >= stall.clock.abort().earliest));
+    by_server && !explained && !timed_out && connection.was_established()
+}
+
+/// Whether its client stood still at that moment.
+fn was_stuck_at(history: &History, at: Timestamp) -> bool {
+    let stuck = history.stall.or(history.past.last.map(|past| past.stall));
+    stuck.is_some_and(|stall| stall.since <= at)
+}
+
+impl Silence {
+    /// Whether the server was known to live again.
+    fn is_over(&self) -> bool {
+        self.lives || self.back.is_some()
+    }
+
+    fn begun(at: Timestamp) -> Self {
+        Self {
+            first: at,
+            last: at,
+            ended: 0,
+            together: 0,
+            largest: 0,
+            moment: at,
+            shutdown: None,
+            cut: false,
+            lives: false,
+            back: None,
+        }
+    }
+
+    fn add(&mut self, at: Timestamp, history: &History) {
+        if !self.is_its_moment(at) {
+            (self.moment, self.together) = (at, 0);
+        }
+        self.first = self.first.min(at);
+        self.last = self.last.max(at);
+        self.ended = self.ended.saturating_add(1);
+        self.together = self.together.saturating_add(1);
+        self.largest = self.largest.max(self.together);
+        let shutdown = history.error.is_some_and(|(_, code)| code == ER_SERVER_SHUTDOWN);
+        if shutdown {
+            self.shutdown = self.shutdown.max(Some(at));
+        }
+        self.cut |= !shutdown && history.fin.and_then(|fin| fin.in_result) == Some(true);
+    }
+
+    /// Whether `at` is the moment at which the last ones ended.
+    fn is_its_moment(&self, at: Timestamp) -> bool {
+        at + MOMENT >= self.moment && at <= self.last.max(self.moment) + MOMENT
+    }
+}
+
+/// Connections that end this close together end together.
+const MOMENT: std::time::Duration = std::time::Duration::from_millis(100);

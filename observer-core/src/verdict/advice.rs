@@ -1,0 +1,123 @@
+//! What can be done, with the numbers of the case; and what would have to be known to say more.
+
+use std::time::Duration;
+
+use crate::connection::Phase;
+use crate::flow::End;
+use crate::text::{Bytes, Seconds, setting};
+use crate::verdict::VerdictKind;
+use crate::verdict::facts::{Facts, Standstill};
+use crate::verdict::judge::{Cause, Sign};
+use crate::verdict::sentence::stall_of;
+
+/// A timeout that would have held is this much longer than the time that was needed.
+const MARGIN: u32 = 2;
+
+/// What can be done.
+pub(super) fn advice(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
+    match cause.kind() {
+        VerdictKind::NetWriteTimeout => against_write_timeout(facts),
+        VerdictKind::Recovered if facts.history().is_some_and(|history| history.past.used >= facts.config.warning_share) => {
+            vec![longer_timeout(facts), Some(read_faster())].into_iter().flatten().collect()
+        }
+        VerdictKind::IdleTimeout => vec![
+            "Let the pool close or test its connections before wait_timeout, or set wait_timeout longer for sessions that \
+             must stay."
+                .to_owned(),
+        ],
+        VerdictKind::Killed | VerdictKind::ServerCrashed => {
+            vec!["Look into the server's error log for this moment: it tells a shutdown, a crash and a restart.".to_owned()]
+        }
+        VerdictKind::ClientVanished => vec![
+            "Look into the application's log and the client host's kernel log (out of memory, signals) for this moment."
+                .to_owned(),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+fn against_write_timeout(facts: &Facts<'_>) -> Vec<String> {
+    let remaining =
+        facts.connection.unread().filter(|unread| facts.phase() == Phase::ServerClosed && *unread > 1);
+    let stop_reading = remaining.map(|unread| {
+        format!(
+            "Nothing but the {} that are unread will come: the application can stop now and begin anew.",
+            Bytes(unread)
+        )
+    });
+    [stop_reading, longer_timeout(facts), Some(read_faster()), check_assumption(facts)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The timeout that would have held: for as long as the client stood still.
+fn longer_timeout(facts: &Facts<'_>) -> Option<String> {
+    let stall = stall_of(facts)?;
+    let history = facts.history()?;
+    let now = facts.ending().map_or(facts.now, |ending| ending.at);
+    let end = stall.over.unwrap_or(now);
+    let needed = end.since(stall.clock.started.earliest).max(history.past.longest);
+    let seconds = (needed * MARGIN).as_secs().div_ceil(10).max(1) * 10;
+    Some(format!(
+        "SET SESSION net_write_timeout = {seconds} before the query would have held: the server waited {} for this client.",
+        Seconds(needed)
+    ))
+}
+
+fn read_faster() -> String {
+    "Or read the result faster than it is worked on: fetch in larger batches, buffer it in the client, or page through \
+         it with several queries."
+            .to_owned()
+}
+
+fn check_assumption(facts: &Facts<'_>) -> Option<String> {
+    stall_of(facts).filter(Standstill::is_timeout_assumed).map(|stall| {
+        format!(
+            "net_write_timeout was taken to be {}; SELECT @@GLOBAL.net_write_timeout tells, and --net-write-timeout says it \
+             to observer.",
+            setting(stall.clock.timeout.duration)
+        )
+    })
+}
+
+/// What would have to be known.
+pub(super) fn missing(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
+    let socket_unseen = !facts.connection.is_local(End::Server);
+    let mut missing = Vec::new();
+    match cause {
+        Cause::GaveUp(Sign::Deadline | Sign::Fin | Sign::LateReset) if socket_unseen => {
+            missing.push("the server's own socket: a log of the server's host tells the moment".to_owned());
+        }
+        Cause::ShorterTimeout => {
+            missing.push("the session's net_write_timeout".to_owned());
+            missing.push("the server's own socket: a log of the server's host tells when it closed".to_owned());
+        }
+        Cause::Killed if facts.siblings().is_none_or(|others| others.open == 0 && others.ended == 0) => {
+            missing.push("what the server's other connections did at that moment".to_owned());
+            missing.push("the server's error log".to_owned());
+        }
+        Cause::ServerGone => missing.push(
+            "the server's error log: on the wire a shutdown and the death of a server without running statements look alike"
+                .to_owned(),
+        ),
+        Cause::Vanished => {
+            missing.push("the application's log: a killed process and one that closes unread look alike".to_owned());
+        }
+        Cause::Unanswered(_) => missing.push("whether the other host was there: a log of that host".to_owned()),
+        Cause::Gone => missing.push("how it ended: neither FIN nor RST was seen".to_owned()),
+        Cause::ServerReset => {
+            if facts.greeting().is_none() {
+                missing.push("the server's version: its greeting was not seen".to_owned());
+            }
+            if facts.idle().is_none_or(|idle| idle < Duration::from_secs(1)) {
+                missing.push("why the server reset: its error log".to_owned());
+            }
+        }
+        _ => {}
+    }
+    if facts.connection.saw_loss {
+        missing.push("the observations that were lost".to_owned());
+    }
+    missing
+}

@@ -1,0 +1,246 @@
+//! What speaks for a verdict, one sentence each, in the order in which it happened.
+
+use crate::connection::Phase;
+use crate::flow::End;
+use crate::text::{Bytes, Seconds, clean, setting};
+use crate::verdict::VerdictKind;
+use crate::verdict::facts::{Facts, Versus};
+use crate::verdict::judge::Cause;
+use crate::verdict::sentence::stall_of;
+use crate::verdict::words::{TimeOfDay, counted, timeout_and_source};
+
+/// All of it.
+pub(super) fn evidence(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
+    let kind = cause.kind();
+    let stalled = matches!(
+        kind,
+        VerdictKind::NetWriteTimeout
+            | VerdictKind::Recovered
+            | VerdictKind::ClientVanished
+            | VerdictKind::Killed
+    ) || facts.stall().is_some();
+    [
+        server(facts),
+        earlier_stalls(facts),
+        stalled.then(|| window(facts)).flatten(),
+        stalled.then(|| probes(facts)).flatten(),
+        (kind == VerdictKind::NetWriteTimeout || facts.stall().is_some()).then(|| deadline(facts)).flatten(),
+        gave_up(facts),
+        traffic(facts, kind),
+        unanswered(facts),
+        goodbye(facts),
+        ending(facts),
+        behind(facts),
+        unread(facts),
+        siblings(facts, kind),
+        log_line(facts, kind),
+        loss(facts),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// By which the server's process list and its log name the connection.
+fn server(facts: &Facts<'_>) -> Option<String> {
+    let greeting = facts.greeting()?;
+    let version = clean(&greeting.version);
+    let version = version.chars().take(60).collect::<String>();
+    Some(format!("The server is {version}; its thread (connection) id was {}.", greeting.thread_id))
+}
+
+fn earlier_stalls(facts: &Facts<'_>) -> Option<String> {
+    let past = facts.history()?.past;
+    (past.count > 0).then(|| {
+        format!(
+            "The client stood still and read again {}: {} in all, {} at most.",
+            if past.count == 1 { "once".to_owned() } else { format!("{} times", past.count) },
+            Seconds(past.total),
+            Seconds(past.longest)
+        )
+    })
+}
+
+fn window(facts: &Facts<'_>) -> Option<String> {
+    let stall = stall_of(facts)?;
+    let closed = format!("The client's window closed at {}", TimeOfDay(stall.since));
+    Some(match stall.over {
+        Some(over) => {
+            format!("{closed} (ZeroWindow) and opened {} later.", Seconds(over.since(stall.since)))
+        }
+        None if facts.connection.window_closed_since().is_none() => {
+            format!("{closed} (ZeroWindow), and opened later.")
+        }
+        None => format!("{closed} (ZeroWindow), and stayed closed as far as was seen."),
+    })
+}
+
+fn probes(facts: &Facts<'_>) -> Option<String> {
+    let (probes, answers) = facts.connection.probes();
+    (probes > 0).then(|| {
+        format!(
+            "The server sent {}: data waited behind the window. The client's kernel answered {} with window 0.",
+            counted(probes, "ZeroWindowProbe"),
+            answers
+        )
+    })
+}
+
+fn deadline(facts: &Facts<'_>) -> Option<String> {
+    let stall = stall_of(facts)?;
+    let abort = stall.clock.abort();
+    let when = if abort.width() < std::time::Duration::from_millis(50) {
+        format!("ran out at {}", TimeOfDay(abort.earliest))
+    } else {
+        format!("ran out between {} and {}", TimeOfDay(abort.earliest), TimeOfDay(abort.latest))
+    };
+    Some(format!("Its net_write_timeout ({}) {when}.", timeout_and_source(&stall.clock)))
+}
+
+fn gave_up(facts: &Facts<'_>) -> Option<String> {
+    let at = facts.gave_up()?;
+    let waited = stall_of(facts).map_or_else(String::new, |stall| {
+        format!(", {} after its wait began", Seconds(at.since(stall.clock.started.earliest)))
+    });
+    let queued = facts.connection.queued().filter(|queued| *queued > 1);
+    let queued =
+        queued.map_or_else(String::new, |queued| format!(", with {} still in its send queue", Bytes(queued)));
+    Some(format!("The server's socket left ESTABLISHED at {}{waited}{queued}.", TimeOfDay(at)))
+}
+
+/// When the two spoke last.
+fn traffic(facts: &Facts<'_>, kind: VerdictKind) -> Option<String> {
+    let ended = facts.ending()?.at;
+    let command = facts.command()?;
+    if matches!(kind, VerdictKind::NetWriteTimeout | VerdictKind::Recovered) {
+        return None;
+    }
+    let reply = match facts.reply() {
+        Some(reply) if reply >= command => {
+            format!("the server's last data {} before", Seconds(ended.since(reply)))
+        }
+        _ => "it was not answered".to_owned(),
+    };
+    Some(format!("The client's last data came {} before the end, {reply}.", Seconds(ended.since(command))))
+}
+
+fn unanswered(facts: &Facts<'_>) -> Option<String> {
+    let unanswered = facts.history()?.unanswered?;
+    Some(format!(
+        "The {} had sent {} again, without an answer since {}.",
+        unanswered.by,
+        counted(unanswered.retransmissions, "segment"),
+        TimeOfDay(unanswered.since)
+    ))
+}
+
+fn goodbye(facts: &Facts<'_>) -> Option<String> {
+    if let Some(code) = facts.error() {
+        return Some(format!("The server sent error {code} before it closed."));
+    }
+    if facts.has_quit() {
+        return Some("The client had said COM_QUIT.".to_owned());
+    }
+    facts.has_farewell().then(|| {
+        "The server sent a few bytes just before its FIN, though nobody had asked: that is how MySQL says why it closes."
+            .to_owned()
+    })
+}
+
+fn ending(facts: &Facts<'_>) -> Option<String> {
+    let ending = facts.ending()?;
+    let at = TimeOfDay(ending.at);
+    Some(match (ending.by, ending.reset) {
+        (Some(by), true) => format!("The {by} sent an RST at {at}."),
+        (Some(End::Server), false) => {
+            let cut = match facts.fin().and_then(|fin| fin.in_result) {
+                Some(true) => ", in the middle of a result",
+                Some(false) => ", with no result under way",
+                None => "",
+            };
+            format!("The server's FIN came at {at}{cut}.")
+        }
+        (Some(End::Client), false) => format!("The client's FIN came at {at}."),
+        (None, _) => format!("The connection was gone at {at}, and neither FIN nor RST was seen."),
+    })
+}
+
+/// What came between a stall and the FIN.
+fn behind(facts: &Facts<'_>) -> Option<String> {
+    let fin = facts.fin().filter(|_| facts.ended_by(End::Server))?;
+    if let Some(stall) = facts.stall() {
+        let late = (stall.versus(fin.at) == Versus::After)
+            .then(|| Seconds(fin.at.since(stall.clock.abort().earliest)).to_string());
+        return late
+            .map(|late| format!("The FIN came {late} after the deadline: it waited behind unread data."));
+    }
+    let (stall, bytes) = (facts.last_stall()?, facts.sent_behind_last_stall()?);
+    let since = Seconds(fin.at.since(stall.over?));
+    Some(format!(
+        "{} came after that window had closed, and the FIN {since} after it had opened.",
+        Bytes(bytes.into())
+    ))
+}
+
+fn unread(facts: &Facts<'_>) -> Option<String> {
+    let unread = facts.unread_at_end().filter(|unread| *unread > 1)?;
+    let reading =
+        (facts.phase() != Phase::ServerClosed).then_some(" Until it had read that, it knew nothing of it.");
+    Some(format!(
+        "When the server's end was seen, the application had {} yet to read.{}",
+        Bytes(unread),
+        reading.unwrap_or_default()
+    ))
+}
+
+fn siblings(facts: &Facts<'_>, kind: VerdictKind) -> Option<String> {
+    let others = facts.siblings()?;
+    if !matches!(kind, VerdictKind::Killed | VerdictKind::ServerCrashed) {
+        return None;
+    }
+    Some(if others.alive || others.ended == 0 && others.open > 0 {
+        format!("{} of the same server went on.", counted(others.open.max(1), "other connection"))
+    } else if others.ended > 0 {
+        let back = others.back.map_or_else(String::new, |back| {
+            format!(", and answered a new client {} later", Seconds(back.since(others.first)))
+        });
+        format!(
+            "The server ended {} too, the first at {}{back}.",
+            counted(others.ended, "other connection"),
+            TimeOfDay(others.first)
+        )
+    } else {
+        return None;
+    })
+}
+
+/// What the server knows of it.
+fn log_line(facts: &Facts<'_>, kind: VerdictKind) -> Option<String> {
+    let of = facts.greeting().map_or_else(String::new, |greeting| format!(" {}", greeting.thread_id));
+    let maria = facts.resets_at_timeout();
+    let line = match (kind, maria) {
+        (VerdictKind::NetWriteTimeout, Some(true)) | (VerdictKind::ClientVanished, _) => {
+            "Got an error writing communication packets"
+        }
+        (VerdictKind::NetWriteTimeout, _) => "Got timeout writing communication packets",
+        (VerdictKind::IdleTimeout, Some(true)) => "Got timeout reading communication packets",
+        (VerdictKind::IdleTimeout, _) => "The client was disconnected by the server because of inactivity",
+        _ => return None,
+    };
+    let level = if maria == Some(true) { "log_warnings of 2" } else { "log_error_verbosity of 3" };
+    Some(format!(
+        "It counts in the server's Aborted_clients; with a {level} its error log says \"Aborted connection{of} … ({line})\"."
+    ))
+}
+
+fn loss(facts: &Facts<'_>) -> Option<String> {
+    facts.connection.saw_loss.then(|| {
+        "Observations were lost while this connection lived: something may be missing here.".to_owned()
+    })
+}
+
+/// The timeout that would have been long enough is the setting of whoever reads this.
+pub(super) fn wait_timeout_said(facts: &Facts<'_>) -> String {
+    let timeout = facts.wait_timeout();
+    format!("{}{}", setting(timeout.duration), if timeout.assumed { " (assumed)" } else { "" })
+}

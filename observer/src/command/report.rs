@@ -1,0 +1,31 @@
+//! `observer report`: what became of the connections in a recording.
+
+use std::io::{self, BufWriter};
+
+use anyhow::Context as _;
+
+use super::Outcome;
+use crate::cli::{Format, ReportArgs};
+use crate::report::{self, Options};
+use crate::source::recording::{self, Source};
+
+/// Runs the command.
+pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
+    let options = Options {
+        reading: recording::Options { ports: args.judging.ports.clone(), follow: None },
+        given: args.judging.given(),
+        client: args.client,
+        all: args.all,
+    };
+    let sources: Vec<_> = args.files.iter().map(|file| Source::of(file)).collect();
+    let report = report::build(&sources, &options)?;
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    match args.format {
+        Format::Text => report::text(&report, &mut stdout),
+        Format::Markdown => report::markdown(&report, &mut stdout),
+        Format::Json => report::json(&report, &mut stdout),
+    }
+    .context("writing to standard output")?;
+    let is_found = args.judging.fail_on.is_some_and(|level| report.severity() >= Some(level.into()));
+    Ok(if is_found { Outcome::Found } else { Outcome::Clean })
+}

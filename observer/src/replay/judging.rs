@@ -1,0 +1,112 @@
+//! A recording on its way through the judgement to an output.
+
+use observer_core::{Config, Event, Severity, Timestamp, Tracker};
+
+use crate::app::counts;
+use crate::command::Outcome;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::source::recording::{Moment, Recording};
+
+/// The judgement of a recording, as far as it has been read.
+#[derive(Debug)]
+pub struct Judging {
+    recording: Recording,
+    /// What comes next.
+    next: Option<Moment>,
+    tracker: Tracker,
+    /// The furthest moment of what was read.
+    reached: Timestamp,
+    fail_on: Option<Severity>,
+    outcome: Outcome,
+}
+
+impl Judging {
+    /// Begins at the beginning of `recording`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn new(mut recording: Recording, config: Config, fail_on: Option<Severity>) -> anyhow::Result<Self> {
+        let next = recording.next().transpose()?;
+        let tracker = Tracker::new(config);
+        Ok(Self { recording, next, tracker, reached: Timestamp::EPOCH, fail_on, outcome: Outcome::Clean })
+    }
+
+    /// The judgement.
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    /// The recording.
+    pub fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// Whether something was found that counts for the exit status.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// When the next thing happens; `None` at the end.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        self.next.as_ref().map(Moment::at)
+    }
+
+    /// Takes the next thing, if there is one, and gives it.
+    ///
+    /// # Errors
+    ///
+    /// When the recording cannot be read on, or the output fails.
+    pub fn step(&mut self, output: &mut impl Output) -> anyhow::Result<Option<Event>> {
+        let following = self.recording.next().transpose()?;
+        let Some(moment) = std::mem::replace(&mut self.next, following) else { return Ok(None) };
+        self.reached = self.reached.max(moment.at());
+        let Moment::Event(event) = moment else { return Ok(None) };
+        self.tracker.handle_event(&event);
+        output.event(&event, &self.tracker);
+        self.tell(output)?;
+        Ok(Some(event))
+    }
+
+    /// Lets time pass; not beyond what comes next.
+    ///
+    /// # Errors
+    ///
+    /// When the output fails.
+    pub fn pass(&mut self, now: Timestamp, output: &mut impl Output) -> anyhow::Result<()> {
+        self.tracker.handle_timeout(now);
+        self.tell(output)
+    }
+
+    fn tell(&mut self, output: &mut impl Output) -> anyhow::Result<()> {
+        while let Some(finding) = self.tracker.poll() {
+            if counts(&finding, self.fail_on) {
+                self.outcome = Outcome::Found;
+            }
+            output.finding(&finding, &self.tracker)?;
+        }
+        Ok(())
+    }
+}
+
+/// Judges all of a recording, as fast as can be.
+///
+/// # Errors
+///
+/// When it cannot be read to its end, or the output fails. What was found before has been told.
+pub fn lines(
+    recording: Recording,
+    config: Config,
+    fail_on: Option<Severity>,
+    output: &mut impl Output,
+) -> anyhow::Result<Outcome> {
+    let mut progress = Progress::begin();
+    let mut judging = Judging::new(recording, config, fail_on)?;
+    while judging.next.is_some() {
+        judging.step(output)?;
+        progress.step(|| judging.recording.how_far("judging"));
+    }
+    judging.pass(judging.reached, output)?;
+    Ok(judging.outcome)
+}

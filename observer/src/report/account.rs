@@ -1,0 +1,305 @@
+//! What is kept of one connection while its recording is read. All of it is bounded.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use observer_core::{
+    Confidence, Config, Connection, End, Ending, Event, EventKind, Finding, FindingKind, Flow, Greeting,
+    Phase, Severity, SocketEventKind, TcpState, TimeRange, Timeout, Timestamp, Vantage, Verdict, VerdictKind,
+};
+use serde::Serialize;
+
+/// Stalls kept of one connection, the last ones: the fatal one is among them.
+const STALLS: usize = 32;
+/// Probes kept of one stall; they double their distance, so these are hours.
+const PROBES: usize = 64;
+
+/// A time of closed window.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stall {
+    /// When the window closed.
+    pub(super) start: Timestamp,
+    /// When it opened again, or the connection ended.
+    pub(super) end: Option<Timestamp>,
+    /// How often the server probed it.
+    pub(super) probes: u32,
+    /// When it was seen to do so, the first times.
+    pub(super) probed_at: Vec<Timestamp>,
+    /// When the server would have given up, or did, where its clock ran.
+    pub(super) deadline: Option<TimeRange>,
+}
+
+/// A moment in the life of a connection. Of each kind the first counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Mark {
+    /// It was opened.
+    Opened,
+    /// The first share of net_write_timeout was used.
+    Warning,
+    /// The server's socket or its RST showed that it has given up.
+    GaveUp,
+    /// The server's deadline had passed.
+    Deadline,
+    /// The server sent its FIN.
+    ServerFin,
+    /// The server sent an RST.
+    ServerReset,
+    /// The client sent its FIN.
+    ClientFin,
+    /// The client sent an RST.
+    ClientReset,
+    /// The application closed its socket: it has noticed.
+    ApplicationClosed,
+    /// Observations were lost while the connection lived.
+    EventsLost,
+}
+
+/// What is known of one connection at the end of its recording.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    /// Its addresses.
+    pub(super) flow: Flow,
+    /// Where it was seen, each place once.
+    pub(super) seen_at: Vec<Vantage>,
+    /// When it was opened, where that was seen.
+    pub(super) opened_at: Option<Timestamp>,
+    /// When it was gone.
+    pub(super) closed_at: Option<Timestamp>,
+    /// The first event of it.
+    pub(super) first_seen: Timestamp,
+    /// The last event of it.
+    pub(super) last_seen: Timestamp,
+    /// The server's greeting.
+    pub(super) greeting: Option<Greeting>,
+    /// The net_write_timeout in force.
+    pub(super) timeout: Timeout,
+    /// The last of its stalls that were more than a touch.
+    pub(super) stalls: VecDeque<Stall>,
+    /// Such stalls before them.
+    pub(super) stalls_left_out: u64,
+    /// When the server gave up or will, if it is still so.
+    pub(super) abort: Option<TimeRange>,
+    /// Moments.
+    pub(super) marks: BTreeMap<Mark, Timestamp>,
+    /// What became of it.
+    pub(super) verdict: Option<Verdict>,
+    /// The most severe finding about it.
+    pub(super) severity: Option<Severity>,
+    /// The present stall, if there is one.
+    stall: Option<Stall>,
+    /// Probes that the judgement had counted when the present stall began.
+    probes_before: u32,
+    /// The vantage whose probes are counted; at the other end the same ones are seen.
+    probes_at: Option<Vantage>,
+}
+
+impl Account {
+    /// An account that begins with what is known now.
+    pub(super) fn new(connection: &Connection) -> Self {
+        Self {
+            flow: connection.flow(),
+            seen_at: Vec::new(),
+            opened_at: None,
+            closed_at: None,
+            first_seen: connection.first_seen(),
+            last_seen: connection.last_seen(),
+            greeting: None,
+            timeout: connection.timeout(),
+            stalls: VecDeque::new(),
+            stalls_left_out: 0,
+            abort: None,
+            marks: BTreeMap::new(),
+            verdict: None,
+            severity: None,
+            stall: None,
+            probes_before: 0,
+            probes_at: None,
+        }
+    }
+
+    /// Takes an event, after the judgement has.
+    pub(super) fn observe(&mut self, event: &Event, connection: &Connection, config: &Config) {
+        let EventKind::Socket(socket) = &event.kind else { return };
+        let seen_at = socket.socket.seen_at;
+        if !self.seen_at.contains(&seen_at) {
+            self.seen_at.push(seen_at);
+        }
+        self.follow_stall(event.at, connection, config);
+        match &socket.kind {
+            SocketEventKind::ZeroWindowProbe { by: End::Server } => self.probed(event.at, seen_at),
+            SocketEventKind::Fin { by, .. } => self.mark(event.at, fin(*by)),
+            SocketEventKind::Reset { by } => self.mark(event.at, reset(*by)),
+            SocketEventKind::State { to, .. } if seen_at == Vantage::Client && is_closing(*to) => {
+                self.mark(event.at, Mark::ApplicationClosed);
+            }
+            SocketEventKind::Destroyed if seen_at == Vantage::Client => {
+                self.mark(event.at, Mark::ApplicationClosed);
+            }
+            _ => {}
+        }
+        self.update(event.at, connection, config);
+    }
+
+    /// Takes a finding about it; `connection` where it is still known.
+    pub(super) fn find(&mut self, finding: &Finding, connection: Option<&Connection>, config: &Config) {
+        self.severity = self.severity.max(Some(finding.kind.severity()));
+        match &finding.kind {
+            FindingKind::Warning { .. } => self.mark(finding.at, Mark::Warning),
+            FindingKind::Lost { seen: true, .. } => self.mark(finding.at, Mark::GaveUp),
+            FindingKind::Lost { seen: false, .. } => self.mark(finding.at, Mark::Deadline),
+            // It was not so: what was a deadline is none.
+            FindingKind::Recovered { .. } => {
+                for mark in [Mark::Warning, Mark::Deadline, Mark::GaveUp] {
+                    self.marks.remove(&mark);
+                }
+            }
+            FindingKind::Verdict(verdict) => self.verdict = Some((**verdict).clone()),
+            _ => {}
+        }
+        if let Some(connection) = connection {
+            self.update(finding.at, connection, config);
+        }
+    }
+
+    /// Notes a moment; the first of its kind stays.
+    pub(super) fn mark(&mut self, at: Timestamp, mark: Mark) {
+        self.marks.entry(mark).or_insert(at);
+    }
+
+    /// The recording has come to its end, or the judgement has given up the connection: `connection` where it has not.
+    pub(super) fn finish(&mut self, now: Timestamp, connection: Option<&Connection>, config: &Config) {
+        if let Some(connection) = connection {
+            self.update(now, connection, config);
+            self.verdict = Some(connection.verdict(now, config));
+        }
+        if self.verdict.is_none() {
+            self.verdict = Some(given_up(self.flow));
+        }
+        if let Some(stall) = self.stall.take() {
+            self.keep(stall, self.closed_at);
+        }
+    }
+
+    fn update(&mut self, now: Timestamp, connection: &Connection, config: &Config) {
+        self.opened_at = connection.opened_at();
+        self.last_seen = connection.last_seen();
+        self.timeout = connection.timeout();
+        if self.greeting.as_ref() != connection.greeting() {
+            self.greeting = connection.greeting().cloned();
+        }
+        self.abort = connection.abort();
+        // A window that closes again after the server gave up, while the client reads what is left, is no stall of it.
+        if let (Some(stall), Some(abort)) = (&mut self.stall, self.abort)
+            && stall.start < abort.earliest
+        {
+            stall.deadline = Some(abort);
+        }
+        if let Some(opened_at) = self.opened_at {
+            self.mark(opened_at, Mark::Opened);
+        }
+        // It may have ended before it was of interest.
+        if let Some(Ending { at, by: Some(by), reset: was_reset }) = connection.ending() {
+            self.mark(at, if was_reset { reset(by) } else { fin(by) });
+        }
+        if connection.phase() == Phase::Closed {
+            self.closed_at = Some(connection.last_seen());
+            // The judgement forgets it soon.
+            self.verdict = Some(connection.verdict(now, config));
+        }
+    }
+
+    /// The window as the judgement sees it: what is seen at both ends happens once, and a window that was found closed
+    /// counts as well as one that was seen to close.
+    fn follow_stall(&mut self, at: Timestamp, connection: &Connection, config: &Config) {
+        let since = connection.window_closed_since();
+        if let Some(stall) = &mut self.stall {
+            stall.probes = stall.probes.max(connection.probes().0.saturating_sub(self.probes_before));
+            // What the judgement learns later may move the beginning a little.
+            match since {
+                Some(since) if self.closed_at.is_none() && since.since(stall.start) < config.debounce => {
+                    return;
+                }
+                _ => {}
+            }
+        }
+        if let Some(stall) = self.stall.take() {
+            let touch = stall.probes == 0 && at.since(stall.start) < config.debounce;
+            if !touch {
+                self.keep(stall, Some(at));
+            }
+        }
+        if let (Some(start), None) = (since, self.closed_at) {
+            // After the server gave up, those of the fatal stall are counted on.
+            let probes = connection.probes().0;
+            self.probes_before = if connection.phase() >= Phase::Lost { probes } else { 0 };
+            let probes = probes - self.probes_before;
+            self.stall = Some(Stall { start, end: None, probes, probed_at: Vec::new(), deadline: None });
+        }
+    }
+
+    fn probed(&mut self, at: Timestamp, seen_at: Vantage) {
+        let counts = *self.probes_at.get_or_insert(seen_at) == seen_at;
+        if let Some(stall) = self.stall.as_mut().filter(|stall| counts && stall.probed_at.len() < PROBES) {
+            stall.probed_at.push(at);
+        }
+    }
+
+    fn keep(&mut self, stall: Stall, end: Option<Timestamp>) {
+        if self.stalls.len() == STALLS {
+            self.stalls.pop_front();
+            self.stalls_left_out += 1;
+        }
+        self.stalls.push_back(Stall { end, ..stall });
+    }
+
+    /// The stall that counts: the last one with a clock if that has run out or still runs, else the longest.
+    pub(super) fn main_stall(&self) -> Option<&Stall> {
+        let length = |stall: &&Stall| {
+            let end = stall.end.unwrap_or(self.last_seen);
+            (stall.deadline.is_some(), end.since(stall.start))
+        };
+        let fatal = self.stalls.iter().rev().find(|stall| self.abort.is_some() && stall.deadline.is_some());
+        fatal.or_else(|| self.stalls.iter().max_by_key(length))
+    }
+
+    /// Its moments in the order of time.
+    pub(super) fn moments(&self) -> impl Iterator<Item = (Mark, Timestamp)> {
+        let mut moments: Vec<_> = self.marks.iter().map(|(mark, at)| (*mark, *at)).collect();
+        moments.sort_by_key(|(_, at)| *at);
+        moments.into_iter()
+    }
+}
+
+/// What is said of a connection that the judgement had no room for before it ended.
+fn given_up(flow: Flow) -> Verdict {
+    Verdict {
+        kind: VerdictKind::Unknown,
+        confidence: Confidence::Possible,
+        at: None,
+        incomplete: None,
+        sentence: format!("What became of the connection of {} is not known.", flow.client),
+        evidence: Vec::new(),
+        ruled_out: Vec::new(),
+        missing: vec!["there were more connections at once than the judgement follows".to_owned()],
+        advice: Vec::new(),
+    }
+}
+
+const fn fin(by: End) -> Mark {
+    match by {
+        End::Client => Mark::ClientFin,
+        End::Server => Mark::ServerFin,
+    }
+}
+
+const fn reset(by: End) -> Mark {
+    match by {
+        End::Client => Mark::ClientReset,
+        End::Server => Mark::ServerReset,
+    }
+}
+
+/// Whether the application has closed a socket in this state, or its process has ended.
+const fn is_closing(state: TcpState) -> bool {
+    matches!(state, TcpState::FinWait1 | TcpState::LastAck | TcpState::Closing | TcpState::Closed)
+}

@@ -1,0 +1,117 @@
+//! The report: what became of the connections in one or several recordings, with what speaks for it.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `account` | what is kept of one connection while its recording is read |
+//! | `judgement` | runs the judgement and keeps the accounts |
+//! | `build` | reads the files, those that belong together as one |
+//! | `join` | makes one recording of several: clocks, order, doubles |
+//! | `timeline` | a connection's story as a picture and as a list of moments |
+//! | `text`, `markdown`, `json` | the three forms |
+
+mod account;
+mod build;
+mod join;
+mod json;
+mod judgement;
+mod markdown;
+mod text;
+mod timeline;
+mod words;
+
+use std::net::{IpAddr, SocketAddr};
+
+use observer_core::{Event, LossPoint, Severity, Timestamp};
+
+use self::account::Account;
+use self::join::Shift;
+use self::judgement::Degradation;
+use crate::source::recording::{self, Gaps, Origin};
+
+pub use build::build;
+pub use json::json;
+pub use markdown::markdown;
+pub use text::text;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How the files are read.
+    pub reading: recording::Options,
+    /// What the user says about the servers' timeouts.
+    pub given: recording::Given,
+    /// Only connections of this client.
+    pub client: Option<Client>,
+    /// Connections without trouble too.
+    pub all: bool,
+}
+
+/// A client by its address, with or without a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// One host.
+    Host(IpAddr),
+    /// One socket.
+    Socket(SocketAddr),
+}
+
+impl Client {
+    /// Whether an event belongs to it, or to the source.
+    fn concerns(self, event: &Event) -> bool {
+        recording::flow(event).is_none_or(|flow| match self {
+            Self::Host(ip) => flow.client.ip() == ip,
+            Self::Socket(socket) => flow.client == socket,
+        })
+    }
+}
+
+/// What became of the connections.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What was read.
+    files: Vec<File>,
+    /// Accounts, in the order of time; those of files with nothing in common one after the other.
+    accounts: Vec<Account>,
+    /// Connections seen.
+    connections: u64,
+    /// Connections that had no room.
+    left_out: u64,
+    /// Observations lost, by place.
+    lost: Vec<(LossPoint, u64)>,
+    /// Missing parts of the sources.
+    degraded: Vec<Degradation>,
+    /// The most severe finding about the host.
+    severity: Option<Severity>,
+}
+
+impl Report {
+    /// The most severe finding, for the exit status.
+    pub fn severity(&self) -> Option<Severity> {
+        self.severity
+    }
+
+    fn lost_altogether(&self) -> u64 {
+        self.lost.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
+    /// Connections without an account because they had no trouble.
+    fn without_trouble(&self) -> u64 {
+        let told = u64::try_from(self.accounts.len()).unwrap_or(u64::MAX).saturating_add(self.left_out);
+        self.connections.saturating_sub(told)
+    }
+}
+
+/// One file of a report.
+#[derive(Debug)]
+struct File {
+    name: String,
+    origin: Origin,
+    events: u64,
+    /// Its first and last moment, by its own clock.
+    time: Option<(Timestamp, Timestamp)>,
+    gaps: Gaps,
+    /// A server on another port, where nothing was found at those that were looked at.
+    server_elsewhere: Option<SocketAddr>,
+    /// The first file of those it is joined with, and how its times were shifted to that file's clock.
+    joined: Option<(usize, Shift)>,
+}

@@ -1,0 +1,269 @@
+//! What the forms for people have in common: how things are called, and lines of a width.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use observer_core::{Confidence, LossPoint, Seconds, TimeoutSource, Timestamp, Vantage, Verdict};
+
+use super::account::{Account, Mark};
+use super::judgement::Degradation;
+use super::{File, Report};
+use crate::text::{safe, width};
+
+/// Lines are at most so wide.
+pub(super) const WIDTH: usize = 78;
+
+/// Clocks that are so many microseconds apart are one: stamps on the way of a segment differ by as much.
+const SAME_CLOCK: u64 = 1_000;
+
+/// The time of day, UTC, in milliseconds: `14:03:11.204`.
+pub(super) fn time_of_day(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.get(11..23).unwrap_or(&text).to_owned()
+}
+
+/// Day and time, UTC, in milliseconds: `2024-05-04 14:03:11.204`.
+pub(super) fn date_and_time(at: Timestamp) -> String {
+    let text = at.to_string();
+    match (text.get(..10), text.get(11..23)) {
+        (Some(day), Some(time)) => format!("{day} {time}"),
+        _ => text,
+    }
+}
+
+/// What happened at a moment, in a few words.
+pub(super) fn happened(mark: Mark, account: &Account) -> String {
+    let timeout = setting(account.timeout.duration);
+    match mark {
+        Mark::Opened => "the connection is opened".to_owned(),
+        Mark::Warning => "observer warns: a share of net_write_timeout is used up".to_owned(),
+        Mark::GaveUp => "the server gives up; its socket or its RST shows it".to_owned(),
+        Mark::Deadline => {
+            format!("net_write_timeout ({timeout}) is over; nothing on the wire shows it yet")
+        }
+        Mark::ServerFin => "the server's FIN: it has closed the connection".to_owned(),
+        Mark::ServerReset => "the server's RST: it has dropped the connection".to_owned(),
+        Mark::ClientFin => "the client's FIN: it has closed the connection".to_owned(),
+        Mark::ClientReset => "the client's RST: it has dropped the connection".to_owned(),
+        Mark::ApplicationClosed => "the application has closed its socket".to_owned(),
+        Mark::EventsLost => "observations are lost: something may be missing from here on".to_owned(),
+    }
+}
+
+/// The net_write_timeout, and how it is known.
+pub(super) fn timeout(account: &Account) -> String {
+    let source = match account.timeout.source {
+        TimeoutSource::Session => "set by the session",
+        TimeoutSource::Server => "told by the server",
+        TimeoutSource::Flag => "given on the command line",
+        TimeoutSource::Assumed => "assumed: the servers' default",
+    };
+    format!("net_write_timeout {} ({source})", setting(account.timeout.duration))
+}
+
+/// A setting in seconds, with a fraction only where it has one.
+fn setting(duration: Duration) -> String {
+    if duration.subsec_nanos() == 0 {
+        format!("{} s", duration.as_secs())
+    } else {
+        Seconds(duration).to_string()
+    }
+}
+
+/// Where it was seen: `seen at the client's socket and at the server's socket`.
+pub(super) fn seen_at(account: &Account) -> String {
+    let ends: Vec<_> = account
+        .seen_at
+        .iter()
+        .map(|seen_at| match seen_at {
+            Vantage::Client => "at the client's socket",
+            Vantage::Server => "at the server's socket",
+            Vantage::Wire => "on the wire",
+        })
+        .collect();
+    match ends.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("seen {} and {last}", before.join(", ")),
+        _ => format!("seen {}", ends.concat()),
+    }
+}
+
+/// The verdict in a few words: `Verdict: net_write_timeout, certain. The result is incomplete.`
+pub(super) fn verdict(verdict: &Verdict) -> String {
+    let confidence = match verdict.confidence {
+        Confidence::Certain => "certain",
+        Confidence::Likely => "likely",
+        Confidence::Possible => "possible, no more",
+    };
+    let incomplete = match verdict.incomplete {
+        Some(true) => " The result is incomplete.",
+        Some(false) => " No result was cut off.",
+        None => "",
+    };
+    format!("Verdict: {}, {confidence}.{incomplete}", verdict.kind)
+}
+
+/// Who they are: `10.2.7.31:51844 -> 10.2.0.5:3306, thread 8812, MySQL 9.7.4`.
+pub(super) fn who(account: &Account) -> String {
+    let greeting = account.greeting.as_ref().map_or_else(String::new, |greeting| {
+        format!(", thread {}, server {}", greeting.thread_id, safe(&greeting.version))
+    });
+    format!("{} -> {}{greeting}", account.flow.client, account.flow.server)
+}
+
+/// When it was opened and closed, a line each.
+pub(super) fn life(account: &Account) -> [String; 2] {
+    let opened = match account.opened_at {
+        Some(at) => format!("opened {}", date_and_time(at)),
+        None => format!("open when first seen, {}", date_and_time(account.first_seen)),
+    };
+    let closed = match account.closed_at {
+        Some(at) => format!("closed {}", date_and_time(at)),
+        None => format!("still open at the end, {}", date_and_time(account.last_seen)),
+    };
+    [opened, closed]
+}
+
+/// Everything that takes from what is said, a line each; first of all in every form.
+pub(super) fn reservations(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    let lost = report.lost_altogether();
+    if lost > 0 {
+        let places: Vec<_> =
+            report.lost.iter().map(|(at, count)| format!("{count} {}", place(*at))).collect();
+        let events = if lost == 1 { "event was" } else { "events were" };
+        lines.push(format!(
+            "{lost} {events} lost ({}): what is said here may miss something.",
+            places.join(", ")
+        ));
+    }
+    for Degradation { part, because, without } in &report.degraded {
+        lines.push(format!(
+            "Without {} ({}), this is not known: {}.",
+            safe(part),
+            safe(because),
+            safe(without)
+        ));
+    }
+    for file in &report.files {
+        lines.extend(gaps(file));
+        lines.extend(file.server_elsewhere.map(|server| {
+            let (name, port) = (&file.name, server.port());
+            format!("{name} has nothing at the ports asked for, but a MySQL server at {server}: try --port {port}.")
+        }));
+    }
+    if report.left_out > 0 {
+        lines.push(format!("{} connections in trouble are not told of: there was no room.", report.left_out));
+    }
+    lines
+}
+
+fn gaps(file: &File) -> Vec<String> {
+    let told = file.gaps.first.iter().take(3);
+    let mut lines: Vec<_> = told
+        .map(|gap| format!("{}, line {}, could not be read: {}.", file.name, gap.line, safe(&gap.because)))
+        .collect();
+    let more = file.gaps.count.saturating_sub(lines.len() as u64);
+    if more > 0 {
+        lines.push(format!("{}: {more} more lines could not be read.", file.name));
+    }
+    lines
+}
+
+fn place(lost_by: LossPoint) -> &'static str {
+    match lost_by {
+        LossPoint::RingBuffer => "in the kernel's ring buffer",
+        LossPoint::ConnectionMap => "in the kernel's map of connections",
+        LossPoint::Decoder => "not understood",
+        LossPoint::Capture => "by the capture",
+        LossPoint::Log => "in the log",
+        LossPoint::Tracker => "beyond the limit of connections",
+    }
+}
+
+/// What a file is, in one line.
+pub(super) fn file(file: &File, files: &[File]) -> String {
+    use crate::source::recording::Origin;
+    let of = match &file.origin {
+        Origin::Log(header) => format!(" of {}", safe(&header.host)),
+        Origin::Capture => String::new(),
+    };
+    let time = file.time.map_or_else(String::new, |(first, last)| {
+        format!(", {} to {}", date_and_time(first), time_of_day(last))
+    });
+    let joined = file.joined.map_or_else(String::new, |(with, shift)| {
+        let segments = if shift.segments == 1 { "segment" } else { "segments" };
+        let with = files.get(with).map_or("", |file| file.name.as_str());
+        let seen = format!("by {} {segments} seen in both", shift.segments);
+        if shift.micros.unsigned_abs() < SAME_CLOCK {
+            return format!("; its clock is that of {with}, {seen}");
+        }
+        let shifted = signed_seconds(shift.micros);
+        format!("; times of {} shifted by {shifted} to those of {with}, {seen}", file.name)
+    });
+    format!("{}: {}{of}{time}{joined}", file.name, file.origin.word())
+}
+
+/// `-0.213 s`.
+pub(super) fn signed_seconds(micros: i64) -> String {
+    let sign = if micros < 0 { '-' } else { '+' };
+    let micros = micros.unsigned_abs();
+    format!("{sign}{}.{:06} s", micros / 1_000_000, micros % 1_000_000)
+}
+
+/// How many connections had trouble.
+pub(super) fn count(report: &Report) -> String {
+    let connections = match report.connections {
+        1 => "1 connection was seen".to_owned(),
+        count => format!("{count} connections were seen"),
+    };
+    let shown = report.accounts.iter().filter(|account| account.severity.is_some()).count();
+    match (shown, report.without_trouble()) {
+        (0, _) => format!("{connections}, none had trouble."),
+        (1, 0) if report.connections == 1 => format!("{connections}, and it had trouble."),
+        (shown, _) => format!("{connections}, {shown} of them had trouble."),
+    }
+}
+
+/// `text` in lines of [`WIDTH`], the first beginning with `first` and the others with `other`. Words that are longer
+/// stand by themselves.
+pub(super) fn wrap(first: &str, other: &str, text: &str) -> Vec<String> {
+    let text: Cow<'_, str> = safe(text);
+    let mut lines = vec![first.to_owned()];
+    let mut empty = true;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let Some(line) = lines.last_mut() else { break };
+        let fits = width(line) + usize::from(!empty) + width(word) <= WIDTH;
+        if fits || empty {
+            if !empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+        } else {
+            lines.push(format!("{other}{word}"));
+        }
+        empty = false;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        let text = "word ".repeat(40) + &"x".repeat(100) + " end";
+        let lines = wrap("- ", "  ", &text);
+        assert!(lines[0].starts_with("- word") && lines[1].starts_with("  word"));
+        assert!(lines.iter().all(|line| width(line) <= WIDTH || line.contains("xxx")), "{lines:#?}");
+        assert_eq!(lines.last().unwrap(), "  end");
+        assert_eq!(wrap("a", "b", ""), ["a"]);
+        assert_eq!(wrap("", "", "a\u{1b}[2J\nb"), ["a\u{fffd}[2J\u{fffd}b"]);
+    }
+
+    #[test]
+    fn shifts_have_a_sign() {
+        assert_eq!(signed_seconds(-213_000), "-0.213000 s");
+        assert_eq!(signed_seconds(1_000_001), "+1.000001 s");
+    }
+}

@@ -1,0 +1,91 @@
+//! What is counted of a connection and not told as it happens.
+
+use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd as _;
+
+use nix::libc;
+use observer_core::{Timestamp, Vantage};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::harness::{Observed, connect, fill, listen, run};
+
+const STEP: u64 = 512 * 1024;
+
+#[test]
+fn milestones_are_told_while_the_window_is_closed() {
+    run("milestones_are_told_while_the_window_is_closed", async {
+        let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+        let mut told = Observed::start(&listener).await;
+        let (mut client, server) = connect(&listener).await;
+        // Enough for ten milestones, of which the oldest are forgotten; what is not read closes the window.
+        let mut read = 0;
+        let mut block = vec![0; 64 * 1024];
+        while read < 10 * STEP {
+            fill(&server).await;
+            read += client.read(&mut block).await.unwrap() as u64;
+        }
+        fill(&server).await;
+        for seen_at in [Vantage::Client, Vantage::Server] {
+            let milestones = told
+                .until("milestones", |told| {
+                    let sample = &told.last_sample(seen_at)?.client;
+                    let known = (sample.milestones.len() == 8).then_some(sample)?;
+                    Some((known.milestones.clone(), known.acknowledged, known.last_ack_advance?))
+                })
+                .await;
+            let (milestones, acknowledged, last) = milestones;
+            let counts: Vec<_> = milestones.iter().map(|milestone| milestone.acknowledged).collect();
+            let newest = acknowledged / STEP;
+            let expected: Vec<_> = (newest - 7..=newest).map(|number| number * STEP).collect();
+            assert_eq!(counts, expected);
+            let times: Vec<Timestamp> = milestones.iter().map(|milestone| milestone.at).collect();
+            assert!(times.is_sorted(), "{times:?}");
+            let margin = std::time::Duration::from_millis(20);
+            assert!(
+                times[7] <= last + margin && times[0] + std::time::Duration::from_secs(20) > last,
+                "{times:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn what_is_sent_again_is_counted() {
+    run("what_is_sent_again_is_counted", async {
+        let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+        let mut told = Observed::start(&listener).await;
+        let (mut client, mut server) = connect(&listener).await;
+        refuse_everything(&client, true);
+        server.write_all(b"sent until it is taken").await.unwrap();
+        for seen_at in [Vantage::Client, Vantage::Server] {
+            let sample = told
+                .until("a retransmission", |told| {
+                    told.last_sample(seen_at).filter(|sample| sample.server.retransmissions > 0).cloned()
+                })
+                .await;
+            assert_eq!(sample.server.sent, 22, "each byte counts once");
+            assert_eq!(sample.client.retransmissions, 0);
+        }
+        refuse_everything(&client, false);
+        client.read_exact(&mut [0; 22]).await.unwrap();
+    });
+}
+
+/// Has the kernel drop every segment for this socket, behind the programs on its cgroup.
+fn refuse_everything(socket: &TcpStream, refuse: bool) {
+    let mut nothing = libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: 0 };
+    let program = libc::sock_fprog { len: 1, filter: &raw mut nothing };
+    let option = if refuse { libc::SO_ATTACH_FILTER } else { libc::SO_DETACH_FILTER };
+    // SAFETY: the kernel copies the program, which is there for the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw const program).cast(),
+            size_of_val(&program).try_into().unwrap(),
+        )
+    };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
