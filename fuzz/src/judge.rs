@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use observer_core::{
-    Config, Event, EventKind, Finding, FindingKind, LossPoint, SourceEvent, Timestamp, Tracker, headline,
+    Config, Event, EventKind, Finding, FindingKind, LossPoint, SourceEvent, Timestamp, Tracker, Verdict,
+    headline,
 };
 
 /// Longer than any timeout that can be waited for.
@@ -24,7 +25,12 @@ pub struct Judge {
 impl Judge {
     /// One that knows nothing yet.
     pub fn new(config: Config) -> Self {
-        Self { tracker: Tracker::new(config), now: Timestamp::EPOCH, events: 0, told_lost: Default::default() }
+        Self {
+            tracker: Tracker::new(config),
+            now: Timestamp::EPOCH,
+            events: 0,
+            told_lost: Default::default(),
+        }
     }
 
     /// Hands over an event.
@@ -45,12 +51,12 @@ impl Judge {
         }
     }
 
-    /// Lets all deadlines pass.
+    /// Lets all deadlines pass; how many observations the source said were lost.
     ///
     /// # Panics
     ///
     /// When a deadline is left behind, or anything is wrong that [`look`](Self::look) sees.
-    pub fn finish(mut self) {
+    pub fn finish(mut self) -> u64 {
         self.look();
         let end = self.now + LATER;
         self.tracker.handle_timeout(end);
@@ -58,6 +64,7 @@ impl Judge {
         self.now = end;
         self.findings();
         self.look();
+        self.told_lost.into_iter().fold(0, u64::saturating_add)
     }
 
     /// What was found since the last time: each can be shown in a line, and logged in one.
@@ -83,7 +90,7 @@ impl Judge {
             SourceEvent::Degraded { .. } => {
                 assert!(is_told(|kind| matches!(kind, FindingKind::Degraded { .. })), "a gap was hidden");
             }
-            SourceEvent::SocketsPolled { .. } => {}
+            SourceEvent::SocketsPolled { .. } | SourceEvent::TimePassed => {}
         }
     }
 
@@ -97,10 +104,18 @@ impl Judge {
         assert_line(&headline(&self.tracker, self.now).text);
         for connection in self.tracker.connections() {
             assert_line(connection.state_word());
+            assert_verdict(&connection.verdict(self.now, self.tracker.config()));
             let abort = connection.abort();
             assert!(abort.is_none_or(|abort| abort.earliest <= abort.latest), "{abort:?}");
         }
     }
+}
+
+fn assert_verdict(verdict: &Verdict) {
+    assert_line(&verdict.sentence);
+    let Verdict { evidence, ruled_out, missing, advice, .. } = verdict;
+    evidence.iter().chain(missing).chain(advice).for_each(|text| assert_line(text));
+    ruled_out.iter().for_each(|cause| assert_line(&cause.because));
 }
 
 /// A line of text that does nothing to a terminal.

@@ -4,16 +4,26 @@
 //! the terminal view and the kernel's side draw on, instrumented, takes longer than the fuzzing.
 
 mod judge;
+mod reported;
+
 #[path = "../../observer/src/log/mod.rs"]
 pub mod log;
 #[path = "../../observer/src/mysql/mod.rs"]
 pub mod mysql;
+#[path = "../../observer/src/progress.rs"]
+pub mod progress;
+#[path = "../../observer/src/report/mod.rs"]
+pub mod report;
+#[path = "../../observer/src/text/mod.rs"]
+pub mod text;
 
 /// Where events come from.
 #[path = "../../observer/src/source"]
 pub mod source {
     pub mod file;
     pub mod pcap;
+    pub mod recording;
 }
 
 pub use judge::Judge;
+pub use reported::reported;

@@ -2,11 +2,11 @@
 
 #![no_main]
 
-use observer_fuzz::mysql::{Command, Greeting, Login, Packet, Reply, Tail, lone_error, stored, tellable};
 use observer_core::{
     Config, End, Event, EventKind, Flow, SocketEvent, SocketEventKind, SocketRef, Timestamp, Vantage,
 };
 use observer_fuzz::Judge;
+use observer_fuzz::mysql::{Command, Greeting, Login, Packet, Reply, Tail, lone_error, stored, tellable};
 
 libfuzzer_sys::fuzz_target!(|conversation: &[u8]| {
     let mut judge = Judge::new(Config::default());
@@ -46,7 +46,8 @@ fn from_client(said: &[u8]) -> Vec<SocketEventKind> {
     }
     let login = Login::parse(said)
         .map(|Login { capabilities, tls, .. }| SocketEventKind::Login { capabilities, tls });
-    let command = Command::parse(said).map(|Command { length, text }| SocketEventKind::Command { length, text });
+    let command =
+        Command::parse(said).map(|Command { length, text }| SocketEventKind::Command { length, text });
     login.into_iter().chain(command).collect()
 }
 

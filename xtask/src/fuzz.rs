@@ -55,9 +55,10 @@ pub(crate) fn test() -> anyhow::Result<()> {
     })?;
     step(&format!("fuzzing for {TEST_SECONDS} s: {}", TARGETS.join(", ")), || {
         thread::scope(|scope| {
-            let running = fuzzers.iter().map(|fuzzer| scope.spawn(|| fuzzer.test()));
-            let results = running.collect::<Vec<_>>().into_iter();
-            results.map(|thread| thread.join().map_err(|_| anyhow!("a thread panicked"))?).collect()
+            let running: Vec<_> = fuzzers.iter().map(|fuzzer| scope.spawn(|| fuzzer.test())).collect();
+            running
+                .into_iter()
+                .try_for_each(|thread| thread.join().map_err(|_| anyhow!("a thread panicked"))?)
         })
     })
 }
