@@ -32,7 +32,7 @@ pub(crate) fn plain(_: &Setup) -> anyhow::Result<()> {
     };
     let export = about("export")?;
     ensure!(
-        severities(&export) == ["notice", "warning", "critical", "lost", "lost", "notice"],
+        severities(&export) == ["notice", "warning", "critical", "lost", "lost", "notice", "notice"],
         "{export:#?}"
     );
     let report = about("report")?;
