@@ -79,7 +79,7 @@ impl Connection {
         if self.phase >= Phase::Lost || self.window.closed_since.is_some() || self.stall.is_none() {
             return;
         }
-        let in_time = self.abort_shows() || self.abort().is_none_or(|abort| at < abort.earliest);
+        let in_time = self.abort().is_none_or(|abort| at < abort.earliest);
         if in_time || by == End::Client {
             self.recover(at, self.window.changed_at, cx);
         }
@@ -110,14 +110,14 @@ impl Connection {
                 Some(WriteClock { started, timeout })
             }
             Wait::Undecided { .. } => stall.clock,
-            Wait::None => {
-                stall.curve.not_waiting_at(at);
+            Wait::None(then) => {
+                stall.curve.not_waiting_at(then);
                 None
             }
         };
         let Some(closed_since) = self.window.closed_since else {
             // Until it is over, the clock is that of before.
-            let over = wait == Wait::None;
+            let over = matches!(wait, Wait::None(_));
             if stall.announced && !over {
                 stall.clock = clock;
             }
