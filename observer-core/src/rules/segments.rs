@@ -156,9 +156,11 @@ impl Connection {
         }
     }
 
-    /// The client has acknowledged so much since `first`, and no more at `last`.
+    /// The client has acknowledged so much since `first`, and no more at `last`. Where there are segments, they tell it
+    /// best and alone.
     pub(super) fn acknowledged(&mut self, first: Timestamp, last: Timestamp, count: Count) {
-        if let Some(stall) = self.stall.as_deref_mut().filter(|_| self.phase < Phase::Lost) {
+        let tells = matches!(count, Count::Ack(_)) || self.window.told == Told::BySockets;
+        if let Some(stall) = self.stall.as_deref_mut().filter(|_| tells && self.phase < Phase::Lost) {
             stall.curve.note(first, last, count);
         }
     }

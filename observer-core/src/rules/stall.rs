@@ -112,14 +112,14 @@ impl Connection {
                 Some(WriteClock { started, timeout })
             }
             Wait::Undecided { .. } => stall.clock,
-            Wait::None => {
-                stall.curve.not_waiting_at(at);
+            Wait::None(then) => {
+                stall.curve.not_waiting_at(then);
                 None
             }
         };
         let Some(closed_since) = self.window.closed_since else {
             // Until it is over, the clock is that of before.
-            let over = wait == Wait::None;
+            let over = matches!(wait, Wait::None(_));
             if stall.announced && !over {
                 stall.clock = clock;
             }
