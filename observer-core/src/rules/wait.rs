@@ -175,11 +175,6 @@ impl Connection {
         let resets = self.greeting().is_some_and(Greeting::resets_at_abort);
         self.server.state.is_some() || (resets && self.window.told == Told::BySegments)
     }
-
-    /// When the server last read a command, by what it acknowledged: it had nothing left to write then.
-    pub(super) fn read_a_command_at(&self) -> Option<Timestamp> {
-        self.commanded_at().max(self.opened_at)
-    }
 }
 
 /// The most a server's kernel holds of one connection. A server that sends more after some moment wrote after it.

@@ -28,8 +28,6 @@ pub(crate) struct Account {
     pub(crate) warned: Option<Timestamp>,
     /// When it was called lost.
     pub(crate) lost: Option<Timestamp>,
-    /// Whether there was any finding at all about it.
-    pub(crate) said_something: bool,
     /// Findings that were told later than they are stamped.
     pub(crate) late: Vec<String>,
 }
@@ -38,7 +36,7 @@ impl Account {
     /// By what was told live, and what the report says of the log of that.
     pub(crate) fn live(log: &Log, reports: &Reports, truth: &Truth) -> Self {
         let findings = log.findings_of(truth.client);
-        let mut account = Self { said_something: !findings.is_empty(), ..Self::default() };
+        let mut account = Self::default();
         let before = |at: Timestamp| truth.aborted.is_none_or(|aborted| at <= aborted + JITTER);
         for finding in findings {
             match &finding.kind {
@@ -67,23 +65,21 @@ impl Account {
         account
     }
 
-    /// By the report of a capture; `None` when there is no such report.
-    pub(crate) fn capture(reports: &Reports, truth: &Truth) -> Option<Self> {
-        reports.0.as_ref()?;
+    /// By the report of a capture.
+    pub(crate) fn capture(reports: &Reports, truth: &Truth) -> Self {
         let mut account = Self::default();
         if let Some(report) = reports.of_client(truth.client) {
             account.verdict = Some(report.verdict());
             account.abort = report.abort;
             account.lost =
                 report.moments.iter().filter(|moment| moment.is_loss()).map(|moment| moment.at).min();
-            account.said_something = true;
         }
-        Some(account)
+        account
     }
 }
 
 /// What `observer report` says of a file, by client.
-pub(crate) struct Reports(Option<HashMap<SocketAddr, Report>>);
+pub(crate) struct Reports(HashMap<SocketAddr, Report>);
 
 #[derive(Deserialize)]
 struct Document {
@@ -133,16 +129,13 @@ impl Reports {
         command.args(["--net-write-timeout", &timeout]).arg(file);
         let output = command.output().context("starting observer report")?;
         let error = String::from_utf8_lossy(&output.stderr);
-        if error.contains("unrecognized subcommand") {
-            return Ok(Self(None));
-        }
-        ensure!(output.status.code() != Some(2), "observer report failed: {error}");
+        ensure!(output.status.success(), "observer report failed: {error}");
         let document: Document = serde_json::from_slice(&output.stdout).context("reading the report")?;
         ensure!(document.schema == "observer.report/1", "{}", document.schema);
-        Ok(Self(Some(document.connections.into_iter().map(|report| (report.client, report)).collect())))
+        Ok(Self(document.connections.into_iter().map(|report| (report.client, report)).collect()))
     }
 
     fn of_client(&self, client: SocketAddr) -> Option<&Report> {
-        self.0.as_ref()?.get(&client)
+        self.0.get(&client)
     }
 }
