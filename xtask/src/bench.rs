@@ -9,16 +9,18 @@ use crate::places::{cache, cargo, repository};
 use crate::step::{self, step};
 use crate::{root, setup};
 
-/// The part that needs the set-up.
+/// The parts that need the set-up.
 const THROUGHPUT: &str = "throughput";
+const CAPTURE: &str = "capture";
 
 #[derive(Args)]
 pub(crate) struct BenchArgs {
     /// How often each thing is measured, in turn with what it is compared to
     #[arg(long, default_value_t = 15)]
     rounds: u32,
-    /// Measure only the kernel programs, a real server's throughput, or memory and CPU
-    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory", "tracker"])]
+    /// Measure only the kernel programs, a real server's throughput, memory and CPU, the judgement by itself, or the
+    /// reading of a capture
+    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory", "tracker", CAPTURE])]
     only: Option<String>,
     /// Where the numbers go, as JSON [default: target/bench.json]
     #[arg(long, value_name = "FILE")]
@@ -30,7 +32,7 @@ pub(crate) struct BenchArgs {
 
 /// Does the set-up that is needed, builds as for release, and measures.
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
-    if args.only.as_deref().is_none_or(|only| only == THROUGHPUT) {
+    if args.only.as_deref().is_none_or(|only| [THROUGHPUT, CAPTURE].contains(&only)) {
         step("set-up", setup::run)?;
     }
     let json = args.json.clone().unwrap_or_else(|| repository().join("target/bench.json"));

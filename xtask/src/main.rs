@@ -1,4 +1,4 @@
-//! Set-up, build, demo, test, bench and accuracy of observer: `cargo xtask COMMAND`.
+//! Set-up, build, demo, test, fuzzing, bench and accuracy of observer: `cargo xtask COMMAND`.
 
 #![expect(clippy::print_stderr, reason = "this is a program that talks to who builds observer")]
 
@@ -10,6 +10,7 @@ mod accuracy;
 mod bench;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod places;
 mod root;
 mod setup;
@@ -18,8 +19,9 @@ mod test;
 
 use accuracy::AccuracyArgs;
 use bench::BenchArgs;
+use fuzz::FuzzArgs;
 
-/// Set-up, build, demo, test, bench and accuracy of observer
+/// Set-up, build, demo, test, fuzzing, bench and accuracy of observer
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -31,13 +33,15 @@ struct Cli {
 enum Task {
     /// Play the story on this host: a server, clients, one that stops reading, and the live view of it
     Demo(DemoArgs),
-    /// Run the lints and every test, unit to end to end, after doing the set-up they need
+    /// Run the lints and every test, unit to end to end and fuzzing, after doing the set-up they need
     #[command(visible_alias = "ci")]
     Test(TestArgs),
     /// Measure what observing costs: time per packet, throughput of a real server, memory, CPU
     Bench(BenchArgs),
     /// Judge what observer says of real servers' connections by what these log, and print it as a table
     Accuracy(AccuracyArgs),
+    /// Read what libFuzzer makes up: event logs, captures, MySQL sessions
+    Fuzz(FuzzArgs),
     /// Build the kernel programs into observer-ebpf/prebuilt/
     Ebpf(EbpfArgs),
     /// Install what the full tests need and cargo does not bring
@@ -60,7 +64,7 @@ struct DemoArgs {
 
 #[derive(Args)]
 struct TestArgs {
-    /// Without set-up, the kernel programs' build and the end-to-end tests: needs no root
+    /// Without set-up, the kernel programs' build, fuzzing and the end-to-end tests: needs no root
     #[arg(long)]
     quick: bool,
 }
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(args.quick),
         Task::Bench(args) => bench::run(&args),
         Task::Accuracy(args) => accuracy::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Ebpf(args) => ebpf::build(args.check),
         Task::Setup => setup::run(),
     };

@@ -5,13 +5,15 @@ use std::process::Command;
 
 use crate::places::{cache, cargo};
 use crate::step::{self, step};
-use crate::{ebpf, root, setup};
+use crate::{ebpf, fuzz, root, setup};
 
 /// Lints and tests; `quick` leaves out what needs root or set-up.
 pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
     step("cargo fmt", || {
         step::run(cargo().args(["fmt", "--all", "--check"]))?;
-        step::run(cargo().args(["fmt", "--manifest-path", "observer-ebpf/Cargo.toml", "--check"]))
+        ["observer-ebpf/Cargo.toml", "fuzz/Cargo.toml"]
+            .into_iter()
+            .try_for_each(|other| step::run(cargo().args(["fmt", "--manifest-path", other, "--check"])))
     })?;
     let mut lints = cargo();
     lints.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
@@ -27,6 +29,9 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
     }
     step("cargo clippy", || step::run(&mut lints))?;
     step("cargo test --doc", || step::run(cargo().args(["test", "--workspace", "--doc"])))?;
+    if !quick {
+        fuzz::test()?;
+    }
     // The last words are cargo's own.
     step::announce("cargo test");
     step::run(&mut tests)

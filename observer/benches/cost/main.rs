@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to who started it")]
 
 mod actors;
+mod capture;
 mod cpus;
 #[path = "../../tests/e2e/harness/mod.rs"]
 #[expect(dead_code, reason = "the end-to-end tests use more of it")]
@@ -14,6 +15,7 @@ mod heap;
 mod kernel;
 mod live;
 mod memory;
+mod packets;
 mod programs;
 mod progress;
 mod report;
@@ -66,6 +68,8 @@ enum Part {
     Memory,
     /// Events per second through the judgement, and its memory with 100,000 connections
     Tracker,
+    /// Packets per second of a capture, beside tshark
+    Capture,
 }
 
 fn main() -> ExitCode {
@@ -83,7 +87,7 @@ fn main() -> ExitCode {
 
 /// Measures, prints and writes; whether that is success.
 fn run(cli: &Cli) -> anyhow::Result<bool> {
-    let needs_root = cli.only != Some(Part::Tracker);
+    let needs_root = !matches!(cli.only, Some(Part::Tracker | Part::Capture));
     ensure!(!needs_root || Uid::effective().is_root(), "network namespaces and kernel programs need root");
     let wanted = |part| cli.only.is_none_or(|only| only == part);
     let mut report = Report::new(cli.rounds)?;
@@ -98,6 +102,10 @@ fn run(cli: &Cli) -> anyhow::Result<bool> {
     }
     if wanted(Part::Tracker) {
         report.tracker = Some(tracker::measure(cli.rounds));
+    }
+    if wanted(Part::Capture) {
+        report.capture =
+            capture::measure(cli.rounds).context("measuring the reading of a capture").map(Some)?;
     }
     report.judge();
     print!("{report}");

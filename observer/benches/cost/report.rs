@@ -10,6 +10,7 @@ use nix::sys::utsname::uname;
 use serde::Serialize;
 
 use crate::actors::Mix;
+use crate::capture::Reading;
 use crate::kernel::Cost;
 use crate::memory::Memory;
 use crate::throughput::{BOTH_ENDS, Rate, SERVERS_END};
@@ -27,6 +28,8 @@ const RESIDENT_MIB: f64 = 15.0;
 const TRACKED_MILLIONS: f64 = 5.0;
 /// What 100,000 connections may take of the heap, in MiB.
 const HEAP_MIB: f64 = 64.0;
+/// How many times faster than tshark a capture is read.
+const CAPTURE_RATIO: f64 = 30.0;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -43,6 +46,7 @@ pub(crate) struct Report {
     pub(crate) throughput: Vec<Rate>,
     pub(crate) memory: Option<Memory>,
     pub(crate) tracker: Option<Judgement>,
+    pub(crate) capture: Option<Reading>,
     budgets: Vec<Budget>,
 }
 
@@ -71,6 +75,7 @@ impl Report {
             throughput: Vec::new(),
             memory: None,
             tracker: None,
+            capture: None,
             budgets: Vec::new(),
         })
     }
@@ -86,6 +91,7 @@ impl Report {
         let resident = self.memory.as_ref().map(|memory| mib(memory.most_resident));
         let tracked = self.tracker.as_ref().map(|tracker| tracker.per_second.median * 1e-6);
         let heap = self.tracker.as_ref().map(|tracker| mib(tracker.heap));
+        let faster = self.capture.as_ref().map(|reading| reading.ratio.median);
         let at_most = |what, limit, unit, measured: Option<f64>| {
             measured.map(|measured| Budget { what, limit, measured, unit, holds: measured <= limit })
         };
@@ -100,6 +106,7 @@ impl Report {
             at_most("resident memory, at most", RESIDENT_MIB, "MiB", resident),
             at_least("tracker, at least", TRACKED_MILLIONS, "million events a second", tracked),
             at_most("heap of 100,000 connections, at most", HEAP_MIB, "MiB", heap),
+            at_least("a capture, by tshark, at least", CAPTURE_RATIO, "times", faster),
         ];
         self.budgets = budgets.into_iter().flatten().collect();
     }
@@ -130,6 +137,7 @@ impl fmt::Display for Report {
         self.print_throughput(f)?;
         self.print_memory(f)?;
         self.print_tracker(f)?;
+        self.print_capture(f)?;
         self.print_budgets(f)
     }
 }
@@ -200,6 +208,17 @@ impl Report {
             "  {rate:.2} million events a second; {living} connections, {events} events, {findings} findings"
         )?;
         writeln!(f, "  {:.1} MiB of heap for {kept} connections", mib(*heap))
+    }
+
+    fn print_capture(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Reading { packets, clients, rounds, observer, tshark, ratio }) = &self.capture else {
+            return Ok(());
+        };
+        let [observer, tshark] = [observer, tshark].map(|rate| rate.scaled(1e-3));
+        writeln!(f, "\ncapture of {packets} packets, {clients} clients, {rounds} rounds")?;
+        writeln!(f, "  observer report  {observer:.0} thousand packets a second")?;
+        writeln!(f, "  tshark           {tshark:.0} thousand packets a second")?;
+        writeln!(f, "  ratio            {ratio:.1}")
     }
 
     fn print_budgets(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use crate::app::counts;
 use crate::command::Outcome;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::source::recording::{Moment, Recording};
+use crate::source::recording::{Moment, Origin, Recording};
 
 /// The judgement of a recording, as far as it has been read.
 #[derive(Debug)]
@@ -79,6 +79,20 @@ impl Judging {
         self.tell(output)
     }
 
+    /// There is nothing more: what follows from that is told.
+    ///
+    /// # Errors
+    ///
+    /// When the output fails.
+    pub fn finish(&mut self, output: &mut impl Output) -> anyhow::Result<()> {
+        self.tracker.handle_timeout(self.reached);
+        // A live observation that is ended is not over for its connections; with a capture, that is all there is.
+        if matches!(self.recording.origin(), Origin::Capture) {
+            self.tracker.finish();
+        }
+        self.tell(output)
+    }
+
     fn tell(&mut self, output: &mut impl Output) -> anyhow::Result<()> {
         while let Some(finding) = self.tracker.poll() {
             if counts(&finding, self.fail_on) {
@@ -107,6 +121,6 @@ pub fn lines(
         judging.step(output)?;
         progress.step(|| judging.recording.how_far("judging"));
     }
-    judging.pass(judging.reached, output)?;
+    judging.finish(output)?;
     Ok(judging.outcome)
 }
