@@ -5,7 +5,7 @@ use std::sync::Arc;
 use observer_core::{Config, FindingKind, Severity, Timestamp, Tracker};
 
 use crate::progress::Progress;
-use crate::source::recording::{Moment, Origin, Recording};
+use crate::source::recording::{Moment, Recording};
 
 /// Findings that are remembered by their time, the first ones.
 const FINDINGS: usize = 100_000;
@@ -57,9 +57,7 @@ impl Extent {
             anyhow::bail!("reading {}: there is nothing in it to be played", recording.name())
         };
         tracker.handle_timeout(end);
-        if matches!(recording.origin(), Origin::Capture) {
-            tracker.finish();
-        }
+        tracker.finish();
         take(&mut tracker);
         findings.sort_by_key(|(at, _)| *at);
         Ok(Self { start, end, findings: findings.into() })

@@ -6,7 +6,7 @@ use crate::app::counts;
 use crate::command::Outcome;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::source::recording::{Moment, Origin, Recording};
+use crate::source::recording::{Moment, Recording};
 
 /// The judgement of a recording, as far as it has been read.
 #[derive(Debug)]
@@ -86,10 +86,7 @@ impl Judging {
     /// When the output fails.
     pub fn finish(&mut self, output: &mut impl Output) -> anyhow::Result<()> {
         self.tracker.handle_timeout(self.reached);
-        // A live observation that is ended is not over for its connections; with a capture, that is all there is.
-        if matches!(self.recording.origin(), Origin::Capture) {
-            self.tracker.finish();
-        }
+        self.tracker.finish();
         self.tell(output)
     }
 
