@@ -93,11 +93,13 @@ impl Connection {
 
     /// Tells a finding. Those of one connection never go back in time, even if what they follow from came late.
     fn find(&mut self, at: Timestamp, kind: FindingKind, cx: &mut Context<'_>) {
-        let (connection, flow, server_program) = (Some(self.id), Some(self.flow), self.server_program());
+        let (connection, flow) = (Some(self.id), Some(self.flow));
+        let server_program = self.server_program();
         let closed_ack = self.window.closed_ack;
         let history = self.history_mut();
         history.note(at, &kind, closed_ack);
         history.last_finding = history.last_finding.max(at);
-        cx.findings.push_back(Finding { at: history.last_finding, connection, flow, server_program, kind });
+        let at = history.last_finding;
+        cx.findings.push_back(Finding { at, connection, flow, server_program, kind });
     }
 }

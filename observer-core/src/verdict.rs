@@ -3,12 +3,14 @@
 //! | file | what it does |
 //! |---|---|
 //! | `facts` | what is known of the connection, as the rules ask for it |
-//! | `judge` | finds the one cause |
+//! | `cause` | the causes as the rules tell them apart |
+//! | `judge` | finds the one |
 //! | `stalled` | the same where a client stood still |
 //! | `server_gone` | whether the server went on |
 //! | `sentence`, `evidence`, `ruled_out`, `advice` | put it into words |
 
 mod advice;
+mod cause;
 mod evidence;
 mod facts;
 mod judge;
@@ -25,8 +27,9 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::time::Timestamp;
+use cause::{Cause, Sign};
 use facts::Facts;
-use judge::{Cause, Judgement, Sign};
+use judge::Judgement;
 
 /// The one cause of how a connection ended, or of where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -72,7 +72,8 @@ where
     let Parts { mut events, inputs, stop, clock, output, log, config, grace, fail_on } = parts;
     let tracker = Tracker::new(config);
     let mut app = App { tracker, output, log, clock, grace, fail_on, outcome: Outcome::Clean };
-    let served = app.serve(&mut events, inputs, stop).await.and_then(|()| app.catch_up(&mut events));
+    let served = app.serve(&mut events, inputs, stop).await;
+    let served = served.and_then(|()| app.catch_up(&mut events)).and_then(|()| app.finish());
     // However it ended, the log gets what is still to be written.
     if let Some(log) = &mut app.log {
         log.flush((app.clock)());
@@ -149,6 +150,12 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
             self.observe(&batch)?;
         }
         Ok(())
+    }
+
+    /// Tells the verdicts that waited for what becomes of others.
+    fn finish(&mut self) -> anyhow::Result<()> {
+        self.tracker.finish();
+        self.tell_findings((self.clock)())
     }
 
     fn input(&mut self, input: io::Result<O::Input>) -> anyhow::Result<ControlFlow<()>> {

@@ -1,14 +1,20 @@
 //! The command line.
 
+mod recordings;
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use observer_common::MAX_PORTS;
-use observer_core::{Config, ServerAddress, ServerTimeout, Severity, Timeout, TimeoutSource};
+use observer_core::{Config, Severity, Timeout};
 
-use crate::report::Client;
+use self::values::{parse_poll, parse_ring_size, parse_timeout};
 use crate::source::recording::Given;
+
+pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
+pub use values::GivenTimeout;
 
 /// The port of the MySQL protocol (IANA: mysql).
 pub const DEFAULT_PORT: u16 = 3306;
@@ -152,93 +158,6 @@ pub struct LiveArgs {
     pub bpf_log: bool,
 }
 
-/// Options of `report`.
-#[derive(Args, Clone, Debug)]
-pub struct ReportArgs {
-    /// Event log (of observer --log) or capture (pcap, pcapng); - is standard input
-    #[arg(value_name = "FILE", required = true)]
-    pub files: Vec<PathBuf>,
-
-    /// The form of the report
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-
-    /// Only connections of this client
-    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = parse_client)]
-    pub client: Option<Client>,
-
-    /// Tell of connections without trouble too
-    #[arg(long)]
-    pub all: bool,
-
-    /// How the files are judged.
-    #[command(flatten)]
-    pub judging: JudgingArgs,
-}
-
-/// Options of `replay`.
-#[derive(Args, Clone, Debug)]
-pub struct ReplayArgs {
-    /// Event log (of observer --log) or capture (pcap, pcapng); - is standard input
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-
-    /// Go on with what is still being written: the log of an observer that runs
-    #[arg(long)]
-    pub follow: bool,
-
-    /// How many times faster than it happened, 0.1 to 1000
-    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = parse_speed, conflicts_with = "follow")]
-    pub speed: f64,
-
-    /// Print one line per finding instead of the view, as fast as can be; also done when standard output is not a
-    /// terminal
-    #[arg(long)]
-    pub plain: bool,
-
-    /// How the file is judged.
-    #[command(flatten)]
-    pub judging: JudgingArgs,
-}
-
-/// How a recording is judged.
-#[derive(Args, Clone, Debug)]
-pub struct JudgingArgs {
-    /// Port the MySQL servers listen on in a capture; a log has its own. May be given up to 16 times
-    #[arg(long = "port", short = 'p', value_name = "PORT", default_values_t = [DEFAULT_PORT],
-          value_parser = clap::value_parser!(u16).range(1..))]
-    pub ports: Vec<u16>,
-
-    /// The servers' net_write_timeout, where a session's own is not seen [default: what the log was judged with]
-    ///
-    /// With an address it is that of one server, or of all servers of one host: 10.0.0.1:3307=30, 10.0.0.1=30,
-    /// [2001:db8::1]=30. May be given for several.
-    #[arg(long, value_name = "[ADDRESS=]SECONDS", value_parser = parse_timeout)]
-    pub net_write_timeout: Vec<GivenTimeout>,
-
-    /// End with status 1 when there was a finding of this severity or above [default: never]
-    #[arg(long, value_name = "LEVEL")]
-    pub fail_on: Option<FailOn>,
-}
-
-impl JudgingArgs {
-    /// The timeouts that were given.
-    pub fn given(&self) -> Given {
-        Given::of(&self.net_write_timeout)
-    }
-}
-
-/// The forms of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Plain text, at most 78 columns wide
-    Text,
-    /// CommonMark, for an issue or a wiki
-    Markdown,
-    /// One object, docs/REPORT-FORMAT.md
-    Json,
-}
-
 /// Options of `doctor`.
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
@@ -340,83 +259,13 @@ impl LiveArgs {
     }
 }
 
-/// A net_write_timeout as the user gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GivenTimeout {
-    /// That of every server.
-    All(Duration),
-    /// That of some.
-    Of(ServerTimeout),
-}
-
-impl Given {
-    fn of(timeouts: &[GivenTimeout]) -> Self {
-        let mut given = Self::default();
-        for timeout in timeouts {
-            match *timeout {
-                GivenTimeout::All(duration) => {
-                    given.net_write_timeout = Some(Timeout { duration, source: TimeoutSource::Flag });
-                }
-                GivenTimeout::Of(server) => given.server_timeouts.push(server),
-            }
-        }
-        given
-    }
-}
-
-/// Seconds in the range of the servers' variable, after an address and `=` where it is one server's.
-fn parse_timeout(text: &str) -> Result<GivenTimeout, String> {
-    let (server, seconds) = match text.rsplit_once('=') {
-        Some((server, seconds)) => (Some(server.parse::<ServerAddress>()?), seconds),
-        None => (None, text),
-    };
-    let seconds = seconds.parse().ok().filter(|seconds| (1..=31_536_000).contains(seconds));
-    let duration = Duration::from_secs(seconds.ok_or("not a number of seconds from 1 to 31536000")?);
-    Ok(server
-        .map_or(GivenTimeout::All(duration), |server| GivenTimeout::Of(ServerTimeout { server, duration })))
-}
-
-/// Seconds, fractions allowed, between a tenth and an hour: faster costs more than it shows.
-fn parse_poll(text: &str) -> Result<Duration, String> {
-    text.parse::<f64>()
-        .ok()
-        .filter(|seconds| (0.1..=3600.0).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| "not a number of seconds from 0.1 to 3600".to_owned())
-}
-
-/// How fast time goes, in a range in which one can see anything.
-fn parse_speed(text: &str) -> Result<f64, String> {
-    let speed = text.parse::<f64>().ok().filter(|speed| (0.1..=1000.0).contains(speed));
-    speed.ok_or_else(|| "not a number from 0.1 to 1000".to_owned())
-}
-
-fn parse_client(text: &str) -> Result<Client, String> {
-    let host = || text.trim_matches(['[', ']']).parse().map(Client::Host);
-    text.parse().map(Client::Socket).or_else(|_| host()).map_err(|_| "not an IP address".to_owned())
-}
-
-/// A size the kernel takes for a ring buffer: a power of two and whole pages (`ringbuf_map_alloc` in
-/// kernel/bpf/ringbuf.c). 64 KiB pages make the smallest sizes fail on such hosts; the kernel says so then.
-fn parse_ring_size(text: &str) -> Result<u32, String> {
-    let (digits, unit) = match text.strip_suffix(['K', 'k']) {
-        Some(digits) => (digits, 1 << 10),
-        None => match text.strip_suffix(['M', 'm']) {
-            Some(digits) => (digits, 1 << 20),
-            None => (text, 1),
-        },
-    };
-    digits
-        .parse::<u32>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
-        .filter(|size| size.is_power_of_two() && (1 << 12..=1 << 30).contains(size))
-        .ok_or_else(|| "not a power of two from 4K to 1024M".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use observer_core::TimeoutSource;
+
+    use super::values::{parse_client, parse_speed};
     use super::*;
+    use crate::report::Client;
 
     fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
         Cli::try_parse_from([&["observer"], args].concat()).and_then(Cli::checked)

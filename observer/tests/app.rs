@@ -11,9 +11,10 @@ use std::time::Duration;
 use futures_util::stream;
 use observer::app::{self, Ended, GRACE, Parts};
 use observer::command::Outcome;
-use observer::log::{Header, Line, Reader, SCHEMA, Sink, Writer};
+use observer::log::{Line, Reader, Sink, Writer};
 use observer::plain::Plain;
-use observer_core::{Config, Event, EventKind, Finding, Severity, SourceEvent, Timestamp, Tracker};
+use observer_core::{Config, Event, EventKind, Finding, Severity, SourceEvent, Timestamp};
+use support::recording::{header, replayed};
 use support::story::{Story, at, degraded, events_lost, together};
 use tokio::sync::mpsc;
 
@@ -65,25 +66,6 @@ struct Run {
     missing_in_log: u64,
 }
 
-fn header() -> Header {
-    let config = Config::default();
-    Header {
-        schema: SCHEMA.to_owned(),
-        version: "0.1.0".to_owned(),
-        host: "db1".to_owned(),
-        kernel: "6.1.0".to_owned(),
-        started_at: at(0),
-        clock_offset: 0.0,
-        ports: vec![3306],
-        net_write_timeout: config.net_write_timeout,
-        server_timeouts: config.server_timeouts,
-        warning_share: config.warning_share,
-        critical_share: config.critical_share,
-        max_connections: config.max_connections,
-        sources: vec!["kernel programs".to_owned()],
-    }
-}
-
 /// The observation clock that runs with tokio's, which a test moves.
 fn clock() -> impl Fn() -> Timestamp {
     let start = tokio::time::Instant::now();
@@ -114,7 +96,7 @@ fn run(events: Vec<Event>, delay: Duration, end: u64, fail_on: Option<Severity>,
             stop: std::future::pending(),
             clock: clock(),
             output: Plain::new(lines.clone(), talk.clone()),
-            log: Some(Writer::new(log.clone(), &header()).unwrap()),
+            log: Some(Writer::new(log.clone(), &header("db1")).unwrap()),
             config: Config::default(),
             grace: GRACE,
             fail_on,
@@ -170,24 +152,14 @@ fn replay_of_the_log_finds_what_was_found_live() {
     // Events that take their time, in the end more than the grace: then deadlines pass that a stamp would have moved.
     for delay in [Duration::ZERO, GRACE / 2, GRACE * 100] {
         let run = run(events(), delay, 80_000, None, Paper::default());
-        let mut live: Vec<Finding> = Vec::new();
-        let mut tracker = Tracker::new(header().config());
-        let mut replayed: Vec<Finding> = Vec::new();
-        for line in log_lines(&run.log) {
-            match line {
-                Line::Header(_) => unreachable!("there is one header"),
-                Line::Event(event) => {
-                    tracker.handle_event(&event);
-                    replayed.extend(std::iter::from_fn(|| tracker.poll()));
-                }
-                Line::Finding(finding) => live.push(finding),
-                Line::Gap(gap) => panic!("{gap:?}"),
-            }
-        }
-        tracker.handle_timeout(at(80_000));
-        replayed.extend(std::iter::from_fn(|| tracker.poll()));
+        let live: Vec<Finding> = log_lines(&run.log)
+            .into_iter()
+            .filter_map(|line| if let Line::Finding(finding) = line { Some(finding) } else { None })
+            .collect();
+        let mut log = tempfile::NamedTempFile::new().unwrap();
+        log.write_all(run.log.text().as_bytes()).unwrap();
         assert!(live.len() >= 5, "{live:?}");
-        assert_eq!(replayed, live);
+        assert_eq!(replayed(log.path()), live);
     }
 }
 
@@ -238,7 +210,7 @@ fn the_log_is_at_most_a_second_behind() {
             stop: async move { drop(stopped.await) },
             clock: clock(),
             output: Plain::new(Paper::default(), Paper::default()),
-            log: Some(Writer::new(log.clone(), &header()).unwrap()),
+            log: Some(Writer::new(log.clone(), &header("db1")).unwrap()),
             config: Config::default(),
             grace: GRACE,
             fail_on: None,

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use observer::text::width;
 use observer_core::{End, Event, EventKind, Process, SocketEventKind, TcpState};
 use support::recording::write_log;
 use support::story::{Story, degraded, events_lost, together};
@@ -141,12 +142,19 @@ fn stories_in_three_forms() {
 }
 
 #[test]
-fn text_is_ascii_and_fits_a_screen() {
+fn text_fits_a_screen_and_its_picture_is_ascii() {
     for (story, events) in stories() {
         let report = Place::new().log("log", &events).report(&["log", "--all"]);
         for line in report.lines() {
-            assert!(line.is_ascii() && line.len() <= 78, "{story}: {line}");
+            assert!(width(line) <= 78, "{story}: {line}");
         }
+        let picture = report
+            .lines()
+            .skip_while(|line| !line.starts_with("  seconds"))
+            .take_while(|line| !line.is_empty());
+        let picture: Vec<_> = picture.collect();
+        assert!(picture.len() >= 4 || story == "killed", "{report}");
+        assert!(picture.iter().all(|line| line.is_ascii()), "{picture:#?}");
     }
 }
 

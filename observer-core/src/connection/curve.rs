@@ -63,6 +63,8 @@ pub(crate) struct Curve {
     idle_at: Timestamp,
     /// Nothing is known of what was acknowledged before.
     known_since: Timestamp,
+    /// What was acknowledged by then.
+    known_from: u64,
 }
 
 impl Curve {
@@ -74,11 +76,16 @@ impl Curve {
             counts: [None; 3],
             idle_at: Timestamp::EPOCH,
             known_since: closed.earliest,
+            known_from: BEGINNING,
         }
     }
 
     /// A count has reached its value at `first`, and still has it at `last`.
     pub(crate) fn note(&mut self, first: Timestamp, last: Timestamp, count: Count) {
+        // What was read before the newest bytes came, and is told after them, says nothing new.
+        if last < self.last_advance() {
+            return;
+        }
         let acked = self.position(count);
         let Some(newest) = self.points.back_mut() else { return };
         if acked == newest.acked {
@@ -137,8 +144,14 @@ impl Curve {
         };
         // The first milestone is a step after the beginning: then this is all there is.
         let is_all = acknowledged < MILESTONE_STEP * 2;
-        let known_since = commanded_at.filter(|_| is_all).map_or(oldest, |at| at.min(oldest));
-        self.known_since = self.known_since.min(known_since);
+        let (known_since, acknowledged) = match commanded_at.filter(|_| is_all) {
+            Some(commanded_at) => (commanded_at.min(oldest), 0),
+            None => (oldest, acknowledged),
+        };
+        if known_since < self.known_since {
+            self.known_since = known_since;
+            self.known_from = now.saturating_sub(sample.acknowledged.saturating_sub(acknowledged));
+        }
     }
 
     /// A point of earlier times, where it fits between the others.
@@ -175,6 +188,19 @@ impl Curve {
     /// When the newest bytes were acknowledged.
     pub(crate) fn last_advance(&self) -> Timestamp {
         self.newest().first
+    }
+
+    /// Bytes acknowledged since `at`, at most.
+    pub(crate) fn acknowledged_since(&self, at: Timestamp) -> u64 {
+        let newest = self.newest().acked;
+        let then = self.points.partition_point(|point| point.first <= at);
+        let then = then.checked_sub(1).map_or(self.known_from, |place| self.points[place].acked);
+        newest - then
+    }
+
+    /// Whether anything is known of what had been acknowledged by this time.
+    pub(crate) fn is_known_at(&self, at: Timestamp) -> bool {
+        self.known_since < at || self.idle_at >= at
     }
 
     /// When the server's present wait began, if it waits: with this many bytes acknowledged since.

@@ -150,10 +150,9 @@ impl History {
             FindingKind::Recovered { stalled_for, used, .. } => {
                 self.gave_up = None;
                 self.past.add(*stalled_for, *used);
-                // It may be told some time later, when it is sure.
                 let over = |stall: Trouble| PastStall {
-                    over: stall.since + *stalled_for,
                     stall,
+                    over: stall.since + *stalled_for,
                     acknowledged: closed_ack,
                 };
                 self.past.last = self.stall.take().map(over);

@@ -1,6 +1,6 @@
 //! How a connection ends, and what its client still has to read.
 
-use crate::connection::{Connection, Drain, Phase};
+use crate::connection::{Connection, Drain, Greeting, Phase};
 use crate::finding::FindingKind;
 use crate::flow::End;
 use crate::rules::Context;
@@ -17,7 +17,9 @@ impl Connection {
         if self.server.finished || self.phase == Phase::Closed {
             return;
         }
-        self.leaves(at, End::Server, cx);
+        // A server that resets when its time is up has closed for another reason.
+        let resets = self.greeting().is_some_and(Greeting::resets_at_abort);
+        self.leaves(at, if resets { End::Client } else { End::Server }, cx);
         self.server.finished = true;
         self.note_ending(at, Some(End::Server), false);
         if self.client.finished {
@@ -34,6 +36,7 @@ impl Connection {
     /// The server's socket is in FIN-WAIT-1 since some moment between `since` and `at`: the server has closed,
     /// but its FIN may be stuck behind the data.
     pub(super) fn server_closes(&mut self, since: Timestamp, at: Timestamp, cx: &mut Context<'_>) {
+        self.leaves(at, End::Server, cx);
         match self.clock().map(|clock| clock.abort().earliest) {
             // Between two looks at the socket, the deadline is the best guess.
             Some(deadline) => self.server_gave_up(deadline.max(since).min(at), cx),
@@ -106,7 +109,7 @@ impl Connection {
         self.last_seen = self.last_seen.max(at);
         if troubled {
             let by = self.ending().and_then(|ending| ending.by);
-            let troubled_for = self.stall.as_ref().map(|stall| at.since(stall.closed.earliest));
+            let troubled_for = self.stall.as_ref().map(|stall| at.since(stall.began));
             self.find(at, FindingKind::Closed { by, troubled_for }, cx);
         }
     }

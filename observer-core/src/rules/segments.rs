@@ -139,7 +139,7 @@ impl Connection {
     fn curve_sampled(&mut self, at: Timestamp, sample: &WireSample) {
         let client = &sample.client;
         self.acknowledged(client.last_ack_advance.unwrap_or(at).min(at), at, Count::Ack(client.ack));
-        let commanded_at = self.read_a_command_at().max(sample.server.last_ack_advance);
+        let commanded_at = self.commanded_at().max(self.opened_at);
         if let Some(stall) = self.stall.as_deref_mut() {
             stall.remember(at, client, commanded_at);
         }
@@ -147,7 +147,7 @@ impl Connection {
 
     /// What the counters had told shortly before the window closed.
     fn remember(&mut self) {
-        let commanded_at = self.read_a_command_at();
+        let commanded_at = self.commanded_at().max(self.opened_at);
         let samples = [&self.client, &self.server].map(|end| end.wire.as_deref());
         let Some((at, sample)) = samples.into_iter().flatten().max_by_key(|(at, _)| *at) else { return };
         let Some(stall) = self.stall.as_deref_mut().filter(|stall| !stall.reopened) else { return };
@@ -156,9 +156,11 @@ impl Connection {
         }
     }
 
-    /// The client has acknowledged so much since `first`, and no more at `last`.
+    /// The client has acknowledged so much since `first`, and no more at `last`. Where there are segments, they tell it
+    /// best and alone.
     pub(super) fn acknowledged(&mut self, first: Timestamp, last: Timestamp, count: Count) {
-        if let Some(stall) = self.stall.as_deref_mut().filter(|_| self.phase < Phase::Lost) {
+        let tells = matches!(count, Count::Ack(_)) || self.window.told == Told::BySockets;
+        if let Some(stall) = self.stall.as_deref_mut().filter(|_| tells && self.phase < Phase::Lost) {
             stall.curve.note(first, last, count);
         }
     }

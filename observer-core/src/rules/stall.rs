@@ -74,13 +74,15 @@ impl Connection {
     }
 
     /// An end closes while the window is open again, and it is not known yet that the server could write. A server
-    /// whose time was not up has written everything, and so it has if its client is the first to leave.
+    /// whose time was not up has written everything, and so it has if its client is the first to leave, or said that
+    /// it would.
     pub(super) fn leaves(&mut self, at: Timestamp, by: End, cx: &mut Context<'_>) {
         if self.phase >= Phase::Lost || self.window.closed_since.is_some() || self.stall.is_none() {
             return;
         }
-        let in_time = self.abort().is_none_or(|abort| at < abort.earliest);
-        if in_time || by == End::Client {
+        let in_time = self.abort_shows() || self.abort().is_none_or(|abort| at < abort.earliest);
+        let asked_to = self.history.as_ref().is_some_and(|history| history.quit);
+        if in_time || asked_to || by == End::Client {
             self.recover(at, self.window.changed_at, cx);
         }
     }
@@ -110,14 +112,14 @@ impl Connection {
                 Some(WriteClock { started, timeout })
             }
             Wait::Undecided { .. } => stall.clock,
-            Wait::None => {
-                stall.curve.not_waiting_at(at);
+            Wait::None(then) => {
+                stall.curve.not_waiting_at(then);
                 None
             }
         };
         let Some(closed_since) = self.window.closed_since else {
             // Until it is over, the clock is that of before.
-            let over = wait == Wait::None;
+            let over = matches!(wait, Wait::None(_));
             if stall.announced && !over {
                 stall.clock = clock;
             }

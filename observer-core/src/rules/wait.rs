@@ -32,11 +32,17 @@ const OPEN: Duration = Duration::from_secs(5);
 /// by one of them with its overhead (`tcp_sendmsg_locked`, net/ipv4/tcp.c).
 const SEGMENT_BUFFER: u64 = 68 * 1024;
 
+/// Data that took longer than this came slowly.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// A server that is not slow fills its buffer in this time.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// It does not wait, or nothing waits behind the window, as far as is known.
-    None,
+    /// It does not wait, or nothing waits behind the window, as far as is known; it did not wait at this moment.
+    None(Timestamp),
     /// It cannot be told yet.
     Undecided {
         /// When it is decided at the latest.
@@ -49,22 +55,26 @@ pub(super) enum Wait {
 impl Connection {
     /// Whether the server waits for this client, judged at `at` while its window is closed or was closed lately.
     pub(super) fn server_wait(&self, stall: &Stall, at: Timestamp, config: &Config) -> Wait {
-        if let Some(sample) = self.server_shows() {
+        if let Some((read_at, sample)) = self.server_shows() {
             return if is_waiting(sample, self.last_write.as_deref()) {
                 Wait::Since(self.begun_at_server(stall, sample, at, config))
             } else {
-                Wait::None
+                Wait::None(read_at)
             };
         }
-        if self.wait_ends_at(stall).is_some_and(|end| end <= at) {
-            return Wait::None;
+        if let Some(end) = self.wait_ends_at(stall).filter(|end| *end <= at) {
+            return Wait::None(end);
         }
         let until = stall.closed.earliest + patience(config);
         let probed = stall.probes.count() > 0;
         match self.window.told {
             _ if self.window.closed_since.is_none() => {
                 let begun = self.begun(stall, at, config);
-                if begun.earliest > stall.closed.latest { Wait::None } else { Wait::Since(begun) }
+                if begun.earliest > stall.closed.latest {
+                    Wait::None(begun.earliest)
+                } else {
+                    Wait::Since(begun)
+                }
             }
             // Without segments there are no probes to see. Rather an alarm too many than one too few.
             Told::BySockets => match self.server_sample_due(config) {
@@ -90,9 +100,9 @@ impl Connection {
     }
 
     /// What the server's socket says of the window as it is now.
-    fn server_shows(&self) -> Option<&SocketSample> {
+    fn server_shows(&self) -> Option<(Timestamp, &SocketSample)> {
         let (at, sample) = self.server.socket.as_deref().filter(|_| !self.server.gone)?;
-        (*at >= self.window.changed_at).then_some(sample)
+        (*at >= self.window.changed_at).then_some((*at, sample))
     }
 
     /// When it shows, if nothing happens until then, that the server does not wait: its kernel has nothing to send.
@@ -133,8 +143,26 @@ impl Connection {
             timeout: self.timeout.duration,
             abort_shows: self.abort_shows(),
         };
-        let late = stall.began_to_wait();
-        self.by_writes(late.unwrap_or_else(|| stall.curve.begun_within(&limits, at)))
+        let begun = stall.began_to_wait().unwrap_or_else(|| {
+            let begun = stall.curve.begun_within(&limits, at);
+            let filled = begun.latest + self.time_to_fill(stall, begun, limits.held);
+            TimeRange { latest: filled.max(begun.latest), ..begun }
+        });
+        self.by_writes(begun, stall)
+    }
+
+    /// How long the server may have gone on after the window had closed, to fill its buffer. One that produces faster
+    /// than its client reads has filled it before; that shows by a window that had closed before.
+    fn time_to_fill(&self, stall: &Stall, begun: TimeRange, buffer: u64) -> Duration {
+        let came = stall.curve.acknowledged_since(begun.earliest);
+        if came == 0 || stall.reopened || self.window.closings > 1 {
+            return Duration::ZERO;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a guess needs no more than 52 bits")]
+        let share = buffer as f64 / came as f64;
+        let taken = begun.width();
+        let most = if taken < SLOW { MOMENT } else { Duration::MAX };
+        Duration::try_from_secs_f64(taken.as_secs_f64() * share).map_or(most, |time| time.min(most))
     }
 
     /// When the wait began, by how much of the server's full buffer has been drained since.
@@ -155,13 +183,21 @@ impl Connection {
         let at_least = if has_grown { 0 } else { drained };
         let at_most = (limit + SEGMENT_BUFFER).saturating_sub(used);
         let late = stall.began_to_wait();
-        self.by_writes(late.unwrap_or_else(|| stall.curve.begun_with(at_least..=at_most, at)))
+        self.by_writes(late.unwrap_or_else(|| stall.curve.begun_with(at_least..=at_most, at)), stall)
     }
 
-    /// The server is known to have written into its socket last at this time, and so has not waited before, and
-    /// waits since.
-    fn by_writes(&self, range: TimeRange) -> TimeRange {
-        let Some(write) = self.last_write.as_deref().map(|write| write.at) else { return range };
+    /// The server is known to have written into its socket at this time, and not after that until its socket was read
+    /// last: its wait began then, or has begun since.
+    fn by_writes(&self, range: TimeRange, stall: &Stall) -> TimeRange {
+        let (Some(write), Some((read_at, _))) = (self.last_write.as_deref(), self.server.socket.as_deref())
+        else {
+            return range;
+        };
+        let write = write.at;
+        if range.latest > *read_at {
+            let earliest = range.earliest.min(write.earliest);
+            return if stall.curve.is_known_at(earliest) { range } else { TimeRange { earliest, ..range } };
+        }
         let both = TimeRange {
             earliest: range.earliest.max(write.earliest),
             latest: range.latest.min(write.latest),
@@ -174,11 +210,6 @@ impl Connection {
     pub(super) fn abort_shows(&self) -> bool {
         let resets = self.greeting().is_some_and(Greeting::resets_at_abort);
         self.server.state.is_some() || (resets && self.window.told == Told::BySegments)
-    }
-
-    /// When the server last read a command, by what it acknowledged: it had nothing left to write then.
-    pub(super) fn read_a_command_at(&self) -> Option<Timestamp> {
-        self.commanded_at().max(self.opened_at)
     }
 }
 

@@ -6,8 +6,8 @@ use crate::connection::Phase;
 use crate::flow::End;
 use crate::text::{Bytes, Seconds, setting};
 use crate::verdict::VerdictKind;
+use crate::verdict::cause::{Cause, Sign};
 use crate::verdict::facts::{Facts, Standstill};
-use crate::verdict::judge::{Cause, Sign};
 use crate::verdict::sentence::stall_of;
 
 /// A timeout that would have held is this much longer than the time that was needed.

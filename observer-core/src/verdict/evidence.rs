@@ -4,8 +4,8 @@ use crate::connection::Phase;
 use crate::flow::End;
 use crate::text::{Bytes, Seconds, clean, setting};
 use crate::verdict::VerdictKind;
+use crate::verdict::cause::Cause;
 use crate::verdict::facts::{Facts, Versus};
-use crate::verdict::judge::Cause;
 use crate::verdict::sentence::stall_of;
 use crate::verdict::words::{TimeOfDay, counted, timeout_and_source};
 
@@ -229,7 +229,7 @@ fn log_line(facts: &Facts<'_>, kind: VerdictKind) -> Option<String> {
     };
     let level = if maria == Some(true) { "log_warnings of 2" } else { "log_error_verbosity of 3" };
     Some(format!(
-        "It counts in the server's Aborted_clients; with a {level} its error log says \"Aborted connection{of} … ({line})\"."
+        "It counts in the server's Aborted_clients; with a {level} its error log says \"Aborted connection{of}\" and \"{line}\"."
     ))
 }
 

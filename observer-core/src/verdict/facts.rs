@@ -108,6 +108,11 @@ impl<'a> Facts<'a> {
         self.history.map_or(0, |history| history.past.count)
     }
 
+    /// Whether it stood still and read on, also where it ended before that could be told.
+    pub(super) fn went_on(&self) -> bool {
+        self.recoveries() > 0 || self.stall().is_some() && self.connection.window_closed_since().is_none()
+    }
+
     /// The stall in which the connection is or ended; one that was told.
     pub(super) fn stall(&self) -> Option<Standstill> {
         let stall = self.history?.stall?;

@@ -4,88 +4,12 @@ use std::time::Duration;
 
 use crate::connection::{Connection, Phase};
 use crate::flow::End;
+use crate::sample::TimerKind;
 use crate::verdict::Confidence::{self, Certain, Likely, Possible};
-use crate::verdict::VerdictKind;
+use crate::verdict::cause::{Cause, IdleSign, error};
 use crate::verdict::facts::Facts;
 use crate::verdict::server_gone::{Fate, fate};
 use crate::verdict::stalled;
-
-/// Why it is taken for that cause: what the sentence tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// Nothing happened to it.
-    Open,
-    /// It stands still at this moment.
-    Stalled,
-    /// It stood still, and went on.
-    Recovered,
-    /// The server gave up writing.
-    GaveUp(Sign),
-    /// The server gave up writing, but after another time than was thought.
-    OtherTimeout(Duration),
-    /// The server closed behind a stall that was shorter than the timeout that was assumed.
-    ShorterTimeout,
-    /// The server gave up waiting for a command.
-    Idle(IdleSign),
-    /// Somebody killed it.
-    Killed,
-    /// The server said so in an ERR packet.
-    KilledWith(u16),
-    /// The server shut down.
-    ShutDown,
-    /// The server ended with all its connections, one way or the other.
-    ServerGone,
-    /// The server died.
-    Crashed,
-    /// The client said COM_QUIT.
-    Quit,
-    /// The client's FIN.
-    ClientFin,
-    /// The client's RST while it was reading, or idle.
-    ClientReset,
-    /// The client's end while it stood still.
-    Vanished,
-    /// The other end stopped answering.
-    Unanswered(End),
-    /// The server did not take the connection.
-    Refused,
-    /// The server did not let the client in.
-    Rejected(u16),
-    /// The server's RST, for no known reason.
-    ServerReset,
-    /// Gone without a word.
-    Gone,
-}
-
-/// What shows that the server gave up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
-    /// Nothing yet but its deadline.
-    Deadline,
-    /// Its own socket.
-    Socket,
-    /// Its RST at the deadline.
-    Reset,
-    /// Its FIN behind the data.
-    Fin,
-    /// Its RST to a reader that came back too late.
-    LateReset,
-    /// The connection disappeared at the deadline.
-    Disappeared,
-}
-
-/// What shows that the server gave up waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IdleSign {
-    /// Error 4031.
-    Error,
-    /// A few bytes before the FIN, which cannot be read.
-    Farewell,
-    /// An RST on an idle connection.
-    Reset,
-    /// The time alone.
-    Time,
-}
 
 /// A cause, and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,35 +20,6 @@ pub(super) struct Judgement {
 
 pub(super) const fn because(cause: Cause, confidence: Confidence) -> Judgement {
     Judgement { cause, confidence }
-}
-
-impl Cause {
-    pub(super) const fn kind(self) -> VerdictKind {
-        match self {
-            Self::Open | Self::Stalled => VerdictKind::Open,
-            Self::Recovered => VerdictKind::Recovered,
-            Self::GaveUp(_) | Self::OtherTimeout(_) | Self::ShorterTimeout => VerdictKind::NetWriteTimeout,
-            Self::Idle(_) => VerdictKind::IdleTimeout,
-            Self::Killed | Self::KilledWith(_) | Self::ShutDown | Self::ServerGone => VerdictKind::Killed,
-            Self::Crashed => VerdictKind::ServerCrashed,
-            Self::Quit | Self::ClientFin | Self::ClientReset => VerdictKind::ClientClosed,
-            Self::Vanished => VerdictKind::ClientVanished,
-            Self::Unanswered(_) => VerdictKind::Network,
-            Self::Refused | Self::Rejected(_) | Self::ServerReset | Self::Gone => VerdictKind::Unknown,
-        }
-    }
-}
-
-/// MySQL's numbers of what a server says when it closes.
-pub(super) mod error {
-    /// ER_CLIENT_INTERACTION_TIMEOUT.
-    pub(in crate::verdict) const IDLE: u16 = 4031;
-    /// ER_SERVER_SHUTDOWN.
-    pub(in crate::verdict) const SHUTDOWN: u16 = 1053;
-    /// ER_CONNECTION_KILLED of MariaDB.
-    pub(in crate::verdict) const KILLED: u16 = 1927;
-    /// ER_QUERY_INTERRUPTED: of a connection that goes on KILL QUERY, of one that ends KILL CONNECTION.
-    pub(in crate::verdict) const INTERRUPTED: u16 = 1317;
 }
 
 /// Finds it.
@@ -159,12 +54,12 @@ fn by_client(facts: &Facts<'_>, reset: bool) -> Judgement {
         return stalled::lost(facts, stall);
     }
     if facts.has_quit() {
-        return because(if facts.recoveries() > 0 { Cause::Recovered } else { Cause::Quit }, Certain);
+        return because(if facts.went_on() { Cause::Recovered } else { Cause::Quit }, Certain);
     }
     match (reset, facts.stood_still_for()) {
         (_, Some(_)) => because(Cause::Vanished, Possible),
         (true, None) => because(Cause::ClientReset, Likely),
-        (false, None) if facts.recoveries() > 0 => because(Cause::Recovered, Certain),
+        (false, None) if facts.went_on() => because(Cause::Recovered, Certain),
         (false, None) => because(Cause::ClientFin, Likely),
     }
 }
@@ -202,7 +97,7 @@ fn server_fin(facts: &Facts<'_>) -> Judgement {
         _ => {}
     }
     if facts.has_quit() {
-        return because(if facts.recoveries() > 0 { Cause::Recovered } else { Cause::Quit }, Certain);
+        return because(if facts.went_on() { Cause::Recovered } else { Cause::Quit }, Certain);
     }
     if let Some(stall) = facts.stall() {
         return stalled::closed(facts, stall);
@@ -229,7 +124,7 @@ fn server_fin(facts: &Facts<'_>) -> Judgement {
         return because(Cause::Idle(IdleSign::Time), Likely);
     }
     if is_parting(facts) {
-        return because(if facts.recoveries() > 0 { Cause::Recovered } else { Cause::Quit }, Likely);
+        return because(if facts.went_on() { Cause::Recovered } else { Cause::Quit }, Likely);
     }
     ended_by_server(facts)
 }
@@ -284,7 +179,6 @@ fn says_goodbye(version: &str) -> bool {
 impl Connection {
     /// The end whose socket sends again and again, by its diagnostics.
     fn retransmitter(&self) -> Option<End> {
-        use crate::sample::TimerKind;
         [End::Client, End::Server].into_iter().find(|end| {
             self.end(*end)
                 .socket

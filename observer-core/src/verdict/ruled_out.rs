@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::flow::End;
 use crate::text::Seconds;
+use crate::verdict::cause::Cause;
 use crate::verdict::evidence::wait_timeout_said;
 use crate::verdict::facts::{Facts, Versus};
-use crate::verdict::judge::Cause;
 use crate::verdict::sentence::stall_of;
 use crate::verdict::{RuledOut, VerdictKind};
 

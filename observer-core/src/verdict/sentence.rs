@@ -6,8 +6,8 @@ use crate::clock::TimeoutSource;
 use crate::connection::Phase;
 use crate::flow::End;
 use crate::text::{Bytes, Seconds, setting};
+use crate::verdict::cause::{Cause, IdleSign, Sign, error};
 use crate::verdict::facts::{Facts, Standstill};
-use crate::verdict::judge::{Cause, IdleSign, Sign, error};
 use crate::verdict::words::counted;
 
 /// It, with its numbers. What it takes from the network are addresses and numbers alone.
@@ -110,6 +110,9 @@ fn what_happened(facts: &Facts<'_>, cause: Cause) -> String {
 fn recovered(facts: &Facts<'_>) -> String {
     let client = facts.connection.flow().client;
     let Some(past) = facts.history().map(|history| history.past) else { return String::new() };
+    if past.count == 0 {
+        return format!("{client} stood still, and went on in time.");
+    }
     let how_often = if past.count == 1 {
         format!("for {}", Seconds(past.longest))
     } else {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 use crate::verdict::Confidence::{Certain, Likely, Possible};
+use crate::verdict::cause::{Cause, Sign};
 use crate::verdict::facts::{Facts, Standstill, Versus};
-use crate::verdict::judge::{Cause, Judgement, Sign, because, ended_by_server};
+use crate::verdict::judge::{Judgement, because, ended_by_server};
 use crate::verdict::server_gone::{Fate, fate};
 
 /// More than a server's send buffer holds: `tcp_wmem` has a default limit of 4 MiB, of which some is overhead. A server

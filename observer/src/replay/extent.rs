@@ -57,6 +57,7 @@ impl Extent {
             anyhow::bail!("reading {}: there is nothing in it to be played", recording.name())
         };
         tracker.handle_timeout(end);
+        tracker.finish();
         take(&mut tracker);
         findings.sort_by_key(|(at, _)| *at);
         Ok(Self { start, end, findings: findings.into() })

@@ -79,6 +79,17 @@ impl Judging {
         self.tell(output)
     }
 
+    /// There is nothing more: what follows from that is told.
+    ///
+    /// # Errors
+    ///
+    /// When the output fails.
+    pub fn finish(&mut self, output: &mut impl Output) -> anyhow::Result<()> {
+        self.tracker.handle_timeout(self.reached);
+        self.tracker.finish();
+        self.tell(output)
+    }
+
     fn tell(&mut self, output: &mut impl Output) -> anyhow::Result<()> {
         while let Some(finding) = self.tracker.poll() {
             if counts(&finding, self.fail_on) {
@@ -107,6 +118,6 @@ pub fn lines(
         judging.step(output)?;
         progress.step(|| judging.recording.how_far("judging"));
     }
-    judging.pass(judging.reached, output)?;
+    judging.finish(output)?;
     Ok(judging.outcome)
 }

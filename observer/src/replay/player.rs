@@ -125,7 +125,11 @@ where
         let now = self.clock.now();
         for _ in 0..AT_ONCE {
             if !self.is_behind(now) {
-                return self.judging.pass(now, &mut self.view);
+                return if self.judging.next_at().is_none() && self.clock.has_ended() {
+                    self.judging.finish(&mut self.view)
+                } else {
+                    self.judging.pass(now, &mut self.view)
+                };
             }
             self.step()?;
         }

@@ -20,6 +20,8 @@ pub(super) struct Stall {
     pub(super) start: Timestamp,
     /// When it opened again, or the connection ended.
     pub(super) end: Option<Timestamp>,
+    /// Whether the window was seen to open then.
+    pub(super) reopened: bool,
     /// How often the server probed it.
     pub(super) probes: u32,
     /// When it was seen to do so, the first times.
@@ -176,7 +178,7 @@ impl Account {
             self.verdict = Some(given_up(self.flow));
         }
         if let Some(stall) = self.stall.take() {
-            self.keep(stall, self.closed_at);
+            self.keep(Stall { end: self.closed_at, ..stall });
         }
     }
 
@@ -211,7 +213,9 @@ impl Account {
     /// The window as the judgement sees it: what is seen at both ends happens once, and a window that was found closed
     /// counts as well as one that was seen to close.
     fn follow_stall(&mut self, at: Timestamp, connection: &Connection, config: &Config) {
-        let since = connection.window_closed_since();
+        // After an RST nobody waits for a window.
+        let over = self.closed_at.is_some() || connection.ending().is_some_and(|ending| ending.reset);
+        let since = connection.window_closed_since().filter(|_| !over);
         if let Some(stall) = &mut self.stall {
             stall.probes = stall.probes.max(connection.probes().0.saturating_sub(self.probes_before));
             // What the judgement learns later may move the beginning a little.
@@ -225,15 +229,16 @@ impl Account {
         if let Some(stall) = self.stall.take() {
             let touch = stall.probes == 0 && at.since(stall.start) < config.debounce;
             if !touch {
-                self.keep(stall, Some(at));
+                self.keep(Stall { end: Some(at), reopened: !over, ..stall });
             }
         }
-        if let (Some(start), None) = (since, self.closed_at) {
+        if let Some(start) = since {
             // After the server gave up, those of the fatal stall are counted on.
             let probes = connection.probes().0;
             self.probes_before = if connection.phase() >= Phase::Lost { probes } else { 0 };
             let probes = probes - self.probes_before;
-            self.stall = Some(Stall { start, end: None, probes, probed_at: Vec::new(), deadline: None });
+            let (end, probed_at, reopened, deadline) = (None, Vec::new(), false, None);
+            self.stall = Some(Stall { start, end, reopened, probes, probed_at, deadline });
         }
     }
 
@@ -244,12 +249,12 @@ impl Account {
         }
     }
 
-    fn keep(&mut self, stall: Stall, end: Option<Timestamp>) {
+    fn keep(&mut self, stall: Stall) {
         if self.stalls.len() == STALLS {
             self.stalls.pop_front();
             self.stalls_left_out += 1;
         }
-        self.stalls.push_back(Stall { end, ..stall });
+        self.stalls.push_back(stall);
     }
 
     /// The stall that counts: the last one with a clock if that has run out or still runs, else the longest.
@@ -299,7 +304,8 @@ const fn reset(by: End) -> Mark {
     }
 }
 
-/// Whether the application has closed a socket in this state, or its process has ended.
+/// Whether the application has closed a socket that comes to this state, or its process has ended. What the server's
+/// RST closes, the kernel closes; the application does not know yet.
 const fn is_closing(state: TcpState) -> bool {
-    matches!(state, TcpState::FinWait1 | TcpState::LastAck | TcpState::Closing | TcpState::Closed)
+    matches!(state, TcpState::FinWait1 | TcpState::LastAck)
 }

@@ -88,6 +88,7 @@ impl Judgement {
     /// The recording has ended.
     pub(super) fn finish(mut self) -> Judged {
         self.tracker.handle_timeout(self.now);
+        self.tracker.finish();
         self.findings();
         let Self { tracker, config, all, accounts, mut judged, now, .. } = self;
         judged.connections = tracker.connections_seen();

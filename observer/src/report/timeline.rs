@@ -263,8 +263,8 @@ fn of_stall(stall: &Stall) -> Vec<(Timestamp, String)> {
         };
         moments.push((*first, what));
     }
-    if let Some(end) = stall.end {
-        moments.push((end, "the window is no longer closed".to_owned()));
+    if let Some(end) = stall.end.filter(|_| stall.reopened) {
+        moments.push((end, "the client reads: its window opens".to_owned()));
     }
     moments
 }

@@ -7,7 +7,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use observer_core::{Confidence, FindingKind, TimeRange, Timestamp, VerdictKind};
+use observer_core::{
+    Confidence, Config, FindingKind, TimeRange, Timeout, TimeoutSource, Timestamp, Tracker, VerdictKind,
+};
 use serde::Deserialize;
 
 use crate::harness::log::Log;
@@ -16,20 +18,20 @@ use crate::play::Truth;
 
 /// How much later than the truth something may be stamped that was said before it.
 const JITTER: Duration = Duration::from_millis(500);
+/// A server logs that it gives up a moment after it did.
+const JUST_BEFORE: Duration = Duration::from_millis(5);
 
 /// What is said of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     /// What became of it.
     pub(crate) verdict: Option<(VerdictKind, Confidence)>,
-    /// When the server gives up, as last said before it did.
+    /// When the server gives up, as last shown before it did.
     pub(crate) abort: Option<TimeRange>,
     /// When the warning was told that was not taken back; only of what was told while it happened.
     pub(crate) warned: Option<Timestamp>,
     /// When it was called lost.
     pub(crate) lost: Option<Timestamp>,
-    /// Whether there was any finding at all about it.
-    pub(crate) said_something: bool,
     /// Findings that were told later than they are stamped.
     pub(crate) late: Vec<String>,
 }
@@ -38,20 +40,10 @@ impl Account {
     /// By what was told live, and what the report says of the log of that.
     pub(crate) fn live(log: &Log, reports: &Reports, truth: &Truth) -> Self {
         let findings = log.findings_of(truth.client);
-        let mut account = Self { said_something: !findings.is_empty(), ..Self::default() };
+        let abort = truth.aborted.and_then(|aborted| shown(log, truth.client, aborted - JUST_BEFORE));
+        let mut account = Self { abort, ..Self::default() };
         let before = |at: Timestamp| truth.aborted.is_none_or(|aborted| at <= aborted + JITTER);
         for finding in findings {
-            match &finding.kind {
-                FindingKind::Stalled { clock, .. }
-                | FindingKind::Warning { clock, .. }
-                | FindingKind::Critical { clock, .. }
-                | FindingKind::Lost { clock, .. }
-                    if before(finding.at) =>
-                {
-                    account.abort = Some(clock.abort());
-                }
-                _ => {}
-            }
             match &finding.kind {
                 FindingKind::Warning { .. } => account.warned = account.warned.or(Some(finding.at)),
                 FindingKind::Recovered { .. } if before(finding.at) => account.warned = None,
@@ -67,23 +59,32 @@ impl Account {
         account
     }
 
-    /// By the report of a capture; `None` when there is no such report.
-    pub(crate) fn capture(reports: &Reports, truth: &Truth) -> Option<Self> {
-        reports.0.as_ref()?;
+    /// By the report of a capture.
+    pub(crate) fn capture(reports: &Reports, truth: &Truth) -> Self {
         let mut account = Self::default();
         if let Some(report) = reports.of_client(truth.client) {
             account.verdict = Some(report.verdict());
             account.abort = report.abort;
             account.lost =
                 report.moments.iter().filter(|moment| moment.is_loss()).map(|moment| moment.at).min();
-            account.said_something = true;
         }
-        Some(account)
+        account
     }
 }
 
+/// What the view showed of `client` at a moment: the same judgement of the same events gives the same.
+fn shown(log: &Log, client: SocketAddr, at: Timestamp) -> Option<TimeRange> {
+    let timeout = Timeout { duration: TIMEOUT, source: TimeoutSource::Flag };
+    let mut tracker = Tracker::new(Config { net_write_timeout: timeout, ..Config::default() });
+    for event in log.events.iter().filter(|event| event.at <= at) {
+        tracker.handle_event(event);
+        while tracker.poll().is_some() {}
+    }
+    tracker.connections().find(|connection| connection.flow().client == client)?.abort()
+}
+
 /// What `observer report` says of a file, by client.
-pub(crate) struct Reports(Option<HashMap<SocketAddr, Report>>);
+pub(crate) struct Reports(HashMap<SocketAddr, Report>);
 
 #[derive(Deserialize)]
 struct Document {
@@ -133,16 +134,13 @@ impl Reports {
         command.args(["--net-write-timeout", &timeout]).arg(file);
         let output = command.output().context("starting observer report")?;
         let error = String::from_utf8_lossy(&output.stderr);
-        if error.contains("unrecognized subcommand") {
-            return Ok(Self(None));
-        }
-        ensure!(output.status.code() != Some(2), "observer report failed: {error}");
+        ensure!(output.status.success(), "observer report failed: {error}");
         let document: Document = serde_json::from_slice(&output.stdout).context("reading the report")?;
         ensure!(document.schema == "observer.report/1", "{}", document.schema);
-        Ok(Self(Some(document.connections.into_iter().map(|report| (report.client, report)).collect())))
+        Ok(Self(document.connections.into_iter().map(|report| (report.client, report)).collect()))
     }
 
     fn of_client(&self, client: SocketAddr) -> Option<&Report> {
-        self.0.as_ref()?.get(&client)
+        self.0.get(&client)
     }
 }

@@ -108,8 +108,8 @@ static CASES: &[Case] = &[
         ENDLESS,
         &[
             Read(8),
-            Trickle(2_000),
-            Wait(SOON),
+            Trickle(20_000),
+            Wait(Duration::from_millis(500)),
             Send(Signal::SIGSTOP),
             AwaitAbort,
             Wait(SOON),

@@ -21,6 +21,8 @@ use crate::matrix::TIMEOUT;
 use crate::play::Play;
 use crate::recording::Recording;
 
+/// Between the queries of two clients. Together they would keep every CPU from everybody for a second, observers included.
+const STAGGER: Duration = Duration::from_millis(100);
 /// How long the observers look on when everything is over: longer than they wait between two polls.
 const AFTERMATH: Duration = Duration::from_secs(3);
 
@@ -109,7 +111,7 @@ pub(crate) fn run(
         let capture = Reports::of(&recorded.path(), lab.port)?;
         let of_truth = |truth| {
             [
-                (Way::Live, Some(Account::live(&log, &live, truth))),
+                (Way::Live, Account::live(&log, &live, truth)),
                 (Way::Capture, Account::capture(&capture, truth)),
             ]
         };
@@ -119,7 +121,7 @@ pub(crate) fn run(
     for (number, (case, truth)) in cases.iter().zip(&truths).enumerate() {
         for (end, accounts) in &accounts {
             for (way, account) in &accounts[number] {
-                rows.extend(account.as_ref().map(|account| judge(case, dialect, *end, *way, truth, account)));
+                rows.push(judge(case, dialect, *end, *way, truth, account));
             }
         }
     }
@@ -137,14 +139,14 @@ fn play<'a>(
 ) -> anyhow::Result<Vec<Play<'a>>> {
     let plays = cases.iter().map(|case| Play::start(setup, rig, case).context(case.name));
     let mut plays = plays.collect::<anyhow::Result<Vec<_>>>()?;
-    let part = |plays: &mut [Play<'a>], part| {
-        together(plays.iter_mut().zip(cases), |(play, case)| play.part(rig, part).context(case.name))
-    };
-    part(&mut plays, 0)?;
+    together(plays.iter_mut().zip(cases).enumerate(), |(number, (play, case))| {
+        thread::sleep(STAGGER * u32::try_from(number)?);
+        play.part(rig, 0).context(case.name)
+    })?;
     if let Some(fate) = fate {
         plays.iter_mut().try_for_each(Play::meet_fate)?;
         rig.server.process.signal(fate.signal())?;
-        part(&mut plays, 1)?;
+        together(plays.iter_mut().zip(cases), |(play, case)| play.part(rig, 1).context(case.name))?;
     }
     Ok(plays)
 }

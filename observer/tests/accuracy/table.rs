@@ -10,7 +10,7 @@ use nix::sys::utsname::uname;
 use observer_core::End;
 use serde::Serialize;
 
-use crate::judge::{Row, name};
+use crate::judge::{Row, Way, name};
 
 /// Everything that was judged.
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ impl fmt::Display for Table {
         writeln!(
             f,
             "{:<36}{:<9}{:<21}{:>7}{:>9}{:>8}{:>8}  holds",
-            "case", "server", "verdict", "before", "outside", "client", "server"
+            "case", "server", "verdict", "before", "outside", "others", "server"
         )?;
         for rows in rows.chunk_by(|a, b| (a.case, a.server) == (b.case, b.server)) {
             print(rows, f)?;
@@ -70,23 +70,26 @@ impl fmt::Display for Table {
 
 /// One line for a case and a server, with the worst number of all vantages, and one for each miss.
 fn print(rows: &[Row], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Some(Row { case, server, .. }) = rows.first() else { return Ok(()) };
+    let Some(Row { case, server: name_of_server, .. }) = rows.first() else { return Ok(()) };
     let mut verdicts: Vec<_> = rows.iter().map(|row| row.verdict.as_deref().unwrap_or("-")).collect();
     verdicts.dedup();
     let warned = rows.iter().filter_map(|row| row.warned_before).reduce(f64::min);
     let outside =
         rows.iter().filter_map(|row| row.outside).reduce(|a, b| if a.abs() < b.abs() { b } else { a });
-    let width = |end| rows.iter().filter(|row| row.end == end).filter_map(|row| row.width).reduce(f64::max);
+    // A capture from the server's end knows no more of it than one from the client's.
+    let observer_at_server = |row: &&Row| row.end == End::Server && row.way == Way::Live;
+    let (server, others): (Vec<_>, Vec<_>) = rows.iter().partition(observer_at_server);
+    let width = |rows: &[&Row]| rows.iter().filter_map(|row| row.width).reduce(f64::max);
     let seconds = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"));
     let held = rows.iter().filter(|row| row.misses.is_empty()).count();
     writeln!(
         f,
-        "{case:<36}{server:<9}{:<21}{:>7}{:>9}{:>8}{:>8}  {held}/{}",
+        "{case:<36}{name_of_server:<9}{:<21}{:>7}{:>9}{:>8}{:>8}  {held}/{}",
         verdicts.join(", "),
         seconds(warned),
         seconds(outside),
-        seconds(width(End::Client)),
-        seconds(width(End::Server)),
+        seconds(width(&others)),
+        seconds(width(&server)),
         rows.len()
     )?;
     for row in rows {

@@ -1,9 +1,14 @@
 //! Logs of scripted observations, as files.
 
+use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use observer::log::{Header, LogFile, SCHEMA};
-use observer_core::{Config, Event};
+use observer::log::{Header, LogFile, SCHEMA, Status};
+use observer::output::{Output, WhenSourceEnds};
+use observer::replay;
+use observer::source::recording::{Given, Options, Recording, Source};
+use observer_core::{Config, Event, Finding, Timestamp, Tracker};
 
 use super::story::at;
 
@@ -35,4 +40,45 @@ pub(crate) fn write_log(path: &Path, host: &str, events: &[Event]) {
     }
     log.flush(at(0));
     assert_eq!(log.status().events_missing, 0);
+}
+
+/// What `observer replay` finds in a log.
+pub(crate) fn replayed(log: &Path) -> Vec<Finding> {
+    let recording = Recording::open(&Source::of(log), &Options::default()).unwrap();
+    let config = Given::default().config(recording.origin());
+    let mut found = Found(Vec::new());
+    replay::lines(recording, config, None, &mut found).unwrap();
+    found.0
+}
+
+/// Keeps what is found.
+struct Found(Vec<Finding>);
+
+impl Output for Found {
+    type Input = Infallible;
+
+    fn event(&mut self, _event: &Event, _tracker: &Tracker) {}
+
+    fn finding(&mut self, finding: &Finding, _tracker: &Tracker) -> anyhow::Result<()> {
+        self.0.push(finding.clone());
+        Ok(())
+    }
+
+    fn log_status(&mut self, _status: &Status) {}
+
+    fn input(&mut self, input: Infallible, _tracker: &Tracker, _now: Timestamp) -> ControlFlow<()> {
+        match input {}
+    }
+
+    fn next_draw(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn draw(&mut self, _tracker: &Tracker, _now: Timestamp) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn when_source_ends(&self) -> WhenSourceEnds {
+        WhenSourceEnds::End
+    }
 }

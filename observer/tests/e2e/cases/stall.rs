@@ -146,7 +146,8 @@ impl Stall {
             "server_closed" => !self.lateness.is_zero(),
             _ => false,
         };
-        let mut expected = vec!["stalled", "warning", "critical", "lost", "server_closed", "closed"];
+        let mut expected =
+            vec!["stalled", "warning", "critical", "lost", "server_closed", "closed", "verdict"];
         expected.retain(|name| !may_miss(name) || names.iter().any(|found| found == name));
         ensure!(names == expected, "expected {expected:?}, found: {}", listed(findings));
         ensure!(log.lost() == 0, "{} observations were lost", log.lost());

@@ -2,6 +2,9 @@
 
 use pcap_parser::pcapng::{OptionCode, PcapNGOption};
 
+/// Bytes of a text that are looked at; there could be 64 KiB.
+const LONGEST_TEXT: usize = 256;
+
 /// The options of one block.
 #[derive(Clone, Copy)]
 pub(super) struct Options<'a> {
@@ -21,9 +24,10 @@ impl Options<'_> {
         self.bytes(code)?.first().copied()
     }
 
-    /// The text, what is not UTF-8 replaced.
+    /// The text, or the beginning of it, what is not UTF-8 replaced.
     pub(super) fn text(&self, code: OptionCode) -> Option<String> {
-        self.bytes(code).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        let bytes = self.bytes(code)?;
+        Some(String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_TEXT)]).into_owned())
     }
 
     fn bytes(&self, code: OptionCode) -> Option<&[u8]> {

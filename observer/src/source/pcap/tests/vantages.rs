@@ -147,6 +147,8 @@ fn a_client_that_reads_on_in_time() {
         both.send(Client, ACK, b"");
     }
     both.send(Server, ACK, b"\x07\0\0\x09\xfe\0\0\x22\0\0\0");
+    both.send(Client, ACK, b"");
+    both.now += 30 * SECOND;
     both.send(Client, ACK, &packet(0, b"\x01"));
     both.send(Server, ACK | FIN, b"");
     both.send(Client, ACK | FIN, b"");

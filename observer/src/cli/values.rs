@@ -1,0 +1,82 @@
+//! Values as the user writes them.
+
+use std::time::Duration;
+
+use observer_core::{ServerAddress, ServerTimeout, Timeout, TimeoutSource};
+
+use crate::report::Client;
+use crate::source::recording::Given;
+
+/// A net_write_timeout as the user gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenTimeout {
+    /// That of every server.
+    All(Duration),
+    /// That of some.
+    Of(ServerTimeout),
+}
+
+impl Given {
+    pub(super) fn of(timeouts: &[GivenTimeout]) -> Self {
+        let mut given = Self::default();
+        for timeout in timeouts {
+            match *timeout {
+                GivenTimeout::All(duration) => {
+                    given.net_write_timeout = Some(Timeout { duration, source: TimeoutSource::Flag });
+                }
+                GivenTimeout::Of(server) => given.server_timeouts.push(server),
+            }
+        }
+        given
+    }
+}
+
+/// Seconds in the range of the servers' variable, after an address and `=` where it is one server's.
+pub(super) fn parse_timeout(text: &str) -> Result<GivenTimeout, String> {
+    let (server, seconds) = match text.rsplit_once('=') {
+        Some((server, seconds)) => (Some(server.parse::<ServerAddress>()?), seconds),
+        None => (None, text),
+    };
+    let seconds = seconds.parse().ok().filter(|seconds| (1..=31_536_000).contains(seconds));
+    let duration = Duration::from_secs(seconds.ok_or("not a number of seconds from 1 to 31536000")?);
+    Ok(server
+        .map_or(GivenTimeout::All(duration), |server| GivenTimeout::Of(ServerTimeout { server, duration })))
+}
+
+/// Seconds, fractions allowed, between a tenth and an hour: faster costs more than it shows.
+pub(super) fn parse_poll(text: &str) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| (0.1..=3600.0).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "not a number of seconds from 0.1 to 3600".to_owned())
+}
+
+/// How fast time goes, in a range in which one can see anything.
+pub(super) fn parse_speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse::<f64>().ok().filter(|speed| (0.1..=1000.0).contains(speed));
+    speed.ok_or_else(|| "not a number from 0.1 to 1000".to_owned())
+}
+
+pub(super) fn parse_client(text: &str) -> Result<Client, String> {
+    let host = || text.trim_matches(['[', ']']).parse().map(Client::Host);
+    text.parse().map(Client::Socket).or_else(|_| host()).map_err(|_| "not an IP address".to_owned())
+}
+
+/// A size the kernel takes for a ring buffer: a power of two and whole pages (`ringbuf_map_alloc` in
+/// kernel/bpf/ringbuf.c). 64 KiB pages make the smallest sizes fail on such hosts; the kernel says so then.
+pub(super) fn parse_ring_size(text: &str) -> Result<u32, String> {
+    let (digits, unit) = match text.strip_suffix(['K', 'k']) {
+        Some(digits) => (digits, 1 << 10),
+        None => match text.strip_suffix(['M', 'm']) {
+            Some(digits) => (digits, 1 << 20),
+            None => (text, 1),
+        },
+    };
+    digits
+        .parse::<u32>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit))
+        .filter(|size| size.is_power_of_two() && (1 << 12..=1 << 30).contains(size))
+        .ok_or_else(|| "not a power of two from 4K to 1024M".to_owned())
+}
