@@ -85,6 +85,10 @@ fn what_happened(facts: &Facts<'_>, cause: Cause) -> String {
             "The server died: it ended {client} together with {}, in the middle of results and without a word.",
             others_ended(facts)
         ),
+        Cause::Died => format!(
+            "The server died: its process ended{}, and the kernel closed the connection of {client}.",
+            in_what(facts)
+        ),
         Cause::Quit => format!("{client} closed its connection (COM_QUIT)."),
         Cause::ClientFin => format!("{client} closed its connection."),
         Cause::ClientReset => format!("{client} closed its connection with data of the server unread (RST)."),
