@@ -37,7 +37,7 @@ impl Both {
         both.send(Client, ACK, &packet(0, b"\x03SELECT * FROM big"));
         // It comes as fast as the client takes it: the server's buffer is full when the window closes.
         for _ in 0..2 {
-            both.send(Server, ACK, &[b'x'; 20_000]);
+            both.send(Server, ACK, &b"x".repeat(20_000));
             both.send(Client, ACK, b"");
         }
         both.send(Server, ACK, &[b'x'; 4000]);
