@@ -1,4 +1,4 @@
-//! Set-up, build, demo, test, fuzzing, bench and accuracy of observer: `cargo xtask COMMAND`.
+//! Set-up, build, demo, test, fuzzing, bench, accuracy and pictures of observer: `cargo xtask COMMAND`.
 
 #![expect(clippy::print_stderr, reason = "this is a program that talks to who builds observer")]
 
@@ -22,7 +22,7 @@ use accuracy::AccuracyArgs;
 use bench::BenchArgs;
 use fuzz::FuzzArgs;
 
-/// Set-up, build, demo, test, fuzzing, bench and accuracy of observer
+/// Set-up, build, demo, test, fuzzing, bench, accuracy and pictures of observer
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {

@@ -118,10 +118,10 @@ fn shape(path: &mut String, c: char, (x, y): (f64, f64)) -> bool {
     };
     let code = u32::from(c);
     match c {
-        '█' => rect(0.0, 2.0, wide, high - 4.0),
+        '█' => rect(0.0, 2.0, wide + 0.15, high - 4.0),
         '\u{2581}'..='\u{2587}' => {
             let part = high * f64::from(code - 0x2580) / 8.0;
-            rect(0.0, high - part, wide, part);
+            rect(0.0, high - part, wide + 0.15, part);
         }
         '\u{2589}'..='\u{258f}' => rect(0.0, 2.0, wide * f64::from(0x2590 - code) / 8.0, high - 4.0),
         '░' => {
@@ -129,7 +129,7 @@ fn shape(path: &mut String, c: char, (x, y): (f64, f64)) -> bool {
                 rect(wide * dx, high * dy, 2.0, 2.0);
             }
         }
-        '─' => rect(0.0, high / 2.0, wide, 1.0),
+        '─' => rect(0.0, high / 2.0, wide + 0.15, 1.0),
         '│' => rect(wide / 2.0, 0.0, 1.0, high),
         '└' => {
             rect(wide / 2.0, 0.0, 1.0, high / 2.0);
