@@ -11,7 +11,7 @@ pub(crate) use curve::{Count, Curve, GRACE, Limits};
 pub(crate) use drain::Drain;
 pub use end::EndView;
 pub(crate) use history::{History, ServerFin, Siblings, Unanswered};
-pub(crate) use stall::{LastWrite, Progress, Stall};
+pub(crate) use stall::{BeforeWrite, LastWrite, Progress, Stall};
 pub(crate) use window::{Told, Window, WindowChange};
 
 use crate::clock::{Timeout, WriteClock};
@@ -86,7 +86,7 @@ pub struct Connection {
     pub(crate) last_command: Timestamp,
     /// What the client had acknowledged when the counters were told last, or before the silence that they ended.
     pub(crate) counted_ack: Option<SeqNumber>,
-    /// When the server last wrote into its socket, by the samples of that socket.
+    /// When the server last wrote into its socket, by the samples of that socket, while something is queued.
     pub(crate) last_write: Option<Box<LastWrite>>,
     /// Whether it was told that the server has closed.
     pub(crate) told_server_closed: bool,

@@ -25,20 +25,22 @@ const LIMITS: [&str; 2] = ["-rss_limit_mb=512", "-timeout=5"];
 
 #[derive(Args)]
 pub(crate) struct FuzzArgs {
-    /// What is read
+    /// What is read [default: all of them for a minute, as a part of the tests]
     #[arg(value_parser = TARGETS)]
-    target: String,
+    target: Option<String>,
     /// How long; 0 is until the first failure
-    #[arg(long, default_value_t = TEST_SECONDS)]
+    #[arg(long, default_value_t = TEST_SECONDS, requires = "target")]
     seconds: u32,
-    /// In place of that: keep in fuzz/corpus/ what earlier runs have found and what leads to code that nothing kept does
-    #[arg(long)]
+    /// Keep in fuzz/corpus/ what earlier runs have found and what leads to code that nothing kept does
+    #[arg(long, requires = "target", conflicts_with = "seconds")]
     keep: bool,
 }
 
-/// Runs one target, and shows what libFuzzer says.
+/// Runs one target and shows what libFuzzer says, or runs all.
 pub(crate) fn run(args: &FuzzArgs) -> anyhow::Result<()> {
-    let fuzzer = Fuzzer::build(&args.target)?;
+    let Some(target) = &args.target else { return test() };
+    step("fuzz targets", build)?;
+    let fuzzer = Fuzzer::find(target)?;
     if args.keep {
         let mut merge = Command::new(&fuzzer.program);
         return step::run(merge.arg("-merge=1").arg(&fuzzer.corpus).arg(&fuzzer.found));
@@ -49,10 +51,8 @@ pub(crate) fn run(args: &FuzzArgs) -> anyhow::Result<()> {
 
 /// Runs all targets at the same time, from what is kept alone.
 pub(crate) fn test() -> anyhow::Result<()> {
-    let fuzzers = step("fuzz targets", || {
-        build()?;
-        TARGETS.into_iter().map(Fuzzer::find).collect::<anyhow::Result<Vec<_>>>()
-    })?;
+    step("fuzz targets", build)?;
+    let fuzzers = TARGETS.into_iter().map(Fuzzer::find).collect::<anyhow::Result<Vec<_>>>()?;
     step(&format!("fuzzing for {TEST_SECONDS} s: {}", TARGETS.join(", ")), || {
         thread::scope(|scope| {
             let running: Vec<_> = fuzzers.iter().map(|fuzzer| scope.spawn(|| fuzzer.test())).collect();
@@ -97,11 +97,6 @@ struct Fuzzer {
 }
 
 impl Fuzzer {
-    fn build(target: &str) -> anyhow::Result<Self> {
-        step("fuzz targets", build)?;
-        Self::find(target)
-    }
-
     fn find(target: &str) -> anyhow::Result<Self> {
         let built = directory().join("target");
         let fuzzer = Self {

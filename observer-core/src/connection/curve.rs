@@ -49,7 +49,7 @@ pub(crate) struct Limits {
     pub(crate) held: u64,
     /// How long a wait lasts before the server gives up.
     pub(crate) timeout: Duration,
-    /// Whether it would have been seen that the server has given up.
+    /// Whether it would have been seen that the server has given up, so that it has not.
     pub(crate) abort_shows: bool,
 }
 
@@ -219,14 +219,6 @@ impl Curve {
         self.range(earliest.map_or(self.last_advance(), |(at, _)| at), self.last_advance(), now)
     }
 
-    /// The present wait did not begin before this. What is impossible now stays so.
-    pub(crate) fn begun_not_before(&mut self, at: Timestamp) {
-        while self.points.get(1).is_some_and(|next| next.first <= at) {
-            self.points.pop_front();
-        }
-        self.known_since = self.known_since.max(at.min(self.last_advance()));
-    }
-
     /// A server that did not wait when the last bytes were acknowledged can have begun at any time since.
     fn range(&self, earliest: Timestamp, latest: Timestamp, now: Timestamp) -> TimeRange {
         let latest = if self.idle_at > self.last_advance() { now } else { latest };
@@ -246,18 +238,14 @@ impl Curve {
     fn is_possible(&self, (begin, acked): (Timestamp, u64), limits: &Limits, now: Timestamp) -> bool {
         let end = begin + limits.timeout;
         let newest = self.newest().acked;
-        if end + GRACE >= now {
+        if limits.abort_shows || end + GRACE >= now {
             return newest - acked <= limits.until_writable;
         }
         let after = self.points.partition_point(|point| point.first <= end);
-        let Some(then) = after.checked_sub(1).map(|place| self.points[place]) else {
-            return !limits.abort_shows;
-        };
+        let Some(then) = after.checked_sub(1).map(|place| self.points[place]) else { return true };
         // What was acknowledged later was in the buffer at the abort.
         let next = self.points.get(after).filter(|_| then.last < end).unwrap_or(&then);
-        !limits.abort_shows
-            && then.acked.saturating_sub(acked) <= limits.until_writable
-            && newest - next.acked <= limits.held
+        then.acked.saturating_sub(acked) <= limits.until_writable && newest - next.acked <= limits.held
     }
 
     fn newest(&self) -> Point {

@@ -156,15 +156,24 @@ impl Stall {
     }
 }
 
-/// The last time a server has written into its socket, found out by two samples of that socket.
+/// The last time a server has written into its socket, found out by the samples of that socket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastWrite {
-    /// Between the samples.
-    pub(crate) at: TimeRange,
-    /// `bytes_acked` at the first.
+    /// What was read before it; `None` where nothing was.
+    pub(crate) before: Option<BeforeWrite>,
+    /// When it was over.
+    pub(crate) until: Timestamp,
+}
+
+/// The server's socket before it was written to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BeforeWrite {
+    /// When it was read.
+    pub(crate) at: Timestamp,
+    /// `bytes_acked` then.
     pub(crate) acked: u64,
-    /// Everything sent until the first, by the same count.
+    /// Everything sent by then, by the same count.
     pub(crate) sent: u64,
-    /// The size of the send buffer at the first.
+    /// The size of the send buffer then.
     pub(crate) send_buffer: u32,
 }

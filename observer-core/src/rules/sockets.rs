@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::connection::{Connection, Count, LastWrite, Phase, Progress, Told};
+use crate::connection::{BeforeWrite, Connection, Count, LastWrite, Phase, Progress, Told};
 use crate::event::Process;
 use crate::flow::{End, Vantage};
 use crate::rules::Context;
@@ -159,12 +159,17 @@ impl Connection {
         if sample.send_queue == 0 {
             // Nothing waits, so nobody will ask.
             self.last_write = None;
-        } else if let Some((before, reading)) = before.filter(|_| can_write)
-            && reading.written < written(sample)
+        } else if can_write
+            && (self.last_write.is_none()
+                || before.is_none_or(|(_, before)| before.written < written(sample)))
         {
-            let Reading { acked, sent, send_buffer, .. } = reading;
-            let at = TimeRange { earliest: before, latest: at };
-            self.last_write = Some(Box::new(LastWrite { at, acked, sent, send_buffer }));
+            let before = before.map(|(at, before)| BeforeWrite {
+                at,
+                acked: before.acked,
+                sent: before.sent,
+                send_buffer: before.send_buffer,
+            });
+            self.last_write = Some(Box::new(LastWrite { before, until: at }));
         }
         self.acknowledged(at, at, Count::Acked(sample.bytes_acked));
         let closed = match sample.send_window {

@@ -107,10 +107,7 @@ impl Connection {
         let timeout = stall.clock.map_or(self.timeout, |clock| clock.timeout);
         let wait = self.server_wait(&stall, at, cx.config);
         let clock = match wait {
-            Wait::Since(started) => {
-                stall.curve.begun_not_before(started.earliest);
-                Some(WriteClock { started, timeout })
-            }
+            Wait::Since(started) => Some(WriteClock { started, timeout }),
             Wait::Undecided { .. } => stall.clock,
             Wait::None(then) => {
                 stall.curve.not_waiting_at(then);

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::clock::WriteClock;
 use crate::config::Config;
-use crate::connection::{Connection, Greeting, LastWrite, Limits, Stall, Told};
+use crate::connection::{Connection, GRACE, Greeting, LastWrite, Limits, Stall, Told};
 use crate::sample::SocketSample;
 use crate::time::{TimeRange, Timestamp};
 
@@ -33,7 +33,7 @@ const OPEN: Duration = Duration::from_secs(5);
 const SEGMENT_BUFFER: u64 = 68 * 1024;
 
 /// Data that took longer than this came slowly.
-const SLOW: Duration = Duration::from_millis(500);
+const SLOW: Duration = Duration::from_millis(300);
 
 /// A server that is not slow fills its buffer in this time.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -145,8 +145,10 @@ impl Connection {
         };
         let begun = stall.began_to_wait().unwrap_or_else(|| {
             let begun = stall.curve.begun_within(&limits, at);
-            let filled = begun.latest + self.time_to_fill(stall, begun, limits.held);
-            TimeRange { latest: filled.max(begun.latest), ..begun }
+            let latest = begun.latest + self.time_to_fill(stall, begun, limits.held);
+            // A server whose time would be up by now, and does not show it, has begun later.
+            let still_waits = if limits.abort_shows { at - (limits.timeout + GRACE) } else { begun.earliest };
+            TimeRange { earliest: begun.earliest.max(still_waits.min(latest)), latest }
         });
         self.by_writes(begun, stall)
     }
@@ -179,30 +181,33 @@ impl Connection {
         }
         // Nine tenths and more of the memory of a full queue are payload.
         let drained = limit.saturating_sub(used) * 9 / 10;
-        let has_grown = self.last_write.as_deref().is_none_or(|write| write.send_buffer < sample.send_buffer);
+        let before = self.last_write.as_deref().and_then(|write| write.before);
+        let has_grown = before.is_none_or(|before| before.send_buffer < sample.send_buffer);
         let at_least = if has_grown { 0 } else { drained };
         let at_most = (limit + SEGMENT_BUFFER).saturating_sub(used);
         let late = stall.began_to_wait();
         self.by_writes(late.unwrap_or_else(|| stall.curve.begun_with(at_least..=at_most, at)), stall)
     }
 
-    /// The server is known to have written into its socket at this time, and not after that until its socket was read
-    /// last: its wait began then, or has begun since.
+    /// The server is known to have written into its socket last at some time, and not since then until its socket was
+    /// read last: its wait began with that, or after something was acknowledged since.
     fn by_writes(&self, range: TimeRange, stall: &Stall) -> TimeRange {
         let (Some(write), Some((read_at, _))) = (self.last_write.as_deref(), self.server.socket.as_deref())
         else {
             return range;
         };
-        let write = write.at;
-        if range.latest > *read_at {
-            let earliest = range.earliest.min(write.earliest);
-            return if stall.curve.is_known_at(earliest) { range } else { TimeRange { earliest, ..range } };
+        let begun = write.before.map(|before| before.at);
+        if stall.curve.last_advance() > *read_at {
+            let earliest = begun.filter(|begun| *begun < range.earliest && !stall.curve.is_known_at(*begun));
+            return TimeRange { earliest: earliest.unwrap_or(range.earliest), ..range };
         }
-        let both = TimeRange {
-            earliest: range.earliest.max(write.earliest),
-            latest: range.latest.min(write.latest),
-        };
-        if both.earliest <= both.latest { both } else { write }
+        let earliest = begun.map_or(range.earliest, |begun| begun.max(range.earliest));
+        let latest = range.latest.min(write.until);
+        if earliest <= latest {
+            TimeRange { earliest, latest }
+        } else {
+            TimeRange { earliest: begun.unwrap_or(write.until), latest: write.until }
+        }
     }
 
     /// Whether it would have been seen that the server has given up: its socket shows it, and so does the RST of a
@@ -231,13 +236,13 @@ fn is_waiting(sample: &SocketSample, last_write: Option<&LastWrite>) -> bool {
     if sample.send_queue == 0 {
         return false;
     }
-    let was_full = last_write.is_none_or(|write| {
+    let before = last_write.and_then(|write| write.before);
+    let was_full = before.is_none_or(|before| {
         // The memory of what was acknowledged since is no more than twice its payload.
-        let drained = sample.bytes_acked.saturating_sub(write.acked).saturating_mul(2);
-        u64::from(sample.send_buffer_used).saturating_add(drained) >= u64::from(write.send_buffer)
+        let drained = sample.bytes_acked.saturating_sub(before.acked).saturating_mul(2);
+        u64::from(sample.send_buffer_used).saturating_add(drained) >= u64::from(before.send_buffer)
     });
-    let had_unsent =
-        |limit| last_write.is_none_or(|write| written(sample).saturating_sub(write.sent) >= limit);
+    let had_unsent = |limit| before.is_none_or(|before| written(sample).saturating_sub(before.sent) >= limit);
     let lacks_sending = sample
         .notsent_lowat
         .is_some_and(|limit| u64::from(sample.not_sent) * 2 >= limit.into() && had_unsent(limit.into()));

@@ -43,10 +43,13 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Reading> {
         progress.round(round, rounds);
         let mut report = Command::new(env!("CARGO_BIN_EXE_observer"));
         report.args(["report", "--format", "json"]).arg(&path);
-        let ours = rate(packets, &mut report)?;
+        let ours = rate(packets, &mut report, |text| {
+            let report: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+            report["connections"].as_array().map_or(0, Vec::len)
+        })?;
         let mut analysis = Command::new("tshark");
         analysis.args(["-n", "-Y", "tcp.analysis.zero_window", "-r"]).arg(&path);
-        let theirs = rate(packets, &mut analysis)?;
+        let theirs = rate(packets, &mut analysis, |text| text.lines().count())?;
         observer.push(ours);
         tshark.push(theirs);
         ratio.push(ours / theirs);
@@ -55,8 +58,8 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Reading> {
     Ok(Reading { packets, clients: packets::CLIENTS, rounds, observer, tshark, ratio })
 }
 
-/// Packets a second of a program that reads the capture, from its start to its end.
-fn rate(packets: u64, program: &mut Command) -> anyhow::Result<f64> {
+/// Packets a second of a program that reads the capture, from its start to its end. `found` counts what it has told.
+fn rate(packets: u64, program: &mut Command, found: fn(&str) -> usize) -> anyhow::Result<f64> {
     let name = program.get_program().to_string_lossy().into_owned();
     let since = Instant::now();
     let output = program
@@ -66,8 +69,9 @@ fn rate(packets: u64, program: &mut Command) -> anyhow::Result<f64> {
     let elapsed = since.elapsed().as_secs_f64();
     ensure!(output.status.success(), "{name} failed: {}", String::from_utf8_lossy(&output.stderr));
     // Both have something to tell: a program that has not understood the capture is fast.
-    let told = String::from_utf8_lossy(&output.stdout).lines().count();
-    ensure!(told >= packets::STALLED_CLIENTS, "{name} has found nothing in the capture");
+    let told = found(&String::from_utf8_lossy(&output.stdout));
+    let there = packets::STALLED_CLIENTS;
+    ensure!(told >= there, "{name} tells of {told} of {there} that stand still");
     #[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
     Ok(packets as f64 / elapsed)
 }

@@ -101,7 +101,7 @@ fn run(cli: &Cli) -> anyhow::Result<bool> {
         report.memory = memory::measure().context("measuring memory and CPU").map(Some)?;
     }
     if wanted(Part::Tracker) {
-        report.tracker = Some(tracker::measure(cli.rounds));
+        report.tracker = tracker::measure(cli.rounds).context("measuring the judgement").map(Some)?;
     }
     if wanted(Part::Capture) {
         report.capture =

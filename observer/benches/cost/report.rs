@@ -14,7 +14,8 @@ use crate::capture::Reading;
 use crate::kernel::Cost;
 use crate::memory::Memory;
 use crate::throughput::{BOTH_ENDS, Rate, SERVERS_END};
-use crate::tracker::Judgement;
+use crate::tracker::{self, Judgement};
+use crate::traffic::Clients;
 
 /// What the kernel programs may take above a program that does nothing, in nanoseconds a packet.
 const MATCHED_NANOS: f64 = 150.0;
@@ -89,7 +90,10 @@ impl Report {
         let kept =
             |watcher: usize| self.throughput.iter().map(|rate| rate.ratio[watcher].median).reduce(f64::min);
         let resident = self.memory.as_ref().map(|memory| mib(memory.most_resident));
-        let tracked = self.tracker.as_ref().map(|tracker| tracker.per_second.median * 1e-6);
+        let tracked = self.tracker.as_ref().and_then(|tracker| {
+            let mixed = tracker.rates.iter().find(|rate| rate.clients == Clients::Mixed);
+            mixed.map(|rate| rate.per_second.median * 1e-6)
+        });
         let heap = self.tracker.as_ref().map(|tracker| mib(tracker.heap));
         let faster = self.capture.as_ref().map(|reading| reading.ratio.median);
         let at_most = |what, limit, unit, measured: Option<f64>| {
@@ -198,15 +202,13 @@ impl Report {
     }
 
     fn print_tracker(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(Judgement { living, events, findings, per_second, kept, heap }) = &self.tracker else {
-            return Ok(());
-        };
-        let rate = per_second.scaled(1e-6);
-        writeln!(f, "\ntracker, one core")?;
-        writeln!(
-            f,
-            "  {rate:.2} million events a second; {living} connections, {events} events, {findings} findings"
-        )?;
+        let Some(Judgement { living, rates, kept, heap }) = &self.tracker else { return Ok(()) };
+        writeln!(f, "\ntracker, {living} connections at the same time, million events a second of CPU time")?;
+        writeln!(f, "  {:<10}{:<26}{:>10}{:>10}", "clients", "rate", "events", "findings")?;
+        for tracker::Rate { clients, events, findings, per_second } in rates {
+            let (rate, clients) = (per_second.scaled(1e-6), format!("{clients:?}").to_lowercase());
+            writeln!(f, "  {clients:<10}{rate:<26.2}{events:>10}{findings:>10}")?;
+        }
         writeln!(f, "  {:.1} MiB of heap for {kept} connections", mib(*heap))
     }
 

@@ -1,15 +1,17 @@
 //! The judgement by itself: events a second on one core, and what many connections take of the heap.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::Duration;
 
+use anyhow::Context as _;
+use nix::time::{ClockId, clock_gettime};
 use observer_core::{Config, Event, Tracker};
 use serde::Serialize;
 
 use crate::heap;
 use crate::progress::Progress;
 use crate::statistics::Spread;
-use crate::traffic;
+use crate::traffic::{self, Clients};
 
 /// Connections at the same time while events are counted; a prime.
 const LIVING: u32 = 10_007;
@@ -22,35 +24,58 @@ const KEPT: u32 = 100_000;
 pub(crate) struct Judgement {
     /// Connections that live at the same time while events are counted.
     pub(crate) living: u32,
-    /// Events of one round.
-    pub(crate) events: usize,
-    /// Findings that followed from them.
-    pub(crate) findings: usize,
-    /// Events a second, of one thread.
-    pub(crate) per_second: Spread,
+    /// How fast they are judged.
+    pub(crate) rates: Vec<Rate>,
     /// Connections whose memory is measured, each with a wire sample and a socket sample of one end.
     pub(crate) kept: u32,
     /// What they take of the heap, in bytes.
     pub(crate) heap: u64,
 }
 
-/// Feeds a fresh tracker with the same events in each round.
-pub(crate) fn measure(rounds: u32) -> Judgement {
+/// How fast the events of some clients are judged.
+#[derive(Debug, Serialize)]
+pub(crate) struct Rate {
+    pub(crate) clients: Clients,
+    /// Events of one round.
+    pub(crate) events: usize,
+    /// Findings that followed from them.
+    pub(crate) findings: usize,
+    /// Events by the seconds of CPU time they take, which is one core's.
+    pub(crate) per_second: Spread,
+}
+
+/// Feeds a fresh tracker with the same events in each round, and fills one to see what it takes.
+pub(crate) fn measure(rounds: u32) -> anyhow::Result<Judgement> {
     let progress = Progress::new("tracker");
-    let events: Vec<Event> = traffic::lives(LIVING).collect();
-    let (mut rates, mut findings) = (Vec::new(), 0);
-    for round in 0..rounds {
-        progress.round(round, rounds);
-        let mut tracker = Tracker::new(config(LIVING));
-        let since = Instant::now();
-        findings = judge(&mut tracker, &events);
-        #[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
-        rates.push(events.len() as f64 / since.elapsed().as_secs_f64());
-        black_box(tracker);
-    }
+    let rates = [Clients::Mixed, Clients::Slow]
+        .into_iter()
+        .map(|clients| Rate::measure(clients, rounds, &progress))
+        .collect::<anyhow::Result<_>>()?;
     progress.say("memory");
-    let per_second = Spread::of(rates);
-    Judgement { living: LIVING, events: events.len(), findings, per_second, kept: KEPT, heap: heap_of(KEPT) }
+    Ok(Judgement { living: LIVING, rates, kept: KEPT, heap: heap_of(KEPT) })
+}
+
+impl Rate {
+    fn measure(clients: Clients, rounds: u32, progress: &Progress) -> anyhow::Result<Self> {
+        let events: Vec<Event> = traffic::lives(LIVING, clients).collect();
+        let (mut rates, mut findings) = (Vec::new(), 0);
+        for round in 0..rounds {
+            progress.round(round, rounds);
+            let mut tracker = Tracker::new(config(LIVING));
+            let before = cpu_time()?;
+            findings = judge(&mut tracker, &events);
+            let taken = cpu_time()?.saturating_sub(before);
+            #[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
+            rates.push(events.len() as f64 / taken.as_secs_f64());
+            black_box(tracker);
+        }
+        Ok(Self { clients, events: events.len(), findings, per_second: Spread::of(rates) })
+    }
+}
+
+/// CPU time of this thread so far. What else runs on the machine does not count.
+fn cpu_time() -> anyhow::Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).context("reading the thread's CPU time")?.into())
 }
 
 /// Hands over the events, and takes what is found after each as the program does; how much that was.

@@ -1,29 +1,40 @@
 //! Events as the live source tells them, of many connections at once, made in memory.
 
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::time::Duration;
 
 use observer_core::{
     DirectionSample, End, Event, EventKind, Flow, Process, SeqNumber, SocketEvent, SocketEventKind,
     SocketRef, SocketSample, TcpState, TimerKind, Timestamp, Vantage, WireSample,
 };
+use serde::Serialize;
 
 /// A connection does something this often.
 const STEP: Duration = Duration::from_secs(1);
 
 /// Steps of one connection, from SYN to the end of its socket.
-pub(crate) const STEPS: u32 = 100;
+const STEPS: u32 = 100;
 
-/// One connection in so many stands still from [`STALLED_FROM`] on.
-const STALLED: u32 = 50;
-const STALLED_FROM: u32 = 20;
+/// Steps in which it is neither opened nor closed.
+const MIDDLE: Range<u32> = 6..95;
+
+/// What clients there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Clients {
+    /// Of fifty, one stops reading and five read slowly.
+    Mixed,
+    /// One of fifty stops reading, all others read slowly.
+    Slow,
+}
 
 /// What `connections` do in the order of time: each takes a step, in another order each time, then each the next one.
 /// Their number is to be a prime, so that each step of a walk over them meets all.
-pub(crate) fn lives(connections: u32) -> impl Iterator<Item = Event> {
+pub(crate) fn lives(connections: u32, clients: Clients) -> impl Iterator<Item = Event> {
     let order = move |step: u32| (0..connections).map(move |turn| (turn, turn * (step + 1) % connections));
     (0..STEPS).flat_map(move |step| {
-        order(step).map(move |(turn, number)| event(number, step, moment(step, turn, connections)))
+        order(step).map(move |(turn, number)| event(clients, number, step, moment(step, turn, connections)))
     })
 }
 
@@ -44,9 +55,12 @@ fn moment(step: u32, turn: u32, connections: u32) -> Timestamp {
 }
 
 /// What connection `number` does in a step.
-fn event(number: u32, step: u32, at: Timestamp) -> Event {
-    let is_stalled = number.is_multiple_of(STALLED) && (STALLED_FROM..STEPS - 4).contains(&step);
-    let kind = if is_stalled { stalled(step - STALLED_FROM) } else { flowing(number, step) };
+fn event(clients: Clients, number: u32, step: u32, at: Timestamp) -> Event {
+    let kind = match (clients, number % 50) {
+        (_, 0) if MIDDLE.contains(&step) => stalled(step - MIDDLE.start),
+        (Clients::Slow, _) | (Clients::Mixed, 1..=5) if MIDDLE.contains(&step) => slow(number, step),
+        _ => well(number, step),
+    };
     of_connection(number, at, kind)
 }
 
@@ -58,10 +72,8 @@ fn of_connection(number: u32, at: Timestamp, kind: SocketEventKind) -> Event {
     Event { at, kind: EventKind::Socket(SocketEvent { socket, kind }) }
 }
 
-/// A life without trouble: of 100 events, half are counters of the kernel programs, a fifth diagnostics, a quarter short
-/// zero windows.
-fn flowing(number: u32, step: u32) -> SocketEventKind {
-    let (by, ack) = (End::Client, SeqNumber(step * 10_000));
+/// A life without trouble: of four events three are counters of the kernel programs, one is diagnostics.
+fn well(number: u32, step: u32) -> SocketEventKind {
     match step {
         0 => {
             SocketEventKind::State { from: TcpState::Closed, to: TcpState::SynSent, process: Some(process()) }
@@ -74,23 +86,32 @@ fn flowing(number: u32, step: u32) -> SocketEventKind {
             thread_id: number,
             capabilities: Some(0xdfff_ffff),
         },
-        96 => SocketEventKind::Fin { by: End::Server, seq: SeqNumber(1_000_000), in_result: Some(false) },
-        97 => SocketEventKind::Fin { by: End::Client, seq: SeqNumber(5_000), in_result: None },
+        5 => SocketEventKind::Login { capabilities: 0x19ff_a685, tls: false },
+        // COM_QUIT.
+        95 => SocketEventKind::Command { length: 1, text: "\u{1}".to_owned() },
+        96 => SocketEventKind::Fin { by: End::Client, seq: SeqNumber(5_000), in_result: None },
+        97 => SocketEventKind::Fin { by: End::Server, seq: SeqNumber(1_000_000), in_result: Some(false) },
         98 => SocketEventKind::State { from: TcpState::LastAck, to: TcpState::Closed, process: None },
         99 => SocketEventKind::Destroyed,
-        _ => match step % 8 {
-            0 | 2 | 4 | 6 => SocketEventKind::Wire(Box::new(wire_sample(number, step))),
-            1 | 5 => SocketEventKind::Socket(Box::new(socket_sample(step))),
-            3 => SocketEventKind::ZeroWindow { by, ack },
-            _ => SocketEventKind::WindowUpdate { by, window: Some(65_536), ack },
-        },
+        _ if step.is_multiple_of(4) => SocketEventKind::Socket(Box::new(socket_sample(step))),
+        _ => SocketEventKind::Wire(Box::new(wire_sample(number, step))),
+    }
+}
+
+/// A window that closes and opens, with counters in between.
+fn slow(number: u32, step: u32) -> SocketEventKind {
+    let (by, ack) = (End::Client, SeqNumber(step * 10_000));
+    match step % 4 {
+        0 => SocketEventKind::ZeroWindow { by, ack },
+        2 => SocketEventKind::WindowUpdate { by, window: Some(65_536), ack },
+        _ => well(number, step),
     }
 }
 
 /// A window that closes, is probed again and again, and stays closed.
 fn stalled(step: u32) -> SocketEventKind {
     match step {
-        0 => SocketEventKind::ZeroWindow { by: End::Client, ack: SeqNumber(STALLED_FROM * 10_000) },
+        0 => SocketEventKind::ZeroWindow { by: End::Client, ack: SeqNumber(10_000) },
         _ if step % 2 == 1 => SocketEventKind::ZeroWindowProbe { by: End::Server },
         _ => SocketEventKind::ZeroWindowProbeAck { by: End::Client },
     }
