@@ -47,7 +47,7 @@ fn clock(connection: &Connection, now: Timestamp) -> Vec<Fact> {
         } else {
             format!("{} to {}", short(least), short(most))
         };
-        facts.push(("server waits since", waits));
+        facts.push(("server waits for", waits));
     }
     if let Some(at) = connection.fails_at().filter(|_| connection.phase() < Phase::Closed) {
         let moment = at.to_string();
