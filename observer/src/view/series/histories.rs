@@ -1,7 +1,7 @@
 //! The histories of all connections, in bounded memory.
 //!
 //! A fine history is 240 points of 40 bytes, a coarse one 30. Of the default 16,384 connections at most, 1,024 fine and
-//! 15,360 coarse ones are below 30 MB.
+//! 15,360 coarse ones take about 35 MB.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
