@@ -1,74 +1,16 @@
 //! The view on a screen of cells: pictures of scripted observations at fixed moments.
 
-#![expect(clippy::unwrap_used, reason = "a picture that cannot be drawn is a failure")]
-
 mod support;
 
-use crossterm::event::{Event as Input, KeyCode, KeyEvent};
+use crossterm::event::KeyCode;
 use observer::output::Output as _;
-use observer::view::{Abilities, View};
-use observer_core::{Config, End, Event, EventKind, SocketEventKind, Timestamp, Tracker};
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+use observer::view::Abilities;
+use observer_core::{End, Event, EventKind, SocketEventKind};
+use support::scenes::{calm, stalled, troubled};
+use support::screen::Screen;
 use support::story::{Story, at, degraded, events_lost, together};
 
-const ALL: Abilities = Abilities { colour: true, unicode: true };
 const SIZES: [(u16, u16); 3] = [(60, 15), (80, 24), (120, 40)];
-
-/// The program without its task: events go in, pictures come out.
-struct Screen {
-    tracker: Tracker,
-    view: View<TestBackend>,
-    now: Timestamp,
-}
-
-impl Screen {
-    fn new(size: (u16, u16), abilities: Abilities) -> Self {
-        let terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
-        let view = View::new(terminal, abilities, "db1:3306", Config::default());
-        Self { tracker: Tracker::new(Config::default()), view, now: at(0) }
-    }
-
-    /// Everything up to `now` has happened.
-    fn after(size: (u16, u16), events: &[Event], now: u64) -> Self {
-        let mut screen = Self::new(size, ALL);
-        screen.happen(events, at(now));
-        screen
-    }
-
-    fn happen(&mut self, events: &[Event], now: Timestamp) {
-        for event in events.iter().filter(|event| event.at <= now) {
-            self.tracker.handle_event(event);
-            self.view.event(event, &self.tracker);
-            self.tell();
-        }
-        self.tracker.handle_timeout(now);
-        self.tell();
-        self.now = now;
-    }
-
-    fn tell(&mut self) {
-        while let Some(finding) = self.tracker.poll() {
-            self.view.finding(&finding, &self.tracker).unwrap();
-        }
-    }
-
-    fn press(&mut self, code: KeyCode) {
-        // Keys act on what is on the screen.
-        self.draw();
-        let key = Input::Key(KeyEvent::from(code));
-        assert!(self.view.input(key, &self.tracker, self.now).is_continue());
-    }
-
-    fn draw(&mut self) {
-        self.view.draw(&self.tracker, self.now).unwrap();
-    }
-
-    fn picture(&mut self) -> String {
-        self.draw();
-        self.view.terminal().backend().to_string()
-    }
-}
 
 /// Snapshots of one scene at every size.
 fn assert_scene(name: &str, events: &[Event], now: u64) {
@@ -76,46 +18,6 @@ fn assert_scene(name: &str, events: &[Event], now: u64) {
         let picture = Screen::after(size, events, now).picture();
         insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), picture);
     }
-}
-
-fn calm() -> Vec<Story> {
-    vec![
-        Story::of("10.2.8.17:39021", 1000).stream(1500, 60_000, 4_000_000, 3_100_000),
-        Story::of("10.2.8.17:39024", 1200).stream(1500, 60_000, 3_000_000, 3_100_000),
-        Story::of("10.2.8.22:60214", 2000).flow(2500, 4_000, 0, 64_000),
-        Story::of("[2001:db8:85a3:8d3:1319:8a2e:370:7348]:41822", 3000).flow(3500, 90_000, 0, 1_000_000),
-    ]
-}
-
-/// The story: rows stream, the client stops reading, the server probes.
-fn stalled() -> Story {
-    Story::of("10.2.7.31:51844", 8_000)
-        .stream(8_500, 18_000, 1_200_000, 3_100_000)
-        .flow(18_200, 1_400_000, 60_000, 1_700_000)
-        .flow(18_500, 900_000, 60_000, 800_000)
-        .zero_window(18_800)
-        .socket(19_500, 1_130_000, 0)
-        .probes([19_030, 19_480, 20_400, 22_200, 25_800, 33_000, 47_400])
-}
-
-/// A zero window with nothing behind it: no probes.
-fn harmless() -> Story {
-    Story::of("10.2.6.90:33410", 4_000)
-        .stream(4_500, 9_000, 200_000, 500_000)
-        .zero_window(34_900)
-        .socket(35_500, 480_000, 0)
-}
-
-fn troubled() -> Vec<Story> {
-    let second = Story::of("10.2.7.31:51846", 9_000)
-        .seen_at(End::Server)
-        .stream(9_500, 47_000, 900_000, 3_100_000)
-        .zero_window(48_000)
-        .socket(48_500, 0, 1_340_000)
-        .probes([48_230, 48_690]);
-    let mut stories = calm();
-    stories.extend([stalled(), harmless(), second]);
-    stories
 }
 
 #[test]

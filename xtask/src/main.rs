@@ -1,4 +1,4 @@
-//! Set-up, build, demo, test, fuzzing, bench and accuracy of observer: `cargo xtask COMMAND`.
+//! Set-up, build, demo, test, fuzzing, bench, accuracy and pictures of observer: `cargo xtask COMMAND`.
 
 #![expect(clippy::print_stderr, reason = "this is a program that talks to who builds observer")]
 
@@ -13,6 +13,7 @@ mod ebpf;
 mod fuzz;
 mod places;
 mod root;
+mod screens;
 mod setup;
 mod step;
 mod test;
@@ -21,7 +22,7 @@ use accuracy::AccuracyArgs;
 use bench::BenchArgs;
 use fuzz::FuzzArgs;
 
-/// Set-up, build, demo, test, fuzzing, bench and accuracy of observer
+/// Set-up, build, demo, test, fuzzing, bench, accuracy and pictures of observer
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -44,6 +45,8 @@ enum Task {
     Fuzz(FuzzArgs),
     /// Build the kernel programs into observer-ebpf/prebuilt/
     Ebpf(EbpfArgs),
+    /// Draw the pictures in docs/screens/ as the program draws them now
+    Screens,
     /// Install what the full tests need and cargo does not bring
     Setup,
 }
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Task::Accuracy(args) => accuracy::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Ebpf(args) => ebpf::build(args.check),
+        Task::Screens => screens::run(),
         Task::Setup => setup::run(),
     };
     match done {

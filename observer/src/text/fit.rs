@@ -41,6 +41,21 @@ pub fn shorten_middle(text: &str, cells: usize) -> String {
     format!("{head}…{}", &text[from..])
 }
 
+/// `text` in lines of at most `cells`, broken between words; a word longer than that is cut.
+pub fn wrap(text: &str, cells: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= cells => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(fit(word, cells)),
+        }
+    }
+    lines
+}
+
 /// The beginning of `text` that fits into `cells`.
 fn start(text: &str, cells: usize) -> &str {
     let mut used = 0;
@@ -63,6 +78,14 @@ mod tests {
         assert_eq!(fit("日本語", 4), "日…", "half a character is none");
         assert_eq!(fit("mysqld", 1), "…");
         assert_eq!(fit("mysqld", 0), "");
+    }
+
+    #[test]
+    fn breaks_between_words() {
+        assert_eq!(wrap("the client has  stopped reading", 11), ["the client", "has stopped", "reading"]);
+        assert_eq!(wrap("net_write_timeout is 60", 8), ["net_wri…", "is 60"]);
+        assert_eq!(wrap("", 8), Vec::<String>::new());
+        assert_eq!(wrap("a b", 0), ["", ""]);
     }
 
     #[test]

@@ -4,6 +4,6 @@ mod fit;
 mod safe;
 mod units;
 
-pub use fit::{fit, shorten_middle, width};
+pub use fit::{fit, shorten_middle, width, wrap};
 pub use safe::safe;
 pub use units::short;

@@ -1,28 +1,36 @@
-//! The region of the selected connection: who, how long is left, the chart, the facts.
+//! The region of the selected connection: who, how long is left or what has happened, the chart, the facts.
 
-use observer_core::{Bytes, Config, Connection, End, Timestamp};
+mod facts;
+mod outcome;
+
+use observer_core::{Config, Connection, End, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::canvas::{bar, put, put_right};
-use super::chart::Chart;
+use super::chart::{Chart, Span};
 use super::overview::counts_down;
 use super::series::Series;
 use super::{theme, words};
-use crate::text::{safe, short};
+use crate::text::{safe, short, width};
 
-/// From this width on the facts stand beside the chart.
+/// From this width on the facts stand beside the chart, else the most telling in one line above it.
 const WITH_FACTS: u16 = 100;
 /// Width of the facts.
-const FACTS: u16 = 36;
+const FACTS: u16 = 38;
+/// Of a lower region the chart gets all.
+const WITH_LINE: u16 = 12;
+/// Lines the chart keeps beside what has happened.
+const CHART: u16 = 8;
 
 /// The region.
 pub(super) struct Detail<'a> {
     pub(super) connection: &'a Connection,
     pub(super) series: Option<&'a Series>,
     pub(super) config: &'a Config,
+    pub(super) span: Span,
     pub(super) now: Timestamp,
 }
 
@@ -34,13 +42,22 @@ impl Widget for &Detail<'_> {
         let line = |row: u16| Rect { y: area.y + row, height: 1, ..area };
         self.title(line(0), picture);
         self.clock(line(1), picture);
-        let mut chart = Rect { y: area.y + 2, height: area.height - 2, ..area };
+        let mut rest = Rect { y: area.y + 2, height: area.height - 2, ..area };
         if area.width >= WITH_FACTS {
-            chart.width -= FACTS + 2;
-            let facts = Rect { x: chart.right() + 1, width: FACTS, y: chart.y + 1, height: chart.height - 1 };
+            rest.width -= FACTS + 2;
+            let facts = Rect { x: rest.right() + 1, width: FACTS, ..rest };
             self.facts(facts, picture);
+        } else if area.height >= WITH_LINE {
+            let text = facts::line(self.connection, self.now);
+            put(picture, rest, rest.x + 1, rest.width - 1, &text, theme::DIM);
+            rest = Rect { y: rest.y + 1, height: rest.height - 1, ..rest };
         }
-        Chart { connection: self.connection, series: self.series, now: self.now }.render(chart, picture);
+        let told = outcome::tell(self.connection, self.config, self.now, rest.width);
+        let room = rest.height.saturating_sub(CHART);
+        let lines = outcome::draw(&told, Rect { height: room.min(rest.height), ..rest }, picture);
+        rest = Rect { y: rest.y + lines, height: rest.height - lines, ..rest };
+        let Detail { connection, series, span, now, .. } = *self;
+        Chart { connection, series, span, now }.render(rest, picture);
     }
 }
 
@@ -49,9 +66,16 @@ impl Detail<'_> {
         let flow = self.connection.flow();
         let text = format!("‹ {} → {}", flow.server, flow.client);
         put(picture, area, area.x + 1, area.width, &text, theme::STRONG);
-        let x = area.x + 3 + u16::try_from(crate::text::width(&text)).unwrap_or(0);
-        let text = words::process(self.connection).unwrap_or_default();
-        put(picture, area, x, area.width, &text, theme::DIM);
+        let x = area.x + 3 + u16::try_from(width(&text)).unwrap_or(0);
+        let mut names = Vec::new();
+        names.extend(words::reader(self.connection));
+        let server = &self.connection.end(End::Server).process;
+        names.extend(server.as_ref().map(|process| format!("{} {}", safe(&process.comm), process.pid)));
+        if let Some(greeting) = self.connection.greeting() {
+            names.push(format!("thread {}", greeting.thread_id));
+            names.push(safe(&greeting.version).into_owned());
+        }
+        put(picture, area, x, area.width, &names.join("  "), theme::DIM);
     }
 
     fn clock(&self, area: Rect, picture: &mut Buffer) {
@@ -70,67 +94,12 @@ impl Detail<'_> {
     }
 
     fn facts(&self, area: Rect, picture: &mut Buffer) {
-        for (row, (name, value)) in (area.y..area.bottom()).zip(self.known()) {
+        for (row, (name, value)) in (area.y..area.bottom()).zip(facts::facts(self.connection, self.now)) {
             let line = Rect { y: row, height: 1, ..area };
             put(picture, line, area.x, area.width, name, theme::DIM);
+            let room = area.width.saturating_sub(2 + u16::try_from(width(name)).unwrap_or(0));
+            let value = crate::text::fit(&value, room.into());
             put_right(picture, line, area.x, area.width - 1, &value, Style::new());
         }
     }
-
-    /// What is known of it, by name.
-    fn known(&self) -> Vec<(&'static str, String)> {
-        let Self { connection, now, .. } = *self;
-        let ago = |at: Timestamp| format!("{} ago", short(now.since(at)));
-        let mut facts = Vec::new();
-        let timeout = connection.timeout();
-        let source = match timeout.source {
-            observer_core::TimeoutSource::Session => "session",
-            observer_core::TimeoutSource::Server => "server",
-            observer_core::TimeoutSource::Flag => "flag",
-            observer_core::TimeoutSource::Assumed => "assumed",
-        };
-        facts.push(("net_write_timeout", format!("{} s, {source}", timeout.duration.as_secs())));
-        if let Some(window) = connection.window() {
-            facts.push(("advertised window", Bytes(window.into()).to_string()));
-        }
-        facts.push(("largest window seen", Bytes(connection.largest_window().into()).to_string()));
-        if let Some(queued) = connection.queued() {
-            facts.push(("queued at the server", Bytes(queued).to_string()));
-        }
-        if let Some((_, socket)) = connection.end(End::Server).socket.as_deref() {
-            let buffer =
-                format!("{} of {}", Bytes(socket.send_buffer_used.into()), Bytes(socket.send_buffer.into()));
-            facts.push(("send buffer", buffer));
-        }
-        if let Some(unread) = connection.unread() {
-            facts.push(("unread at the client", Bytes(unread).to_string()));
-        }
-        let (probes, answered) = connection.probes();
-        facts.push(("probes / answered", format!("{probes} / {answered}")));
-        if let Some(at) = connection.last_progress() {
-            facts.push(("last progress", ago(at)));
-        }
-        facts.push(("zero windows so far", connection.zero_windows().to_string()));
-        for (end, name) in [(End::Client, "client"), (End::Server, "server")] {
-            let view = connection.end(end);
-            if let Some(process) = &view.process {
-                facts.push((name, format!("{} {}", safe(&process.comm), process.pid)));
-            }
-        }
-        if let Some(at) = last_read(connection) {
-            facts.push(("last read", ago(at)));
-        }
-        if let Some(at) = connection.opened_at() {
-            facts.push(("opened", ago(at)));
-        }
-        facts
-    }
-}
-
-/// When the client last read since its window closed. What it read before is not known for sure: reads are followed
-/// only while a window is closed.
-fn last_read(connection: &Connection) -> Option<Timestamp> {
-    let (_, wire) = connection.end(End::Client).wire.as_deref()?;
-    let read = wire.last_read.as_ref()?.at;
-    (read >= connection.window_closed_since()?).then_some(read)
 }

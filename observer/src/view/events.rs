@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use observer_core::{Bytes, End, Event, EventKind, Finding, Flow, SocketEventKind, Timestamp};
+use observer_core::{Bytes, Connection, End, Event, EventKind, Finding, Flow, SocketEventKind, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -152,7 +152,7 @@ pub(super) struct Events<'a> {
     /// All events.
     pub(super) list: &'a EventList,
     /// Only those of this connection, with their distance from now instead of the time of day.
-    pub(super) only: Option<Flow>,
+    pub(super) only: Option<&'a Connection>,
     /// The moment of the picture.
     pub(super) now: Timestamp,
 }
@@ -166,11 +166,16 @@ impl Widget for &Events<'_> {
         let room = usize::from(area.height - 1);
         let shown = self.list.entries.iter().rev();
         let shown: Vec<_> =
-            shown.filter(|entry| self.only.is_none() || entry.flow == self.only).take(room).collect();
+            shown.filter(|entry| self.only.is_none_or(|only| is_of(entry, only))).take(room).collect();
         for (row, entry) in (area.y + 1..).zip(shown.into_iter().rev()) {
             self.line(entry, Rect { y: row, height: 1, ..area }, picture);
         }
     }
+}
+
+/// An older connection may have had the same addresses.
+fn is_of(entry: &Entry, connection: &Connection) -> bool {
+    entry.flow == Some(connection.flow()) && entry.at >= connection.first_seen()
 }
 
 impl Events<'_> {

@@ -2,6 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use super::chart::Look;
+
 /// What the user can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
@@ -17,6 +19,8 @@ pub(super) enum Action {
     Help,
     Redraw,
     Quit,
+    /// Of the chart.
+    Look(Look),
     /// Of a recording only.
     Play(Control),
 }
@@ -172,6 +176,33 @@ const BINDINGS: &[Binding] = &[
     },
 ];
 
+/// The keys of the chart. Of a pair the first stands for both.
+const CHART: &[Binding] = &[
+    looking(
+        &[(KeyCode::Char('+'), NONE), (KeyCode::Char('='), NONE)],
+        Look::In,
+        "+ -",
+        ("+-", "zoom"),
+        "zoom the chart in; out",
+    ),
+    looking(&[(KeyCode::Char('-'), NONE)], Look::Out, "", ("", ""), ""),
+    looking(&[(KeyCode::Char('h'), NONE)], Look::Earlier, "h l", ("", ""), "pan the chart back; forward"),
+    looking(&[(KeyCode::Char('l'), NONE)], Look::Later, "", ("", ""), ""),
+    looking(
+        &[(KeyCode::Char('f'), NONE)],
+        Look::Follow,
+        "f",
+        ("f", "follow"),
+        "let the chart go with the time again; once more: show all of it",
+    ),
+];
+
+/// The keys of what happens now besides: of a recording the arrows seek.
+const LIVE: &[Binding] = &[
+    looking(&[(KeyCode::Left, NONE)], Look::Earlier, "← →", ("←→", "pan"), "pan the chart back; forward"),
+    looking(&[(KeyCode::Right, NONE)], Look::Later, "", ("", ""), ""),
+];
+
 /// The keys of a recording besides. Of a pair, and of the digits, the first stands for all.
 const PLAYING: &[Binding] = &[
     playing(&[(KeyCode::Char(' '), NONE)], Control::Pause, "space", ("space", "pause"), "pause; go on"),
@@ -223,10 +254,19 @@ const fn playing(
     Binding { keys, action: Action::Play(control), label, hint, help, places: &[Place::List, Place::Detail] }
 }
 
+const fn looking(
+    keys: &'static [(KeyCode, KeyModifiers)],
+    look: Look,
+    label: &'static str,
+    hint: (&'static str, &'static str),
+    help: &'static str,
+) -> Binding {
+    Binding { keys, action: Action::Look(look), label, hint, help, places: &[Place::Detail] }
+}
+
 /// All keys of a view, of a recording or not.
 pub(super) fn bindings(of_recording: bool) -> impl Iterator<Item = &'static Binding> {
-    let playing = if of_recording { PLAYING } else { &[] };
-    BINDINGS.iter().chain(playing)
+    BINDINGS.iter().chain(if of_recording { PLAYING } else { LIVE }).chain(CHART)
 }
 
 /// What a key asks for.
@@ -243,12 +283,12 @@ pub(super) fn action(key: KeyEvent, of_recording: bool) -> Option<Action> {
 
 /// What is hinted at in one place. What plays a recording comes first, and takes the place of what matters live.
 pub(super) fn hints(place: Place, of_recording: bool) -> impl Iterator<Item = &'static Binding> {
-    let playing = if of_recording { PLAYING } else { &[] };
+    let (first, then) = if of_recording { (PLAYING, BINDINGS) } else { (BINDINGS, LIVE) };
     let is_hinted = move |binding: &&Binding| {
         let replaced = of_recording && binding.action == Action::NextInTrouble;
         !binding.hint.0.is_empty() && !replaced && binding.places.contains(&place)
     };
-    playing.iter().chain(BINDINGS).filter(is_hinted)
+    first.iter().chain(then).chain(CHART).filter(is_hinted)
 }
 
 #[cfg(test)]
@@ -257,9 +297,11 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things() {
-        let keys: Vec<_> = bindings(true).flat_map(|binding| binding.keys).collect();
-        for (index, key) in keys.iter().enumerate() {
-            assert!(!keys[..index].contains(key), "{key:?}");
+        for of_recording in [false, true] {
+            let keys: Vec<_> = bindings(of_recording).flat_map(|binding| binding.keys).collect();
+            for (index, key) in keys.iter().enumerate() {
+                assert!(!keys[..index].contains(key), "{key:?}");
+            }
         }
     }
 
@@ -270,7 +312,8 @@ mod tests {
                 hints(place, true).all(|binding| !binding.hint.0.is_empty() && !binding.hint.1.is_empty())
             );
         }
-        assert!(BINDINGS.iter().all(|binding| !binding.help.is_empty() && !binding.label.is_empty()));
+        let named = |binding: &&Binding| binding.help.is_empty() == binding.label.is_empty();
+        assert!(bindings(false).chain(bindings(true)).all(|binding| named(&binding)));
     }
 
     #[test]

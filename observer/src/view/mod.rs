@@ -127,13 +127,16 @@ impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
         self.stale |= self.screen.log_status(status);
     }
 
-    fn input(&mut self, input: Input, tracker: &Tracker, _now: Timestamp) -> ControlFlow<()> {
+    fn input(&mut self, input: Input, tracker: &Tracker, now: Timestamp) -> ControlFlow<()> {
         match input {
             Input::Key(key) => {
                 let of_recording = self.screen.playback.is_some();
                 let Some(action) = keys::action(key, of_recording) else { return ControlFlow::Continue(()) };
                 self.stale = true;
                 self.anew |= action == Action::Redraw;
+                if let Action::Look(look) = action {
+                    self.screen.look(look, tracker, now);
+                }
                 self.screen.act(action, tracker)
             }
             Input::Resize(..) => {

@@ -57,10 +57,11 @@ impl Widget for &Picture<'_> {
                     .render(regions.list, picture);
             }
             if let Some(connection) = selected {
-                Detail { connection, series: screen.series(connection), config: tracker.config(), now }
+                let (series, config) = (screen.series(connection), tracker.config());
+                Detail { connection, series, config, span: screen.span(), now }
                     .render(regions.detail, picture);
             }
-            let only = selected.map(Connection::flow).filter(|_| screen.page == Page::Detail);
+            let only = selected.filter(|_| screen.page == Page::Detail);
             Events { list: &screen.events, only, now }.render(regions.events, picture);
         }
         if let Some(playback) = &screen.playback {

@@ -1,21 +1,21 @@
 //! What the view remembers from one picture to the next. It changes in the task's loop only; drawing reads it.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use observer_core::{
-    Config, Connection, ConnectionId, Event, EventKind, Finding, Flow, SocketEventKind, SocketRef,
-    SourceEvent, Tracker,
+    Config, Connection, ConnectionId, End, Event, EventKind, Finding, SocketEventKind, SocketRef,
+    SourceEvent, Timestamp, Tracker,
 };
 use ratatui::layout::Rect;
 
+use super::chart::{self, Look, Span};
 use super::events::EventList;
 use super::keys::Action;
 use super::layout::{Page, Regions, regions};
 use super::list;
 use super::overview::{Overview, counts_down, is_in_trouble};
 use super::playback::Playback;
-use super::series::Series;
+use super::series::{Histories, Series};
 use crate::log;
 use crate::text::safe;
 
@@ -33,7 +33,9 @@ pub(super) struct Screen {
     top: usize,
     pub(super) overview: Overview,
     pub(super) events: EventList,
-    series: HashMap<Flow, Series>,
+    histories: Histories,
+    /// What part of time the chart shows, and of which connection.
+    span: (Option<ConnectionId>, Span),
     pub(super) degraded: Vec<String>,
     pub(super) log: log::Status,
     /// Of a recording, how far it has been played.
@@ -52,7 +54,8 @@ impl Screen {
             top: 0,
             overview: Overview::default(),
             events: EventList::default(),
-            series: HashMap::new(),
+            histories: Histories::new(config.max_connections),
+            span: (None, Span::default()),
             degraded: Vec::new(),
             log: log::Status::default(),
             playback: None,
@@ -66,7 +69,7 @@ impl Screen {
     pub(super) fn restart(&mut self) {
         self.overview = Overview::default();
         self.events = EventList::default();
-        self.series.clear();
+        self.histories.clear();
         self.degraded.clear();
     }
 
@@ -75,12 +78,13 @@ impl Screen {
         match &event.kind {
             EventKind::Socket(socket) => {
                 let SocketRef { flow, seen_at, .. } = socket.socket;
-                // What comes from the network does not decide how much is kept.
-                if !self.series.contains_key(&flow) && self.series.len() >= self.config.max_connections {
-                    return self.events.observe(event);
+                if matches!(socket.kind, SocketEventKind::ZeroWindow { by: End::Client, .. }) {
+                    self.histories.refine(flow);
                 }
                 let timeout = self.config.net_write_timeout_of(flow.server).duration;
-                let series = self.series.entry(flow).or_insert_with(|| Series::new(timeout));
+                let Some(series) = self.histories.of_event(flow, timeout) else {
+                    return self.events.observe(event);
+                };
                 let sample = matches!(socket.kind, SocketEventKind::Wire(_) | SocketEventKind::Socket(_));
                 if sample {
                     series.observe(event)
@@ -117,9 +121,9 @@ impl Screen {
     pub(super) fn prepare(&mut self, tracker: &Tracker, area: Rect) {
         self.area = area;
         self.overview = Overview::of(tracker);
-        if self.series.len() > 2 * self.overview.order.len() + 16 {
+        if self.histories.len() > 2 * self.overview.order.len() + 16 {
             let flows: std::collections::HashSet<_> = tracker.connections().map(Connection::flow).collect();
-            self.series.retain(|flow, _| flows.contains(flow));
+            self.histories.retain(|flow| flows.contains(&flow));
         }
         // A connection that is gone takes its page with it.
         if self.chosen.is_some_and(|id| tracker.connection(id).is_none()) {
@@ -142,6 +146,23 @@ impl Screen {
         regions(self.area, self.page, self.playback.is_some())
     }
 
+    /// What part of time the chart of the selected connection shows.
+    pub(super) fn span(&self) -> Span {
+        let (of, span) = self.span;
+        if of == self.selected() { span } else { Span::default() }
+    }
+
+    /// Looks at another part of time.
+    pub(super) fn look(&mut self, look: Look, tracker: &Tracker, now: Timestamp) {
+        let Some(connection) = self.selected().and_then(|id| tracker.connection(id)) else { return };
+        let Some(series) = self.histories.get(connection.flow()) else { return };
+        let mut span = self.span();
+        span.look(look, chart::whole(connection, series, now));
+        self.span = (Some(connection.id()), span);
+        // Another connection may become the first; this one was chosen.
+        self.chosen = Some(connection.id());
+    }
+
     /// The connections on the screen.
     pub(super) fn visible(&self) -> &[ConnectionId] {
         let order = &self.overview.order;
@@ -151,7 +172,7 @@ impl Screen {
 
     /// The history of a connection.
     pub(super) fn series(&self, connection: &Connection) -> Option<&Series> {
-        self.series.get(&connection.flow())
+        self.histories.get(connection.flow())
     }
 
     /// Does what a key asks for; `Break` to quit.
@@ -166,8 +187,8 @@ impl Screen {
                 self.chosen = self.selected();
                 self.page = if self.chosen.is_some() { Page::Detail } else { Page::List };
             }
-            // What plays a recording is not the screen.
-            Action::Redraw | Action::Play(_) => {}
+            // What plays a recording is not the screen; the chart has been told already.
+            Action::Redraw | Action::Play(_) | Action::Look(_) => {}
             Action::Up => self.select(|position, _| position.saturating_sub(1)),
             Action::Down => self.select(|position, _| position + 1),
             Action::PageUp => self.select(|position, _| position.saturating_sub(page)),

@@ -5,7 +5,7 @@ use ratatui::style::Style;
 
 use super::overview::counts_down;
 use super::theme;
-use crate::text::short;
+use crate::text::{safe, short};
 
 /// The sign of a connection and its style. The sign alone tells the cases apart, without colour.
 pub(super) fn sign(connection: &Connection) -> (&'static str, Style) {
@@ -73,17 +73,23 @@ pub(super) fn waiting(connection: &Connection) -> Option<u64> {
     connection.queued().or_else(|| connection.unread())
 }
 
+/// The process that reads: the one that opened the connection, or, of one that was open before, the one that has read it
+/// while a window was closed.
+pub(super) fn reader(connection: &Connection) -> Option<String> {
+    process_at(connection, End::Client)
+}
+
 /// The process at the end nearest to the reader that is on this host: the one that opened or accepted the connection,
 /// or, of one that was open before, the one that has read it while a window was closed.
 pub(super) fn process(connection: &Connection) -> Option<String> {
-    [End::Client, End::Server]
-        .into_iter()
-        .find_map(|end| {
-            let view = connection.end(end);
-            let reader = || view.wire.as_ref()?.1.last_read.as_ref().map(|read| &read.process);
-            view.process.as_deref().or_else(reader)
-        })
-        .map(|process| format!("{} {}", crate::text::safe(&process.comm), process.pid))
+    [End::Client, End::Server].into_iter().find_map(|end| process_at(connection, end))
+}
+
+fn process_at(connection: &Connection, end: End) -> Option<String> {
+    let view = connection.end(end);
+    let reader = || view.wire.as_ref()?.1.last_read.as_ref().map(|read| &read.process);
+    let process = view.process.as_deref().or_else(reader)?;
+    Some(format!("{} {}", safe(&process.comm), process.pid))
 }
 
 /// What the selected connection does, in one sentence.

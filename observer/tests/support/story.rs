@@ -64,6 +64,12 @@ impl Story {
         self
     }
 
+    /// The server's greeting.
+    pub(crate) fn greeting(self, millis: u64) -> Self {
+        let version = "8.4.3".to_owned();
+        self.then(millis, SocketEventKind::Greeting { version, thread_id: 8812, capabilities: None })
+    }
+
     /// Anything.
     pub(crate) fn then(mut self, millis: u64, kind: SocketEventKind) -> Self {
         let kind = EventKind::Socket(SocketEvent { socket: self.socket, kind });
