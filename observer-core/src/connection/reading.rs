@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::sample::{DirectionSample, LastRead, SocketSample, TimerKind, WireSample};
+use crate::time::Timestamp;
 
 /// What is kept of a [`WireSample`].
 #[derive(Clone, Debug)]
@@ -37,6 +38,10 @@ pub struct SocketReading {
     pub not_sent: u32,
     pub notsent_lowat: Option<u32>,
 }
+
+/// They count like the size of a [`Connection`](crate::Connection).
+const _: () = assert!(size_of::<(Timestamp, WireReading)>() <= 112);
+const _: () = assert!(size_of::<(Timestamp, SocketReading)>() <= 88);
 
 impl From<&SocketSample> for SocketReading {
     fn from(sample: &SocketSample) -> Self {
