@@ -88,6 +88,8 @@ pub struct Connection {
     pub(crate) last_command: Timestamp,
     /// What the client had acknowledged when the counters were told last, or before the silence that they ended.
     pub(crate) counted_ack: Option<SeqNumber>,
+    /// The last acknowledgement of the client that the counters told.
+    pub(crate) newest_ack: Option<SeqNumber>,
     /// When the server last wrote into its socket, by the samples of that socket, while something is queued.
     pub(crate) last_write: Option<Box<LastWrite>>,
     /// Whether it was told that the server has closed.
@@ -129,6 +131,7 @@ impl Connection {
             last_progress: None,
             last_command: Timestamp::EPOCH,
             counted_ack: None,
+            newest_ack: None,
             last_write: None,
             told_server_closed: false,
             stall: None,

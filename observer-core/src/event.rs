@@ -214,6 +214,13 @@ pub enum SocketEventKind {
     Wire(Box<WireSample>),
     /// Socket diagnostics, sampled.
     Socket(Box<SocketSample>),
+    /// The process that closed the socket by the last [`State`](Self::State) is ending: it has given back its memory,
+    /// which comes before its files are closed (`do_exit`, kernel/exit.c). It was killed, or crashed, or ended without
+    /// closing its connections.
+    ProcessEnds {
+        /// Process id, as in the state's process.
+        pid: u32,
+    },
     /// The socket is gone from the kernel (`tcp_destroy_sock`, or no longer in the diagnostics).
     Destroyed,
 }

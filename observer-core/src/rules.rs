@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::connection::{Connection, Greeting};
 use crate::event::{SocketEvent, SocketEventKind};
 use crate::finding::{Finding, FindingKind};
-use crate::flow::End;
+use crate::flow::{End, Vantage};
 use crate::time::Timestamp;
 
 /// The command byte with which a client takes its leave.
@@ -81,12 +81,17 @@ impl Connection {
                 self.state_changed(at, seen_at, *from, *to, process.as_ref(), cx);
             }
             SocketEventKind::Socket(sample) => self.socket_sample(at, seen_at, sample, cx),
+            SocketEventKind::ProcessEnds { .. } if seen_at == Vantage::Server => {
+                self.history_mut().server_died = true;
+            }
             SocketEventKind::Destroyed => self.destroyed(at, seen_at, cx),
             // The server's window: a client that cannot send waits for itself, not for net_write_timeout.
             SocketEventKind::ZeroWindow { by: End::Server, .. }
             | SocketEventKind::WindowUpdate { by: End::Server, .. }
             | SocketEventKind::ZeroWindowProbe { by: End::Client }
-            | SocketEventKind::ZeroWindowProbeAck { by: End::Server } => {}
+            | SocketEventKind::ZeroWindowProbeAck { by: End::Server }
+            // That a client is gone its FIN or RST tells.
+            | SocketEventKind::ProcessEnds { .. } => {}
         }
         self.judge(at, cx);
     }

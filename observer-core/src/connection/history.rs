@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 /// What has happened to a connection. One that has only ever been well has none.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; they come true in any order")]
 pub(crate) struct History {
     /// The newest finding: those of one connection never go back in time.
     pub(crate) last_finding: Timestamp,
@@ -20,6 +21,8 @@ pub(crate) struct History {
     pub(crate) past: Past,
     /// When the server's own socket showed that it has closed.
     pub(crate) gave_up: Option<Timestamp>,
+    /// Whether the server's process ended and left it to the kernel to close.
+    pub(crate) server_died: bool,
     /// The number of the last ERR packet that nobody asked for, and when it came.
     pub(crate) error: Option<(Timestamp, u16)>,
     /// Whether the client said COM_QUIT.

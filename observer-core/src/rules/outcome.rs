@@ -42,7 +42,9 @@ impl Connection {
     /// A segment with the server's FIN, the first or the same at the other end.
     pub(super) fn note_fin(&mut self, at: Timestamp, seq: SeqNumber, in_result: Option<bool>) {
         let after = |ack: SeqNumber| (seq == ack || seq.is_after(ack)).then(|| seq.distance_from(ack));
-        let since_sample = self.counted_ack.and_then(after);
+        // What was acknowledged long before the FIN was an answer, and no farewell.
+        let was_answer = self.last_progress.is_some_and(|progress| progress + PATIENCE <= at);
+        let since_sample = if was_answer { self.newest_ack } else { self.counted_ack }.and_then(after);
         let fin = &mut self.history_mut().fin;
         match fin {
             Some(known) => known.in_result = known.in_result.or(in_result),
@@ -61,6 +63,7 @@ impl Connection {
         if !after_silence || self.counted_ack.is_none() {
             self.counted_ack = Some(sample.client.ack);
         }
+        self.newest_ack = Some(sample.client.ack);
         let unanswered =
             [(End::Client, &sample.client, &sample.server), (End::Server, &sample.server, &sample.client)]
                 .into_iter()

@@ -3,9 +3,10 @@
 use crate::connection::{Connection, Phase};
 
 impl Connection {
-    /// Its state in at most eleven letters: `open`, `zero window`, `reads again`, `lost`, `closing`, `half closed`,
-    /// `closed`.
+    /// Its state in at most eleven letters: `open`, `zero window`, `reads again`, `lost?`, `lost`, `closing`,
+    /// `half closed`, `closed`.
     ///
+    /// `lost?` is a guess: the deadline has passed, and nothing has shown that the server gave up.
     /// `reads again` is a client whose window is open after it was closed, and whose server may still wait for more.
     /// `closing` is a server that has closed while its client still has data to read; with `half closed` one end
     /// has closed, and nothing is left to read.
@@ -15,7 +16,8 @@ impl Connection {
                 "reads again"
             }
             Phase::Stalled | Phase::Warning | Phase::Critical => "zero window",
-            Phase::Lost => "lost",
+            Phase::Lost if self.is_abort_seen() => "lost",
+            Phase::Lost => "lost?",
             Phase::ServerClosed if self.unread().is_some_and(|unread| unread > 1) => "closing",
             Phase::ServerClosed => "half closed",
             Phase::Closed => "closed",

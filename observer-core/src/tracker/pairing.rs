@@ -93,7 +93,10 @@ fn can_begin(event: &SocketEvent) -> bool {
         SocketEventKind::Socket(sample) => {
             !matches!(sample.state, TcpState::TimeWait | TcpState::Closed | TcpState::Listen)
         }
-        SocketEventKind::Fin { .. } | SocketEventKind::Reset { .. } | SocketEventKind::Destroyed => false,
+        SocketEventKind::Fin { .. }
+        | SocketEventKind::Reset { .. }
+        | SocketEventKind::ProcessEnds { .. }
+        | SocketEventKind::Destroyed => false,
         _ => true,
     }
 }

@@ -16,8 +16,19 @@ const MOST: usize = 64;
 /// seconds (`Close_connections`, sql/mysqld.cc).
 const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(4);
 
+/// Where one ended so much later than another, the server lived in between: one that dies closes all at one moment. At
+/// a shutdown the idle ones end two seconds after those whose statements ran.
+const GRACE: std::ops::RangeInclusive<std::time::Duration> =
+    std::time::Duration::from_millis(1000)..=std::time::Duration::from_millis(2500);
+
+/// A FIN so soon after a stall has waited behind its data.
+const DRAINED: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// MySQL's ER_SERVER_SHUTDOWN.
 const ER_SERVER_SHUTDOWN: u16 = 1053;
+
+/// MySQL's ER_CLIENT_INTERACTION_TIMEOUT.
+const ER_CLIENT_INTERACTION_TIMEOUT: u16 = 4031;
 
 /// All servers.
 #[derive(Debug, Default)]
@@ -32,10 +43,11 @@ pub(super) struct Servers {
 #[derive(Clone, Copy, Debug)]
 struct Silence {
     first: Timestamp,
+    /// The last of those whose FIN did not wait behind data: it shows when the server closed.
     last: Timestamp,
     /// How many in all.
     ended: u32,
-    /// How many of them within the moment of the last one.
+    /// How many of them, by FINs that did not wait, within the moment of the last one.
     together: u32,
     /// The most of them within one moment.
     largest: u32,
@@ -69,19 +81,15 @@ impl Servers {
     /// The server has ended `connection` just now.
     pub(super) fn ended(&mut self, connection: &Connection) {
         let Some(history) = connection.history.as_deref() else { return };
-        let Some(at) = history.ending.map(|ending| ending.at).filter(|_| has_no_reason(connection, history))
-        else {
-            return;
-        };
+        let Some(closing) = Closing::of(connection, history) else { return };
         let server = connection.flow.server;
         let known = self.silences.iter().position(|(address, _)| *address == server);
         let mut silence = match known.map(|known| self.silences.remove(known).1) {
-            // A FIN that was stuck behind data was sent when the others were.
-            Some(silence) if !silence.is_over() || was_stuck_at(history, silence.last) => silence,
-            _ => Silence::begun(at),
+            Some(silence) if !silence.is_over() || closing.was_stuck_at(silence.last) => silence,
+            _ => Silence::begun(closing.at),
         };
         if !silence.is_over() {
-            silence.add(at, history);
+            silence.add(closing, history);
         }
         if self.silences.len() >= MOST {
             self.silences.remove(0);
@@ -95,7 +103,14 @@ impl Servers {
             return;
         }
         let heard = match kind {
-            SocketEventKind::Greeting { .. } => at,
+            SocketEventKind::Greeting { .. }
+            | SocketEventKind::ServerError { code: ER_CLIENT_INTERACTION_TIMEOUT } => at,
+            // A server that answers COM_QUIT was there to read it.
+            SocketEventKind::Fin { by: End::Server, .. }
+                if connection.history.as_ref().is_some_and(|history| history.quit) =>
+            {
+                at
+            }
             SocketEventKind::Wire(sample) if connection.ending().is_none() => {
                 match sample.server.last_ack_advance {
                     Some(advance) => advance,
@@ -126,7 +141,8 @@ impl Servers {
         let open = self.live.get(&server).copied().unwrap_or(0).saturating_sub(u32::from(connection.is_live));
         let silence =
             self.silences.iter().find(|(address, _)| *address == server).map(|(_, silence)| silence);
-        let own = u32::from(has_no_reason(connection, history));
+        let closing = Closing::of(connection, history);
+        let own = u32::from(closing.is_some());
         Some(match silence {
             Some(silence) => Siblings {
                 ended: silence.ended.saturating_sub(own),
@@ -134,7 +150,8 @@ impl Servers {
                 open,
                 alive: silence.lives || silence.back.is_some_and(|back| back.since(silence.last) < SOON),
                 shutdown: silence.shutdown.is_some_and(|told| {
-                    ended_at + SHUTDOWN >= told && (ended_at <= told + SHUTDOWN || history.stall.is_some())
+                    let was_stuck = closing.is_some_and(|closing| closing.was_stuck_at(told));
+                    ended_at + SHUTDOWN >= told && (ended_at <= told + SHUTDOWN || was_stuck)
                 }),
                 cut: silence.cut,
                 first: silence.first,
@@ -157,22 +174,42 @@ impl Servers {
 /// A server that answers a new client this soon had not been away.
 const SOON: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Whether the server ended it, and neither wait_timeout nor net_write_timeout nor the login were the reason.
-fn has_no_reason(connection: &Connection, history: &History) -> bool {
-    let by_server = history.ending.is_some_and(|ending| ending.by == Some(End::Server) && !ending.reset);
-    let explained = history.quit
-        || history.fin.is_some_and(ServerFin::is_behind_a_farewell)
-        || history.error.is_some_and(|(_, code)| code != ER_SERVER_SHUTDOWN);
-    let timed_out = history
-        .stall
-        .is_some_and(|stall| history.ending.is_some_and(|ending| ending.at >= stall.clock.abort().earliest));
-    by_server && !explained && !timed_out && connection.was_established()
+/// How the server closed a connection, when neither wait_timeout nor net_write_timeout nor the login were the reason.
+#[derive(Clone, Copy, Debug)]
+struct Closing {
+    /// When that was seen.
+    at: Timestamp,
+    /// Since when its client had stood still, so that the FIN may have waited behind data; `None` if the FIN shows when
+    /// the server closed.
+    stuck_since: Option<Timestamp>,
+    /// Whether it is a server that lets its clients wait at a shutdown.
+    has_grace: bool,
 }
 
-/// Whether its client stood still at that moment.
-fn was_stuck_at(history: &History, at: Timestamp) -> bool {
-    let stuck = history.stall.or(history.past.last.map(|past| past.stall));
-    stuck.is_some_and(|stall| stall.since <= at)
+impl Closing {
+    fn of(connection: &Connection, history: &History) -> Option<Self> {
+        let ending = history.ending.filter(|ending| ending.by == Some(End::Server) && !ending.reset)?;
+        let explained = history.quit
+            || history.fin.is_some_and(ServerFin::is_behind_a_farewell)
+            || history.error.is_some_and(|(_, code)| code != ER_SERVER_SHUTDOWN);
+        let past = history.past.last.filter(|past| ending.at.since(past.over) <= DRAINED);
+        let stuck =
+            history.stall.map(|stall| (stall, ending.at)).or(past.map(|past| (past.stall, past.over)));
+        // Its own socket shows the moment.
+        let at = history.gave_up.unwrap_or(ending.at);
+        let timed_out = stuck
+            .is_some_and(|(stall, until)| history.gave_up.unwrap_or(until) >= stall.clock.abort().earliest);
+        (!explained && !timed_out && connection.was_established()).then(|| Self {
+            at,
+            stuck_since: stuck.filter(|_| history.gave_up.is_none()).map(|(stall, _)| stall.since),
+            has_grace: connection.greeting().is_some_and(|greeting| !greeting.resets_at_abort()),
+        })
+    }
+
+    /// Whether the server may have closed it at this moment, though its FIN came later.
+    fn was_stuck_at(self, at: Timestamp) -> bool {
+        self.stuck_since.is_some_and(|since| since <= at)
+    }
 }
 
 impl Silence {
@@ -196,20 +233,29 @@ impl Silence {
         }
     }
 
-    fn add(&mut self, at: Timestamp, history: &History) {
-        if !self.is_its_moment(at) {
-            (self.moment, self.together) = (at, 0);
-        }
-        self.first = self.first.min(at);
-        self.last = self.last.max(at);
-        self.ended = self.ended.saturating_add(1);
-        self.together = self.together.saturating_add(1);
-        self.largest = self.largest.max(self.together);
-        let shutdown = history.error.is_some_and(|(_, code)| code == ER_SERVER_SHUTDOWN);
-        if shutdown {
+    fn add(&mut self, closing: Closing, history: &History) {
+        let Closing { at, stuck_since, has_grace } = closing;
+        let told = history.error.is_some_and(|(_, code)| code == ER_SERVER_SHUTDOWN);
+        if stuck_since.is_none() {
+            let spared = self.ended > 0 && has_grace && GRACE.contains(&at.since(self.first));
+            if at > self.first + *GRACE.end() && self.shutdown.is_none() {
+                *self = Self::begun(at);
+            }
+            if told || spared {
+                self.shutdown = self.shutdown.max(Some(at));
+            }
+            if !self.is_its_moment(at) {
+                (self.moment, self.together) = (at, 0);
+            }
+            self.last = self.last.max(at);
+            self.together = self.together.saturating_add(1);
+            self.largest = self.largest.max(self.together);
+        } else if told {
             self.shutdown = self.shutdown.max(Some(at));
         }
-        self.cut |= !shutdown && history.fin.and_then(|fin| fin.in_result) == Some(true);
+        self.first = self.first.min(at);
+        self.ended = self.ended.saturating_add(1);
+        self.cut |= !told && history.fin.and_then(|fin| fin.in_result) == Some(true);
     }
 
     /// Whether `at` is the moment at which the last ones ended.

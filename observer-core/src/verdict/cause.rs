@@ -30,8 +30,10 @@ pub(super) enum Cause {
     ShutDown,
     /// The server ended with all its connections, one way or the other.
     ServerGone,
-    /// The server died.
+    /// The server died, as its other connections show.
     Crashed,
+    /// The server died, as its process shows.
+    Died,
     /// The client said COM_QUIT.
     Quit,
     /// The client's FIN.
@@ -90,7 +92,7 @@ impl Cause {
             Self::GaveUp(_) | Self::OtherTimeout(_) | Self::ShorterTimeout => VerdictKind::NetWriteTimeout,
             Self::Idle(_) => VerdictKind::IdleTimeout,
             Self::Killed | Self::KilledWith(_) | Self::ShutDown | Self::ServerGone => VerdictKind::Killed,
-            Self::Crashed => VerdictKind::ServerCrashed,
+            Self::Crashed | Self::Died => VerdictKind::ServerCrashed,
             Self::Quit | Self::ClientFin | Self::ClientReset => VerdictKind::ClientClosed,
             Self::Vanished => VerdictKind::ClientVanished,
             Self::Unanswered(_) => VerdictKind::Network,

@@ -32,6 +32,7 @@ pub(super) fn evidence(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
         ending(facts),
         behind(facts),
         unread(facts),
+        died(facts),
         siblings(facts, kind),
         log_line(facts, kind),
         loss(facts),
@@ -162,6 +163,12 @@ fn ending(facts: &Facts<'_>) -> Option<String> {
         }
         (Some(End::Client), false) => format!("The client's FIN came at {at}."),
         (None, _) => format!("The connection was gone at {at}, and neither FIN nor RST was seen."),
+    })
+}
+
+fn died(facts: &Facts<'_>) -> Option<String> {
+    facts.server_died().then(|| {
+        "When its socket was closed, the server's process was ending: it had given back its memory already.".to_owned()
     })
 }
 

@@ -90,6 +90,11 @@ impl<'a> Facts<'a> {
         self.history?.gave_up
     }
 
+    /// Whether the server's process was ending when its socket was closed: the kernel did that.
+    pub(super) fn server_died(&self) -> bool {
+        self.history.is_some_and(|history| history.server_died)
+    }
+
     pub(super) fn siblings(&self) -> Option<Siblings> {
         self.history?.siblings
     }
@@ -171,7 +176,8 @@ impl<'a> Facts<'a> {
     pub(super) fn has_farewell(&self) -> bool {
         let (Some(fin), Some(command)) = (self.fin(), self.command()) else { return false };
         let nobody_asked = fin.at.since(command) >= Duration::from_secs(1);
-        nobody_asked && fin.is_behind_a_farewell()
+        // MariaDB never says why.
+        nobody_asked && self.resets_at_timeout() != Some(true) && fin.is_behind_a_farewell()
     }
 
     /// Whether the server had sent nothing since its last answer when it closed.
@@ -244,11 +250,6 @@ impl Standstill {
         } else {
             Versus::At
         }
-    }
-
-    /// Whether the timeout is what the session, or its server, said.
-    pub(super) fn is_timeout_told(&self) -> bool {
-        self.clock.timeout.source <= TimeoutSource::Server
     }
 
     /// Whether nothing at all is known of the timeout.

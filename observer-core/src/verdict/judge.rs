@@ -31,6 +31,9 @@ pub(super) fn judge(facts: &Facts<'_>) -> Judgement {
             Likely,
         );
     }
+    if ending.by == Some(End::Server) && facts.server_died() {
+        return because(Cause::Died, Certain);
+    }
     match (ending.by, ending.reset) {
         (Some(End::Client), reset) => by_client(facts, reset),
         (Some(End::Server), true) => server_reset(facts),
@@ -49,7 +52,10 @@ fn still_open(facts: &Facts<'_>) -> Judgement {
 }
 
 fn by_client(facts: &Facts<'_>, reset: bool) -> Judgement {
-    if let Some(stall) = facts.stall().filter(|_| facts.gave_up().is_some() || facts.was_lost()) {
+    // A server that has given up answers COM_QUIT with RST; one that answers with FIN has read it.
+    let answered = facts.has_quit() && facts.fin().is_some() && facts.gave_up().is_none();
+    let lost = facts.gave_up().is_some() || facts.was_lost();
+    if let Some(stall) = facts.stall().filter(|_| lost && !answered) {
         // The client left behind a server that had gone before it.
         return stalled::lost(facts, stall);
     }

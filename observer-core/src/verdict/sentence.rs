@@ -85,6 +85,10 @@ fn what_happened(facts: &Facts<'_>, cause: Cause) -> String {
             "The server died: it ended {client} together with {}, in the middle of results and without a word.",
             others_ended(facts)
         ),
+        Cause::Died => format!(
+            "The server died: its process ended{}, and the kernel closed the connection of {client}.",
+            in_what(facts)
+        ),
         Cause::Quit => format!("{client} closed its connection (COM_QUIT)."),
         Cause::ClientFin => format!("{client} closed its connection."),
         Cause::ClientReset => format!("{client} closed its connection with data of the server unread (RST)."),
@@ -107,9 +111,15 @@ fn what_happened(facts: &Facts<'_>, cause: Cause) -> String {
     }
 }
 
+/// Why a server has not given up though its deadline has passed.
+const WHY_NOT: &str = ", for its net_write_timeout is longer than was thought, or the rest of the result fitted into its send buffer";
+
 fn recovered(facts: &Facts<'_>) -> String {
     let client = facts.connection.flow().client;
     let Some(past) = facts.history().map(|history| history.past) else { return String::new() };
+    if past.count == 0 && facts.was_lost() {
+        return format!("{client} stood still, and went on: the server had not given up{WHY_NOT}.");
+    }
     if past.count == 0 {
         return format!("{client} stood still, and went on in time.");
     }
@@ -120,8 +130,7 @@ fn recovered(facts: &Facts<'_>) -> String {
     };
     if past.used >= 1.0 {
         return format!(
-            "{client} stood still {how_often}, and went on: the server had not given up, for its net_write_timeout is longer \
-             than was thought, or the rest of the result fitted into its send buffer."
+            "{client} stood still {how_often}, and went on: the server had not given up{WHY_NOT}."
         );
     }
     let used = match facts.last_stall().map(|stall| stall.clock.timeout) {

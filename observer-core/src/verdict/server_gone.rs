@@ -18,7 +18,7 @@ pub(super) enum Fate {
 }
 
 /// So many connections that end at once, with no sign of life after it, are hardly killed one by one.
-const MANY: u32 = 2;
+pub(super) const MANY: u32 = 2;
 
 /// Tells it from the other connections of the server.
 ///
@@ -33,7 +33,7 @@ pub(super) fn fate(facts: &Facts<'_>) -> Fate {
         && facts.resets_at_timeout() == Some(false);
     if others.alive {
         Fate::Lives
-    } else if others.shutdown {
+    } else if others.shutdown && others.ended > 0 {
         Fate::ShutDown
     } else if most_ended && dies {
         Fate::Crashed

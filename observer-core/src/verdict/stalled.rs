@@ -7,7 +7,7 @@ use crate::verdict::Confidence::{Certain, Likely, Possible};
 use crate::verdict::cause::{Cause, Sign};
 use crate::verdict::facts::{Facts, Standstill, Versus};
 use crate::verdict::judge::{Judgement, because, ended_by_server};
-use crate::verdict::server_gone::{Fate, fate};
+use crate::verdict::server_gone::{Fate, MANY, fate};
 
 /// More than a server's send buffer holds: `tcp_wmem` has a default limit of 4 MiB, of which some is overhead. A server
 /// that sent more after a stall went on after it.
@@ -34,10 +34,9 @@ fn gave_up(facts: &Facts<'_>, stall: Standstill, at: Timestamp, sign: Sign) -> J
 
 /// It gave up at a moment that is not its deadline: another timeout, or none.
 fn elsewhen(facts: &Facts<'_>, stall: Standstill, at: Timestamp) -> Judgement {
-    match stall.whole_seconds_at(at).filter(|_| !stall.is_timeout_told()) {
-        Some(seconds) => {
-            because(Cause::OtherTimeout(seconds), if stall.is_timeout_assumed() { Likely } else { Possible })
-        }
+    match stall.whole_seconds_at(at).filter(|_| stall.is_timeout_assumed()) {
+        // A KILL may come after whole seconds too.
+        Some(seconds) => because(Cause::OtherTimeout(seconds), Possible),
         // What it did before its deadline it did for another reason; after it, the start of its wait was not seen.
         None if stall.versus(at) == Versus::Before => ended_by_server(facts),
         None => because(Cause::OtherTimeout(at.since(stall.clock.started.latest)), Possible),
@@ -67,19 +66,23 @@ pub(super) fn reset(facts: &Facts<'_>, stall: Standstill) -> Judgement {
 
 /// The server's FIN behind the data of a stall.
 pub(super) fn closed(facts: &Facts<'_>, stall: Standstill) -> Judgement {
-    if let Some(at) = facts.gave_up() {
-        return gave_up(facts, stall, at, Sign::Socket);
-    }
-    let Some(ending) = facts.ending() else { return lost(facts, stall) };
     // MariaDB would have reset it: linger is set at a timeout and at nothing else.
     if facts.resets_at_timeout() == Some(true) {
         return ended_by_server(facts);
     }
+    if let Some(at) = facts.gave_up() {
+        return gave_up(facts, stall, at, Sign::Socket);
+    }
+    let Some(ending) = facts.ending() else { return lost(facts, stall) };
     let stood_still_until = stall.over.unwrap_or(ending.at);
     let passed = stood_still_until >= stall.clock.abort().earliest || facts.was_lost();
-    // The server ended with the others, before it could have given up.
+    // The server ended with the others, before it could have given up. Where its deadline has passed, the connection has
+    // a reason of its own to end, and one other that ended alone is no witness.
     let ended_with_others = matches!(fate(facts), Fate::ShutDown | Fate::Crashed | Fate::Gone)
-        && (!passed || facts.siblings().is_some_and(|others| stall.versus(others.first) == Versus::Before));
+        && (!passed
+            || facts.siblings().is_some_and(|others| {
+                (others.shutdown || others.at_once >= MANY) && stall.versus(others.first) == Versus::Before
+            }));
     if ended_with_others {
         ended_by_server(facts)
     } else if passed {

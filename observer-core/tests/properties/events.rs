@@ -83,6 +83,7 @@ fn kind() -> impl Strategy<Value = SocketEventKind> {
         any::<u16>().prop_map(|code| SocketEventKind::ServerError { code }),
         wire_sample().prop_map(|sample| SocketEventKind::Wire(Box::new(sample))),
         socket_sample().prop_map(|sample| SocketEventKind::Socket(Box::new(sample))),
+        any::<u32>().prop_map(|pid| SocketEventKind::ProcessEnds { pid }),
         Just(SocketEventKind::Destroyed),
     ]
 }

@@ -32,6 +32,8 @@ pub(crate) struct Account {
     pub(crate) warned: Option<Timestamp>,
     /// When it was called lost.
     pub(crate) lost: Option<Timestamp>,
+    /// Whether that was said as a guess, for nothing had shown it.
+    pub(crate) is_guess: bool,
     /// Findings that were told later than they are stamped.
     pub(crate) late: Vec<String>,
 }
@@ -47,7 +49,10 @@ impl Account {
             match &finding.kind {
                 FindingKind::Warning { .. } => account.warned = account.warned.or(Some(finding.at)),
                 FindingKind::Recovered { .. } if before(finding.at) => account.warned = None,
-                FindingKind::Lost { .. } => account.lost = account.lost.or(Some(finding.at)),
+                FindingKind::Lost { seen, .. } => {
+                    account.is_guess = !seen && (account.is_guess || account.lost.is_none());
+                    account.lost = account.lost.or(Some(finding.at));
+                }
                 FindingKind::Verdict(verdict) => account.verdict = Some((verdict.kind, verdict.confidence)),
                 _ => {}
             }
@@ -67,6 +72,7 @@ impl Account {
             account.abort = report.abort;
             account.lost =
                 report.moments.iter().filter(|moment| moment.is_loss()).map(|moment| moment.at).min();
+            account.is_guess = !report.moments.iter().any(|moment| moment.what == "gave_up");
         }
         account
     }

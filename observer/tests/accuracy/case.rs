@@ -126,6 +126,9 @@ pub(crate) struct Expected {
     pub(crate) verdicts: &'static [VerdictKind],
     /// Whether saying nothing is as right.
     pub(crate) or_nothing: bool,
+    /// Whether nothing on the wire tells it from a full stall until the client reads on: who does not see the server's
+    /// socket may guess that it is lost, if that is said as a guess and taken back.
+    pub(crate) looks_lost: bool,
     /// What the server's giving up can be known of, if it does.
     pub(crate) abort: Option<Abort>,
 }

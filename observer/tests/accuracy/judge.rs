@@ -51,6 +51,8 @@ pub(crate) struct Row {
     pub(crate) width: Option<f64>,
     /// Whether the connection was called lost while it lived.
     pub(crate) false_alarm: bool,
+    /// Whether that was said as a guess, and is not known better from there.
+    pub(crate) guess: bool,
     /// What is wrong, in words.
     pub(crate) misses: Vec<String>,
 }
@@ -75,13 +77,14 @@ pub(crate) fn judge(
         outside: None,
         width: None,
         false_alarm: false,
+        guess: false,
         misses: account.late.clone(),
     };
     row.judge_verdict(case, account);
     if let (Some(expected), Some(aborted)) = (case.expected.abort, truth.aborted) {
         row.judge_abort(expected, aborted, account);
     }
-    row.judge_loss(truth, account);
+    row.judge_loss(case, truth, account);
     row
 }
 
@@ -134,8 +137,13 @@ impl Row {
         }
     }
 
-    fn judge_loss(&mut self, truth: &Truth, account: &Account) {
+    fn judge_loss(&mut self, case: &Case, truth: &Truth, account: &Account) {
         let Some(lost) = account.lost else { return };
+        let sees_socket = self.end == End::Server && self.way == Way::Live;
+        if truth.lost.is_none() && case.expected.looks_lost && account.is_guess && !sees_socket {
+            (self.false_alarm, self.guess) = (true, true);
+            return;
+        }
         let too_early = match truth.lost {
             None => "it was called lost, and lived".to_owned(),
             Some(truth) => {

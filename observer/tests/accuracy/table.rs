@@ -93,6 +93,14 @@ fn print(rows: &[Row], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         rows.len()
     )?;
     for row in rows {
+        if row.guess {
+            writeln!(
+                f,
+                "    {} {}: a guess, and said as one: probably lost; taken back",
+                name(&row.end),
+                name(&row.way)
+            )?;
+        }
         for miss in &row.misses {
             writeln!(f, "    {} {}: {miss}", name(&row.end), name(&row.way))?;
         }

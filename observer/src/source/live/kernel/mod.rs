@@ -3,6 +3,7 @@
 //! ```text
 //! load      the object into the kernel, each program by itself; doctor shows how that goes
 //! commands  the beginning of every connection's last command, on demand
+//! deaths    whether a server that closed has died
 //! log       what the programs log, for debugging them
 //! records   bytes of the ring buffer to events
 //! sampler   the map of connections to samples, at the observer's own pace
@@ -14,6 +15,7 @@
 //! Everything is held by file descriptors of this process: when it ends, however it ends, the programs are gone.
 
 mod commands;
+mod deaths;
 mod load;
 mod log;
 mod private_mounts;

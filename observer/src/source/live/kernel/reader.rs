@@ -12,6 +12,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::deaths::Deaths;
 use super::load::Kernel;
 use super::reads::Reads;
 use super::records::{Decoder, Malformed, Told};
@@ -48,6 +49,7 @@ pub(crate) async fn read(
     let mut ring = unsafe { AsyncFd::register_with_interest(RingBuf::try_from(ring)?, Interest::READABLE) }
         .context("waiting for the ring buffer")?;
     let mut sampler = Sampler::new(&mut kernel)?;
+    let mut deaths = Deaths::new();
     let mut scope = kernel.one_cgroup.then(|| Scope::new(kernel.capacity));
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
@@ -61,7 +63,7 @@ pub(crate) async fn read(
         tokio::select! {
             ready = ring.readable_mut() => {
                 let mut ready = ready.context("waiting for the ring buffer")?;
-                if drain(ready.get_inner_mut(), &decoder, &mut sampler, &mut batch) {
+                if drain(ready.get_inner_mut(), &decoder, &mut sampler, &mut deaths, &mut batch) {
                     ready.clear_ready();
                 }
             }
@@ -120,6 +122,7 @@ fn drain(
     ring: &mut RingBuf<MapData>,
     decoder: &Decoder,
     sampler: &mut Sampler,
+    deaths: &mut Deaths,
     batch: &mut Vec<Event>,
 ) -> bool {
     let mut malformed = 0;
@@ -137,6 +140,10 @@ fn drain(
                 let at = end.as_ref().map_or_else(|| decoder.now(), |event| event.at);
                 sampler.finish(cookie, at, decoder, batch);
                 batch.extend(end);
+            }
+            Ok(Told::Closing) => {
+                let death = batch.last().and_then(|event| deaths.look(event, decoder.now()));
+                batch.extend(death);
             }
             Ok(Told::Other) => {}
             Err(Malformed) => malformed += 1,

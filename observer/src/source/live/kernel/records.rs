@@ -27,6 +27,8 @@ pub(super) struct Malformed;
 pub(super) enum Told {
     /// A window of this socket's connection has closed.
     Trouble(u64),
+    /// A socket has changed its state, perhaps because its process ends.
+    Closing,
     /// This socket is gone.
     Destroyed(u64),
     /// Nothing.
@@ -101,7 +103,10 @@ impl Decoder {
                 let record: TextRecord = whole(bytes)?;
                 said(kind, by, text(&record)?).into_iter().for_each(tell);
             }
-            RecordKind::State => tell(state(&whole(bytes)?)?),
+            RecordKind::State => {
+                tell(state(&whole(bytes)?)?);
+                return Ok(Told::Closing);
+            }
             RecordKind::Destroyed => {
                 let _: DestroyedRecord = whole(bytes)?;
                 tell(SocketEventKind::Destroyed);
