@@ -4,6 +4,7 @@ mod curve;
 mod drain;
 mod end;
 mod history;
+mod reading;
 mod stall;
 mod window;
 
@@ -11,6 +12,7 @@ pub(crate) use curve::{Count, Curve, GRACE, Limits};
 pub(crate) use drain::Drain;
 pub use end::EndView;
 pub(crate) use history::{History, ServerFin, Siblings, Unanswered};
+pub use reading::{SocketReading, WireReading};
 pub(crate) use stall::{BeforeWrite, LastWrite, Progress, Stall};
 pub(crate) use window::{Told, Window, WindowChange};
 

@@ -27,7 +27,9 @@ mod verdict;
 
 pub use clock::{Timeout, TimeoutSource, WriteClock};
 pub use config::Config;
-pub use connection::{Connection, EndView, Ending, Greeting, Phase, ServerProgram};
+pub use connection::{
+    Connection, EndView, Ending, Greeting, Phase, ServerProgram, SocketReading, WireReading,
+};
 pub use event::{Event, EventKind, LossPoint, Process, SocketEvent, SocketEventKind, SourceEvent};
 pub use finding::{Finding, FindingKind, Severity};
 pub use flow::{ConnectionId, End, Flow, SocketRef, Vantage};

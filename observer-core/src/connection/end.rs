@@ -2,8 +2,9 @@
 
 use std::num::NonZeroU64;
 
+use crate::connection::{SocketReading, WireReading};
 use crate::event::Process;
-use crate::sample::{SocketSample, TcpState, WireSample};
+use crate::sample::TcpState;
 use crate::time::Timestamp;
 
 /// What is known at one end of a connection.
@@ -14,9 +15,9 @@ pub struct EndView {
     /// The process that opened or accepted the connection, where it was seen.
     pub process: Option<Box<Process>>,
     /// The newest counters of the kernel programs, with their time.
-    pub wire: Option<Box<(Timestamp, WireSample)>>,
+    pub wire: Option<Box<(Timestamp, WireReading)>>,
     /// The newest socket diagnostics, with their time.
-    pub socket: Option<Box<(Timestamp, SocketSample)>>,
+    pub socket: Option<Box<(Timestamp, SocketReading)>>,
     /// The socket's state, where the socket itself was seen and not only its packets.
     pub state: Option<TcpState>,
     /// When its last change of state was told: diagnostics from before it say nothing of the state any more.

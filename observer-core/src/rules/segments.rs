@@ -102,8 +102,8 @@ impl Connection {
         if let Some(view) = end.map(|end| self.end_mut(end)) {
             match &mut view.wire {
                 Some(known) if known.0 > at => return,
-                Some(known) => **known = (at, sample.clone()),
-                none => *none = Some(Box::new((at, sample.clone()))),
+                Some(known) => **known = (at, sample.into()),
+                none => *none = Some(Box::new((at, sample.into()))),
             }
         }
         self.note_traffic(at, sample);

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::connection::{BeforeWrite, Connection, Count, LastWrite, Phase, Progress, Told};
+use crate::connection::{BeforeWrite, Connection, Count, LastWrite, Phase, Progress, SocketReading, Told};
 use crate::event::Process;
 use crate::flow::{End, Vantage};
 use crate::rules::Context;
-use crate::rules::wait::{sent, written};
 use crate::sample::{SocketSample, TcpState, TimerKind};
 use crate::time::{TimeRange, Timestamp};
 
@@ -96,17 +95,18 @@ impl Connection {
             // A poll takes its time, and what it read may be told after a change that it did not see.
             _ if view.state_since > at => return,
             Some((known, _)) if *known > at => return,
-            known => known.map(|(at, sample)| (*at, Reading::of(sample))),
+            known => known.cloned(),
         };
+        let reading = SocketReading::from(sample);
         match end {
-            End::Client => self.client_sampled(at, before, sample, cx),
-            End::Server => self.server_sampled(at, before, sample, cx),
+            End::Client => self.client_sampled(at, before.as_ref(), &reading, sample, cx),
+            End::Server => self.server_sampled(at, before.as_ref(), &reading, sample, cx),
         }
         let view = self.end_mut(end);
         view.state = Some(sample.state);
         match &mut view.socket {
-            Some(known) => **known = (at, sample.clone()),
-            none => *none = Some(Box::new((at, sample.clone()))),
+            Some(known) => **known = (at, reading),
+            none => *none = Some(Box::new((at, reading))),
         }
         // What the queues say comes before what the state says: a server that has closed was waiting until then.
         self.judge(at, cx);
@@ -120,14 +120,14 @@ impl Connection {
     fn client_sampled(
         &mut self,
         at: Timestamp,
-        before: Option<(Timestamp, Reading)>,
+        before: Option<&(Timestamp, SocketReading)>,
+        reading: &SocketReading,
         sample: &SocketSample,
         cx: &mut Context<'_>,
     ) {
-        let reading = Reading::of(sample);
-        let stands_still = before.is_some_and(|(_, before)| reading.stands_still_since(&before));
+        let stands_still = before.is_some_and(|(_, before)| reading.stands_still_since(before));
         let since = at - sample.last_data_received;
-        if before.is_some_and(|(_, before)| reading.received > before.received) {
+        if before.is_some_and(|(_, before)| reading.bytes_received > before.bytes_received) {
             self.progressed(since);
         }
         let closed = match sample.recv_window {
@@ -151,7 +151,8 @@ impl Connection {
     fn server_sampled(
         &mut self,
         at: Timestamp,
-        before: Option<(Timestamp, Reading)>,
+        before: Option<&(Timestamp, SocketReading)>,
+        reading: &SocketReading,
         sample: &SocketSample,
         cx: &mut Context<'_>,
     ) {
@@ -161,12 +162,12 @@ impl Connection {
             self.last_write = None;
         } else if can_write
             && (self.last_write.is_none()
-                || before.is_none_or(|(_, before)| before.written < written(sample)))
+                || before.is_none_or(|(_, before)| before.written() < reading.written()))
         {
             let before = before.map(|(at, before)| BeforeWrite {
-                at,
-                acked: before.acked,
-                sent: before.sent,
+                at: *at,
+                acked: before.bytes_acked,
+                sent: before.sent(),
                 send_buffer: before.send_buffer,
             });
             self.last_write = Some(Box::new(LastWrite { before, until: at }));
@@ -217,35 +218,6 @@ impl Connection {
 /// (`__tcp_select_window`, net/ipv4/tcp_output.c). For kernels that do not tell the window itself.
 fn is_full(sample: &SocketSample) -> bool {
     sample.recv_buffer.saturating_sub(sample.recv_buffer_used) < sample.recv_buffer / 16
-}
-
-/// What of a sample is compared with the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Reading {
-    received: u64,
-    unread: u32,
-    written: u64,
-    sent: u64,
-    acked: u64,
-    send_buffer: u32,
-}
-
-impl Reading {
-    fn of(sample: &SocketSample) -> Self {
-        Self {
-            received: sample.bytes_received,
-            unread: sample.recv_queue,
-            written: written(sample),
-            sent: sent(sample),
-            acked: sample.bytes_acked,
-            send_buffer: sample.send_buffer,
-        }
-    }
-
-    /// Whether the reader has neither received nor read anything since `earlier`.
-    fn stands_still_since(&self, earlier: &Self) -> bool {
-        (self.received, self.unread) == (earlier.received, earlier.unread)
-    }
 }
 
 fn end_of(seen_at: Vantage) -> Option<End> {

@@ -16,8 +16,7 @@ use std::time::Duration;
 
 use crate::clock::WriteClock;
 use crate::config::Config;
-use crate::connection::{Connection, GRACE, Greeting, LastWrite, Limits, Stall, Told};
-use crate::sample::SocketSample;
+use crate::connection::{Connection, GRACE, Greeting, LastWrite, Limits, SocketReading, Stall, Told};
 use crate::time::{TimeRange, Timestamp};
 
 /// A kernel that has data to send shows it within this time: by the data if the window is open, by a probe if it is
@@ -100,7 +99,7 @@ impl Connection {
     }
 
     /// What the server's socket says of the window as it is now.
-    fn server_shows(&self) -> Option<(Timestamp, &SocketSample)> {
+    fn server_shows(&self) -> Option<(Timestamp, &SocketReading)> {
         let (at, sample) = self.server.socket.as_deref().filter(|_| !self.server.gone)?;
         (*at >= self.window.changed_at).then_some((*at, sample))
     }
@@ -171,7 +170,7 @@ impl Connection {
     fn begun_at_server(
         &self,
         stall: &Stall,
-        sample: &SocketSample,
+        sample: &SocketReading,
         at: Timestamp,
         config: &Config,
     ) -> TimeRange {
@@ -232,7 +231,7 @@ fn patience(config: &Config) -> Duration {
 ///
 /// mysqld begins to wait when its queue has come to the limit, and waits as long as the socket is not writable. A
 /// queue that has never come to the limit since the last write is that of a server that has written all it had.
-fn is_waiting(sample: &SocketSample, last_write: Option<&LastWrite>) -> bool {
+fn is_waiting(sample: &SocketReading, last_write: Option<&LastWrite>) -> bool {
     if sample.send_queue == 0 {
         return false;
     }
@@ -242,7 +241,8 @@ fn is_waiting(sample: &SocketSample, last_write: Option<&LastWrite>) -> bool {
         let drained = sample.bytes_acked.saturating_sub(before.acked).saturating_mul(2);
         u64::from(sample.send_buffer_used).saturating_add(drained) >= u64::from(before.send_buffer)
     });
-    let had_unsent = |limit| before.is_none_or(|before| written(sample).saturating_sub(before.sent) >= limit);
+    let had_unsent =
+        |limit| before.is_none_or(|before| sample.written().saturating_sub(before.sent) >= limit);
     let lacks_sending = sample
         .notsent_lowat
         .is_some_and(|limit| u64::from(sample.not_sent) * 2 >= limit.into() && had_unsent(limit.into()));
@@ -251,17 +251,7 @@ fn is_waiting(sample: &SocketSample, last_write: Option<&LastWrite>) -> bool {
 
 /// Whether the queue fills more than two thirds of the buffer: then the socket is not writable
 /// (`__sk_stream_is_writeable`, include/net/sock.h: free space of at least half the queue).
-fn lacks_room(sample: &SocketSample) -> bool {
+fn lacks_room(sample: &SocketReading) -> bool {
     // Without socket memory in the diagnostics the queue alone has to do.
     sample.send_buffer == 0 || u64::from(sample.send_buffer_used) * 3 > u64::from(sample.send_buffer) * 2
-}
-
-/// Everything the server has written into its socket, but for a constant: while it waits, this stands still.
-pub(super) fn written(sample: &SocketSample) -> u64 {
-    sample.bytes_acked.saturating_add(u64::from(sample.send_queue))
-}
-
-/// What of it was sent.
-pub(super) fn sent(sample: &SocketSample) -> u64 {
-    written(sample).saturating_sub(u64::from(sample.not_sent))
 }
