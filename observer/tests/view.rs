@@ -136,6 +136,49 @@ fn the_selection_follows_its_connection_and_not_its_row() {
 }
 
 #[test]
+fn a_filter_is_typed_and_limits_the_list_but_not_the_counts() {
+    let mut screen = Screen::after((120, 40), &together(troubled()), 60_000);
+    let of = |screen: &mut Screen, client: &str| {
+        screen.picture().lines().filter(|line| line.contains(client) && line.contains("open")).count()
+    };
+    assert_eq!(of(&mut screen, "10.2.8.17:"), 2);
+    "/8.17:39021".chars().for_each(|key| screen.press(KeyCode::Char(key)));
+    let picture = screen.picture();
+    assert!(picture.contains("/8.17:39021_") && picture.contains(" conns"), "{picture}");
+    assert_eq!((of(&mut screen, "10.2.8.17:39021"), of(&mut screen, "10.2.8.17:39024")), (1, 0), "{picture}");
+    // A letter that is a command elsewhere is a letter here, and nothing quits.
+    "qs".chars().for_each(|key| screen.press(KeyCode::Char(key)));
+    assert!(screen.picture().contains("No connection has that in its address, process or state."));
+    for key in [KeyCode::Backspace, KeyCode::Backspace, KeyCode::Enter] {
+        screen.press(key);
+    }
+    assert!(screen.picture().contains("/8.17:39021 "), "{}", screen.picture());
+    screen.press(KeyCode::Esc);
+    assert_eq!(of(&mut screen, "10.2.8.17:"), 2);
+}
+
+#[test]
+fn the_list_is_sorted_by_another_column_and_the_other_way_round() {
+    let mut screen = Screen::after((120, 40), &together(troubled()), 60_000);
+    let first = |screen: &mut Screen| {
+        let picture = screen.picture();
+        let row = picture.lines().skip_while(|line| !line.contains("CLIENT")).nth(1).unwrap_or_default();
+        row.split_whitespace().find(|word| word.contains("10.2") || word.contains("2001")).map(str::to_owned)
+    };
+    assert_eq!(first(&mut screen).as_deref(), Some("10.2.7.31:51844"));
+    screen.press(KeyCode::Char('s'));
+    assert!(screen.picture().contains("CLIENT ▾"), "{}", screen.picture());
+    assert_eq!(first(&mut screen).as_deref(), Some("10.2.6.90:33410"));
+    screen.press(KeyCode::Char('S'));
+    assert!(screen.picture().contains("CLIENT ▴"), "{}", screen.picture());
+    assert_ne!(first(&mut screen).as_deref(), Some("10.2.6.90:33410"));
+    // Once round.
+    (0..5).for_each(|_| screen.press(KeyCode::Char('s')));
+    assert!(screen.picture().contains("TIMEOUT IN ▾"), "{}", screen.picture());
+    assert_eq!(first(&mut screen).as_deref(), Some("10.2.7.31:51844"));
+}
+
+#[test]
 fn colours_follow_the_roles() {
     use ratatui::style::{Color, Modifier};
     let mut events = together(troubled());

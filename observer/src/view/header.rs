@@ -20,6 +20,8 @@ pub(super) struct Header<'a> {
     pub(super) degraded: &'a [String],
     /// How the writing of the log goes.
     pub(super) log: &'a log::Status,
+    /// What the list is limited to.
+    pub(super) filter: Option<String>,
     /// The counts.
     pub(super) overview: &'a Overview,
     /// Observations lost.
@@ -87,6 +89,9 @@ impl Header<'_> {
         if let Some(playback) = self.playback {
             items.insert(1, Item { text: playback.words(), style: theme::WARNING, rank: 2 });
         }
+        if let Some(filter) = &self.filter {
+            items.push(Item { text: filter.clone(), style: theme::WARNING, rank: 2 });
+        }
         if let Some(text) = self.missing() {
             items.push(Item { text, style: theme::WARNING, rank: 2 });
         }
@@ -142,6 +147,7 @@ mod tests {
             place: "db1:3306",
             degraded: &degraded,
             log: &log,
+            filter: None,
             overview: &overview,
             events_lost: 7,
             playback: None,

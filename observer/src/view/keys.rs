@@ -2,6 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use super::arrange::Arrangement;
 use super::chart::Look;
 
 /// What the user can ask for.
@@ -16,6 +17,9 @@ pub(super) enum Action {
     Open,
     NextInTrouble,
     Back,
+    Sort,
+    Reverse,
+    Filter,
     Help,
     Redraw,
     Quit,
@@ -76,38 +80,53 @@ pub(super) struct Binding {
 const NONE: KeyModifiers = KeyModifiers::NONE;
 const CTRL: KeyModifiers = KeyModifiers::CONTROL;
 
+/// Takes a key as a letter of the filter; whether it was one.
+pub(super) fn types(key: KeyEvent, arrangement: &mut Arrangement) -> bool {
+    if key.kind == KeyEventKind::Release || key.modifiers.intersects(CTRL | KeyModifiers::ALT) {
+        return false;
+    }
+    match key.code {
+        KeyCode::Char(letter) => arrangement.typed(letter),
+        KeyCode::Backspace => arrangement.erase(),
+        KeyCode::Enter => arrangement.end_typing(),
+        KeyCode::Esc => arrangement.clear(),
+        _ => return false,
+    }
+    true
+}
+
 /// The keys of every view, in the order of the hint line and the help.
 const BINDINGS: &[Binding] = &[
     Binding {
         keys: &[(KeyCode::Up, NONE), (KeyCode::Char('k'), NONE)],
         action: Action::Up,
-        label: "↑ k",
+        label: "↑↓ kj",
         hint: ("", ""),
-        help: "select the connection above",
+        help: "select the connection above; below",
         places: &[],
     },
     Binding {
         keys: &[(KeyCode::Down, NONE), (KeyCode::Char('j'), NONE)],
         action: Action::Down,
-        label: "↓ j",
+        label: "",
         hint: ("↑↓", "select"),
-        help: "select the connection below",
+        help: "",
         places: &[Place::List],
     },
     Binding {
         keys: &[(KeyCode::PageUp, NONE)],
         action: Action::PageUp,
-        label: "PgUp",
+        label: "PgUp/Dn",
         hint: ("", ""),
-        help: "one page up",
+        help: "one page up; down",
         places: &[],
     },
     Binding {
         keys: &[(KeyCode::PageDown, NONE)],
         action: Action::PageDown,
-        label: "PgDn",
+        label: "",
         hint: ("", ""),
-        help: "one page down",
+        help: "",
         places: &[],
     },
     Binding {
@@ -149,6 +168,30 @@ const BINDINGS: &[Binding] = &[
         hint: ("n", "next stalled"),
         help: "select the next connection that stands still",
         places: &[Place::List, Place::Detail],
+    },
+    Binding {
+        keys: &[(KeyCode::Char('s'), NONE)],
+        action: Action::Sort,
+        label: "s",
+        hint: ("s", "sort"),
+        help: "sort by the next column; S: the other way round",
+        places: &[Place::List],
+    },
+    Binding {
+        keys: &[(KeyCode::Char('S'), NONE)],
+        action: Action::Reverse,
+        label: "",
+        hint: ("", ""),
+        help: "",
+        places: &[],
+    },
+    Binding {
+        keys: &[(KeyCode::Char('/'), NONE)],
+        action: Action::Filter,
+        label: "/",
+        hint: ("/", "filter"),
+        help: "show only what has this in address, process or state; esc: all",
+        places: &[Place::List],
     },
     Binding {
         keys: &[(KeyCode::Char('l'), CTRL)],

@@ -7,6 +7,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 use std::time::Duration;
 
+use super::arrange::{Arrangement, Sort};
 use super::canvas::{bar, put, put_right, rule, spark};
 use super::series::Series;
 use super::{theme, words};
@@ -25,6 +26,8 @@ pub(super) struct List<'a> {
     /// The connections on the screen.
     pub(super) rows: &'a [ConnectionId],
     pub(super) selected: Option<ConnectionId>,
+    /// In which order they stand.
+    pub(super) arrangement: &'a Arrangement,
     pub(super) series: &'a dyn Fn(&Connection) -> Option<&'a Series>,
     pub(super) now: Timestamp,
 }
@@ -89,8 +92,21 @@ impl Column {
             Self::History => "LAST 60 s",
             Self::Waiting => "WAITING",
             Self::Stalled => "STALLED",
-            Self::Timeout => "TIMEOUT IN ▾",
+            Self::Timeout => "TIMEOUT IN",
         }
+    }
+
+    /// What the list is sorted by when it is sorted by this column.
+    fn sort(self) -> Option<Sort> {
+        Some(match self {
+            Self::Client => Sort::Client,
+            Self::State => Sort::State,
+            Self::Window => Sort::Window,
+            Self::Waiting => Sort::Waiting,
+            Self::Stalled => Sort::Stalled,
+            Self::Timeout => Sort::TimeLeft,
+            Self::Process | Self::History => return None,
+        })
     }
 
     fn is_number(self) -> bool {
@@ -103,15 +119,30 @@ impl Widget for &List<'_> {
         rule(picture, area, "Connections");
         if self.rows.is_empty() {
             let line = Rect { y: area.y + area.height / 2, height: 1, ..area };
-            put(picture, line, area.x + MARGIN, area.width, "No MySQL connection yet.", theme::DIM);
+            let text = if self.arrangement.is_filtered() {
+                "No connection has that in its address, process or state."
+            } else {
+                "No MySQL connection yet."
+            };
+            put(picture, line, area.x + MARGIN, area.width, text, theme::DIM);
             return;
         }
         let columns = columns(area.width);
         let line = |row: u16| Rect { y: area.y + row, height: 1, ..area };
         let mut x = area.x + MARGIN;
         for &(column, cells) in &columns {
-            let put = if column.is_number() { put_right } else { put };
-            put(picture, line(1), x, cells, column.title(cells), theme::DIM);
+            let mark = match column.sort() == Some(self.arrangement.sort) {
+                true if self.arrangement.reversed => "▴",
+                true => "▾",
+                false => "",
+            };
+            let title = column.title(cells);
+            if column.is_number() {
+                // The mark takes the gap before the column.
+                put_right(picture, line(1), x - 1, cells + 1, &format!("{mark}{title}"), theme::DIM);
+            } else {
+                put(picture, line(1), x, cells, format!("{title} {mark}").trim_end(), theme::DIM);
+            }
             x += cells + 1;
         }
         let connections = self.rows.iter().filter_map(|&id| self.tracker.connection(id));

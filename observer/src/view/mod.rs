@@ -3,6 +3,7 @@
 //! One file is one region of the screen. [`View`] is the only thing that changes: it takes events, findings and
 //! keys, and draws when there is something new to see.
 
+mod arrange;
 mod canvas;
 mod chart;
 mod detail;
@@ -130,6 +131,10 @@ impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
     fn input(&mut self, input: Input, tracker: &Tracker, now: Timestamp) -> ControlFlow<()> {
         match input {
             Input::Key(key) => {
+                if self.screen.arrangement.is_typing() && keys::types(key, &mut self.screen.arrangement) {
+                    self.stale = true;
+                    return ControlFlow::Continue(());
+                }
                 let of_recording = self.screen.playback.is_some();
                 let Some(action) = keys::action(key, of_recording) else { return ControlFlow::Continue(()) };
                 self.stale = true;

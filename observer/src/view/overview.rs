@@ -2,10 +2,12 @@
 
 use observer_core::{Connection, ConnectionId, Phase, Timestamp, Tracker};
 
+use super::arrange::{Arrangement, Sort};
+
 /// The order of the list and the numbers of the header, worked out once per picture.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Overview {
-    /// All connections, those with the least time left first.
+    /// The connections to be shown, in the order of the list: as a rule those with the least time left first.
     pub(super) order: Vec<ConnectionId>,
     /// Connections that have not ended.
     pub(super) open: usize,
@@ -16,18 +18,25 @@ pub(super) struct Overview {
 }
 
 impl Overview {
-    /// Looks at all connections.
-    pub(super) fn of(tracker: &Tracker) -> Self {
+    /// Looks at all connections: all are counted, and those that are to be shown put in order.
+    pub(super) fn of(tracker: &Tracker, arrangement: &Arrangement) -> Self {
         let mut overview = Self::default();
         let mut keyed: Vec<_> = tracker
             .connections()
+            .inspect(|connection| overview.count(connection))
+            .filter(|connection| arrangement.shows(connection, tracker))
             .map(|connection| {
-                overview.count(connection);
-                (rank(connection), connection.flow().client, connection.id())
+                let rank = if arrangement.sort == Sort::Client { (0, 0) } else { rank(connection) };
+                ((rank, connection.flow().client, connection.id()), connection)
             })
             .collect();
-        keyed.sort_unstable();
-        overview.order = keyed.into_iter().map(|(.., id)| id).collect();
+        keyed.sort_unstable_by(|(key, one), (other_key, other)| {
+            arrangement.sort.compare(one, other).then_with(|| key.cmp(other_key))
+        });
+        overview.order = keyed.into_iter().map(|((.., id), _)| id).collect();
+        if arrangement.reversed {
+            overview.order.reverse();
+        }
         overview
     }
 

@@ -36,6 +36,7 @@ impl Widget for &Picture<'_> {
             place: &screen.place,
             degraded: &screen.degraded,
             log: &screen.log,
+            filter: screen.arrangement.words(),
             overview: &screen.overview,
             events_lost: tracker.events_lost(),
             playback: screen.playback.as_ref(),
@@ -53,8 +54,15 @@ impl Widget for &Picture<'_> {
             if regions.list.height > 0 {
                 let series = |connection: &Connection| screen.series(connection);
                 let rows = screen.visible();
-                List { tracker, rows, selected: screen.selected(), series: &series, now }
-                    .render(regions.list, picture);
+                List {
+                    tracker,
+                    rows,
+                    selected: screen.selected(),
+                    arrangement: &screen.arrangement,
+                    series: &series,
+                    now,
+                }
+                .render(regions.list, picture);
             }
             if let Some(connection) = selected {
                 let (series, config) = (screen.series(connection), tracker.config());

@@ -8,6 +8,7 @@ use observer_core::{
 };
 use ratatui::layout::Rect;
 
+use super::arrange::Arrangement;
 use super::chart::{self, Look, Span};
 use super::events::EventList;
 use super::keys::Action;
@@ -32,6 +33,7 @@ pub(super) struct Screen {
     /// The first connection on the screen.
     top: usize,
     pub(super) overview: Overview,
+    pub(super) arrangement: Arrangement,
     pub(super) events: EventList,
     histories: Histories,
     /// What part of time the chart shows, and of which connection.
@@ -53,6 +55,7 @@ impl Screen {
             chosen: None,
             top: 0,
             overview: Overview::default(),
+            arrangement: Arrangement::default(),
             events: EventList::default(),
             histories: Histories::new(config.max_connections),
             span: (None, Span::default()),
@@ -120,14 +123,18 @@ impl Screen {
     /// Brings everything up to date for a picture of `area`.
     pub(super) fn prepare(&mut self, tracker: &Tracker, area: Rect) {
         self.area = area;
-        self.overview = Overview::of(tracker);
-        if self.histories.len() > 2 * self.overview.order.len() + 16 {
+        self.overview = Overview::of(tracker, &self.arrangement);
+        if self.histories.len() > 2 * tracker.len() + 16 {
             let flows: std::collections::HashSet<_> = tracker.connections().map(Connection::flow).collect();
             self.histories.retain(|flow| flows.contains(&flow));
         }
         // A connection that is gone takes its page with it.
         if self.chosen.is_some_and(|id| tracker.connection(id).is_none()) {
             (self.chosen, self.page) = (None, Page::List);
+        }
+        // One that the filter hides is not selected; its page stays while it is open.
+        if self.page == Page::List && self.chosen.is_some_and(|id| !self.overview.order.contains(&id)) {
+            self.chosen = None;
         }
         let rows = self.rows();
         let last_top = self.overview.order.len().saturating_sub(rows);
@@ -182,7 +189,11 @@ impl Screen {
             Action::Quit => return ControlFlow::Break(()),
             Action::Help => self.help = !self.help,
             Action::Back if self.help => self.help = false,
+            Action::Back if self.page == Page::List => self.arrangement.clear(),
             Action::Back => self.page = Page::List,
+            Action::Sort => self.arrangement.sort_by_next(),
+            Action::Reverse => self.arrangement.reversed = !self.arrangement.reversed,
+            Action::Filter => self.arrangement.begin_typing(),
             Action::Open => {
                 self.chosen = self.selected();
                 self.page = if self.chosen.is_some() { Page::Detail } else { Page::List };
