@@ -2,7 +2,7 @@
 
 mod support;
 
-use crossterm::event::KeyCode;
+use crossterm::event::{Event as Input, KeyCode, KeyEvent};
 use observer::output::Output as _;
 use observer::view::Abilities;
 use observer_core::{End, Event, EventKind, SocketEventKind};
@@ -155,6 +155,22 @@ fn a_filter_is_typed_and_limits_the_list_but_not_the_counts() {
     assert!(screen.picture().contains("/8.17:39021 "), "{}", screen.picture());
     screen.press(KeyCode::Esc);
     assert_eq!(of(&mut screen, "10.2.8.17:"), 2);
+}
+
+#[test]
+fn keys_of_a_recording_are_letters_while_the_filter_is_typed() {
+    let mut screen = Screen::after((80, 24), &together(troubled()), 60_000);
+    let key = |letter| Input::Key(KeyEvent::from(KeyCode::Char(letter)));
+    assert!(screen.view.control(&key('7')).is_some());
+    // Not where it would not be seen.
+    screen.press(KeyCode::Char('?'));
+    screen.press(KeyCode::Char('/'));
+    assert!(screen.view.control(&key('7')).is_some());
+    screen.press(KeyCode::Esc);
+    screen.press(KeyCode::Char('/'));
+    assert!("7.31:, ".chars().all(|letter| screen.view.control(&key(letter)).is_none()));
+    screen.press(KeyCode::Enter);
+    assert!(screen.view.control(&key('7')).is_some());
 }
 
 #[test]

@@ -186,7 +186,7 @@ where
     }
 
     fn input(&mut self, input: Input) -> anyhow::Result<ControlFlow<()>> {
-        match View::<B>::control(&input) {
+        match self.view.control(&input) {
             Some(control) => self.control(control).map(ControlFlow::Continue),
             None => Ok(self.view.input(input, self.judging.tracker(), self.clock.now())),
         }

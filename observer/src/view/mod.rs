@@ -79,9 +79,12 @@ impl<B: Backend> View<B> {
         }
     }
 
-    /// What an input asks of the playing of a recording, if it does.
-    pub fn control(input: &Input) -> Option<Control> {
+    /// What an input asks of the playing of a recording, if it does: not while it is a letter of the filter.
+    pub fn control(&self, input: &Input) -> Option<Control> {
         let Input::Key(key) = input else { return None };
+        if self.screen.arrangement.is_typing() {
+            return None;
+        }
         match keys::action(*key, true) {
             Some(Action::Play(control)) => Some(control),
             _ => None,

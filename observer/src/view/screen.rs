@@ -193,13 +193,14 @@ impl Screen {
             Action::Back => self.page = Page::List,
             Action::Sort => self.arrangement.sort_by_next(),
             Action::Reverse => self.arrangement.reversed = !self.arrangement.reversed,
-            Action::Filter => self.arrangement.begin_typing(),
+            Action::Filter if self.page == Page::List && !self.help => self.arrangement.begin_typing(),
             Action::Open => {
                 self.chosen = self.selected();
                 self.page = if self.chosen.is_some() { Page::Detail } else { Page::List };
             }
-            // What plays a recording is not the screen; the chart has been told already.
-            Action::Redraw | Action::Play(_) | Action::Look(_) => {}
+            // What plays a recording is not the screen; the chart has been told already. A filter is typed where it
+            // can be seen.
+            Action::Filter | Action::Redraw | Action::Play(_) | Action::Look(_) => {}
             Action::Up => self.select(|position, _| position.saturating_sub(1)),
             Action::Down => self.select(|position, _| position + 1),
             Action::PageUp => self.select(|position, _| position.saturating_sub(page)),
