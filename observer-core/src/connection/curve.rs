@@ -130,8 +130,12 @@ impl Curve {
         commanded_at: Option<Timestamp>,
     ) {
         let Some((ack, newest)) = self.counts[0] else { return };
-        let behind = SeqNumber(u32::try_from(ack).unwrap_or_default()).distance_from(sample.ack);
-        let now = newest.saturating_sub(behind.into());
+        let ack = SeqNumber(u32::try_from(ack).unwrap_or_default());
+        // Told out of order, it says nothing of earlier times.
+        if sample.ack.is_after(ack) {
+            return;
+        }
+        let now = newest.saturating_sub(ack.distance_from(sample.ack).into());
         self.insert(sample.last_ack_advance.unwrap_or(at).min(at), at, now);
         let milestones = &sample.milestones[sample.milestones.len().saturating_sub(4 * CAPACITY)..];
         for milestone in milestones {

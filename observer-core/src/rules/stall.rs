@@ -80,7 +80,7 @@ impl Connection {
         if self.phase >= Phase::Lost || self.window.closed_since.is_some() || self.stall.is_none() {
             return;
         }
-        let in_time = self.abort_shows() || self.abort().is_none_or(|abort| at < abort.earliest);
+        let in_time = self.abort().is_none_or(|abort| at < abort.earliest);
         let asked_to = self.history.as_ref().is_some_and(|history| history.quit);
         if in_time || asked_to || by == End::Client {
             self.recover(at, self.window.changed_at, cx);
