@@ -1,6 +1,8 @@
 //! A finding in the few words that fit into a line of the event list, beside the client it speaks of.
 
-use observer_core::{Bytes, End, Finding, FindingKind, LossPoint, TimeRange, Timestamp, WriteClock};
+use observer_core::{
+    Bytes, End, Finding, FindingKind, LossPoint, TimeRange, TimeoutSource, Timestamp, WriteClock,
+};
 
 use crate::text::short;
 
@@ -31,7 +33,11 @@ pub(super) fn fragment(finding: &Finding) -> String {
                 (None, Some(unread)) => format!(", {} unread", Bytes(*unread)),
                 (None, None) => String::new(),
             };
-            format!("{} left{waiting}", short(clock.left(finding.at)))
+            let condition = match clock.timeout.source {
+                TimeoutSource::Assumed => format!(" if {} s", clock.timeout.duration.as_secs()),
+                _ => String::new(),
+            };
+            format!("{} left{condition}{waiting}", short(clock.left(finding.at)))
         }
         FindingKind::Warning { clock, .. } | FindingKind::Critical { clock, .. } => used(clock, finding.at),
         FindingKind::Lost { seen: true, .. } => "the server has given up".to_owned(),
@@ -63,7 +69,11 @@ pub(super) fn fragment(finding: &Finding) -> String {
 
 fn used(clock: &WriteClock, at: Timestamp) -> String {
     let TimeRange { earliest, .. } = clock.started;
-    format!("{} of {} s used", short(at.since(earliest)), clock.timeout.duration.as_secs())
+    let what = match clock.timeout.source {
+        TimeoutSource::Assumed => "assumed",
+        _ => "used",
+    };
+    format!("{} of {} s {what}", short(at.since(earliest)), clock.timeout.duration.as_secs())
 }
 
 fn place(place: LossPoint) -> &'static str {
