@@ -53,19 +53,10 @@ fn connection(account: &Account, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn reasons(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
-    let ruled_out: Vec<_> =
-        verdict.ruled_out.iter().map(|cause| format!("{}: {}", cause.kind, cause.because)).collect();
-    for (title, texts) in [
-        ("What speaks for it", &verdict.evidence),
-        ("What it was not", &ruled_out),
-        ("What would have to be known to say more", &verdict.missing),
-        ("What to do", &verdict.advice),
-    ] {
-        if !texts.is_empty() {
-            writeln!(out, "\n### {title}\n")?;
-            for text in texts {
-                writeln!(out, "- {}", escaped(text))?;
-            }
+    for (title, texts) in words::reasons(verdict) {
+        writeln!(out, "\n### {title}\n")?;
+        for text in texts.iter() {
+            writeln!(out, "- {}", escaped(text))?;
         }
     }
     Ok(())

@@ -71,19 +71,10 @@ fn section(lines: &mut Vec<String>, part: Vec<String>) {
 
 fn reasons(verdict: &Verdict) -> Vec<String> {
     let mut lines = Vec::new();
-    let ruled_out: Vec<_> =
-        verdict.ruled_out.iter().map(|cause| format!("{}: {}", cause.kind, cause.because)).collect();
-    for (title, texts) in [
-        ("What speaks for it", &verdict.evidence),
-        ("What it was not", &ruled_out),
-        ("What would have to be known to say more", &verdict.missing),
-        ("What to do", &verdict.advice),
-    ] {
-        if !texts.is_empty() {
-            lines.push(String::new());
-            lines.push(title.to_owned());
-            lines.extend(texts.iter().flat_map(|text| wrap("  - ", "    ", text)));
-        }
+    for (title, texts) in words::reasons(verdict) {
+        lines.push(String::new());
+        lines.push(title.to_owned());
+        lines.extend(texts.iter().flat_map(|text| wrap("  - ", "    ", text)));
     }
     lines
 }

@@ -16,6 +16,20 @@ pub(super) const WIDTH: usize = 78;
 /// Clocks that are so many microseconds apart are one: stamps on the way of a segment differ by as much.
 const SAME_CLOCK: u64 = 1_000;
 
+/// What stands behind a verdict: each part that there is, with its title.
+pub(super) fn reasons(verdict: &Verdict) -> impl Iterator<Item = (&'static str, Cow<'_, [String]>)> {
+    let ruled_out =
+        verdict.ruled_out.iter().map(|cause| format!("{}: {}", cause.kind, cause.because)).collect();
+    [
+        ("What speaks for it", Cow::Borrowed(&verdict.evidence[..])),
+        ("What it was not", Cow::Owned(ruled_out)),
+        ("What would have to be known to say more", Cow::Borrowed(&verdict.missing[..])),
+        ("What to do", Cow::Borrowed(&verdict.advice[..])),
+    ]
+    .into_iter()
+    .filter(|(_, texts)| !texts.is_empty())
+}
+
 /// The time of day, UTC, in milliseconds: `14:03:11.204`.
 pub(super) fn time_of_day(at: Timestamp) -> String {
     let text = at.to_string();
