@@ -117,26 +117,20 @@ impl Arrangement {
         (self.typing || self.is_filtered()).then(|| format!("/{}{cursor}", self.filter))
     }
 
-    /// The connections to be shown, each that is asked about once.
+    /// Whether a connection is to be shown. What costs most is asked for last.
     pub(super) fn shows(&self, connection: &Connection, tracker: &Tracker) -> bool {
         if !self.is_filtered() {
             return true;
         }
         let wanted = self.filter.to_lowercase();
-        let flow = connection.flow();
-        [
-            flow.client.to_string(),
-            flow.server.to_string(),
-            words::process(connection).unwrap_or_default(),
-            connection.state_word().to_owned(),
-            if connection.ending().is_some() {
-                connection.verdict_kind(connection.last_seen(), tracker.config()).0.to_string()
-            } else {
-                String::new()
-            },
-        ]
-        .iter()
-        .any(|text| text.to_lowercase().contains(&wanted))
+        let has = |text: &str| text.to_lowercase().contains(&wanted);
+        let (flow, at) = (connection.flow(), connection.last_seen());
+        has(connection.state_word())
+            || has(&flow.client.to_string())
+            || has(&flow.server.to_string())
+            || words::process(connection).is_some_and(|process| has(&process))
+            || connection.ending().is_some()
+                && has(&connection.verdict_kind(at, tracker.config()).0.to_string())
     }
 }
 
