@@ -50,6 +50,8 @@ pub(crate) struct Stall {
     pub(crate) settled: bool,
     /// The server's wait, while there is reason to believe in one.
     pub(crate) clock: Option<WriteClock>,
+    /// Whether the latest start of that wait is the moment it was judged at, so that it moves on with time.
+    pub(crate) open_ended: bool,
     /// Whether it was told that the client is at risk.
     pub(crate) announced: bool,
     /// The latest start of the wait that the present phase was told of. A wait that began later is another one.
@@ -102,6 +104,7 @@ impl Stall {
             reopened: false,
             settled: false,
             clock: None,
+            open_ended: false,
             announced: false,
             told_of: Timestamp::EPOCH,
             abort_seen: false,
