@@ -66,8 +66,19 @@ pub(crate) struct Stall {
     pub(crate) probe_acks: Seen,
     /// What the client has acknowledged.
     pub(crate) curve: Curve,
+    /// How the answer came in that it stopped to read, as far as it came.
+    pub(crate) answer: Option<Answer>,
     /// How far both ends had come when the server was lost; until then, how far they have come.
     pub(crate) progress: Option<Progress>,
+}
+
+/// What came of an answer before the window closed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    /// When its first bytes were acknowledged.
+    pub(crate) began: Timestamp,
+    /// What was acknowledged of it.
+    pub(crate) bytes: u64,
 }
 
 /// How far both ends have come, as counted in one place.
@@ -112,6 +123,7 @@ impl Stall {
             first_probe: None,
             probe_acks: Seen::default(),
             curve: Curve::new(closed),
+            answer: None,
             progress: None,
         }
     }
@@ -136,6 +148,10 @@ impl Stall {
         // What comes while the window is closed need not have been read.
         let commanded_at = commanded_at.filter(|commanded_at| *commanded_at <= self.closed.earliest);
         self.curve.note_earlier(at, sample, commanded_at);
+        if let Some(began) = sample.answered.as_deref().filter(|began| began.at <= self.closed.latest) {
+            let bytes = sample.acknowledged.saturating_sub(began.acknowledged);
+            self.answer = Some(Answer { began: began.at, bytes });
+        }
         if let Some(commanded_at) = commanded_at {
             self.curve.not_waiting_at(commanded_at);
         }
