@@ -39,6 +39,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
             plain,
             fail_on: None,
         };
+        story.begin();
         if !plain {
             return watch(watched, std::future::pending()).await;
         }
