@@ -101,9 +101,9 @@ impl Connection {
         }
     }
 
-    /// What the server's socket says of the window as it is now.
+    /// What the server's socket says of the window as it is now, or said of it before it was gone.
     fn server_shows(&self) -> Option<(Timestamp, &SocketReading)> {
-        let (at, sample) = self.server.socket.as_deref().filter(|_| !self.server.gone)?;
+        let (at, sample) = self.server.socket.as_deref()?;
         (*at >= self.window.changed_at).then_some((*at, sample))
     }
 
