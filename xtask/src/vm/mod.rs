@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::thread;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 
 use crate::places::{cargo, repository};
@@ -71,7 +70,7 @@ struct Case {
     place: PathBuf,
 }
 
-/// Plays every case, as many at once as there are CPUs.
+/// Plays every case, as many at once as there are CPUs: each thread has every so many-th of them.
 fn play(
     kernels: impl Iterator<Item = &'static kernels::Kernel>,
     observer: &Path,
@@ -85,28 +84,18 @@ fn play(
     }
     let at_once = thread::available_parallelism().context("counting the CPUs")?.get();
     step(&format!("{} machines, {at_once} at once", cases.len()), || {
-        let queue = Mutex::new(cases.iter().enumerate());
-        let rows = Mutex::new(Vec::new());
-        let worker = || -> anyhow::Result<()> {
-            loop {
-                let next =
-                    queue.lock().map_err(|_| anyhow::anyhow!("another machine's thread panicked"))?.next();
-                let Some((number, case)) = next else { return Ok(()) };
-                let row = case.play(observer)?;
-                let outcome = if row.misses.is_empty() { "holds" } else { "does not hold" };
-                eprintln!("    {}, {}: {outcome}", case.kernel, case.variant.name());
-                rows.lock()
-                    .map_err(|_| anyhow::anyhow!("another machine's thread panicked"))?
-                    .push((number, row));
-            }
+        let turn = |first| {
+            let mine = cases.iter().enumerate().skip(first).step_by(at_once);
+            mine.map(|(number, case)| Ok((number, case.play(observer)?))).collect::<anyhow::Result<Vec<_>>>()
         };
+        let mut rows = Vec::new();
         thread::scope(|scope| {
-            let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(worker)).collect();
-            workers.into_iter().try_for_each(|worker| {
-                worker.join().map_err(|_| anyhow::anyhow!("a machine's thread panicked"))?
+            let turns: Vec<_> = (0..at_once).map(|first| scope.spawn(move || turn(first))).collect();
+            turns.into_iter().try_for_each(|turn| {
+                rows.extend(turn.join().map_err(|_| anyhow!("a machine's thread panicked"))??);
+                Ok::<_, anyhow::Error>(())
             })
         })?;
-        let mut rows = rows.into_inner().unwrap_or_default();
         rows.sort_by_key(|(number, _)| *number);
         Ok(rows.into_iter().map(|(_, row)| row).collect())
     })
@@ -138,7 +127,11 @@ impl Case {
         let initramfs = place.join("initramfs");
         initramfs::write(installed, observer, &initramfs).with_context(playing)?;
         machine::play(installed, &initramfs, *variant, place).with_context(playing)?;
+        fs::remove_file(&initramfs).with_context(playing)?;
         let seen = Seen::read(place, observer).with_context(playing)?;
-        Ok(Row::new(*variant, &seen))
+        let row = Row::new(*variant, &seen);
+        let outcome = if row.misses.is_empty() { "holds" } else { "does not hold" };
+        eprintln!("    {kernel}, {}: {outcome}", variant.name());
+        Ok(row)
     }
 }
