@@ -37,7 +37,7 @@ pub use sample::{
     DirectionSample, LastRead, MILESTONE_STEP, Milestone, SocketSample, TcpState, TimerKind, WireSample,
 };
 pub use seq::SeqNumber;
-pub use session::{Doubt, ServerAddress, ServerTimeout, Session, capability};
+pub use session::{Doubt, ServerAddress, ServerSession, ServerTimeout, Session, capability};
 pub use text::{Bytes, Headline, Seconds, headline};
 pub use time::{TimeRange, Timestamp};
 pub use tracker::Tracker;

@@ -181,7 +181,7 @@ impl Connection {
     /// When each phase of a clock begins.
     fn milestones(&self, clock: &WriteClock, cx: &Context<'_>) -> [(Phase, Option<Timestamp>); 3] {
         // A server that would show it has not given up before it shows.
-        let lost = (!self.abort_shows()).then(|| clock.abort().latest);
+        let lost = (!self.abort_shows()).then(|| clock.abort().latest.max(self.answer_stands_until()));
         [
             (Phase::Warning, Some(clock.used_at(cx.config.warning_share))),
             (Phase::Critical, Some(clock.used_at(cx.config.critical_share))),
