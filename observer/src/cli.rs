@@ -11,10 +11,11 @@ use observer_common::MAX_PORTS;
 use observer_core::{Config, Severity, Timeout};
 
 use self::values::{parse_poll, parse_ring_size, parse_timeout};
+use crate::source::live::server::Server;
 use crate::source::recording::Given;
 
 pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
-pub use values::GivenTimeout;
+pub use values::{GivenServer, GivenTimeout};
 
 /// The port of the MySQL protocol (IANA: mysql).
 pub const DEFAULT_PORT: u16 = 3306;
@@ -112,6 +113,10 @@ pub struct LiveArgs {
     #[arg(long, value_name = "[ADDRESS=]SECONDS", value_parser = parse_timeout)]
     pub net_write_timeout: Vec<GivenTimeout>,
 
+    /// The servers that are asked.
+    #[command(flatten)]
+    pub asked: AskedArgs,
+
     /// Warn when this share of the timeout is used
     #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub warn_at: u8,
@@ -158,6 +163,41 @@ pub struct LiveArgs {
     pub bpf_log: bool,
 }
 
+/// Which servers are asked.
+#[derive(Args, Clone, Debug, Default)]
+pub struct AskedArgs {
+    /// Ask this server too: mysql://USER@HOST:PORT, or mysql://USER@localhost?socket=PATH; may be given for several
+    ///
+    /// It tells each session's own net_write_timeout, its user, state and statement, and whether it has given a connection
+    /// up. The session only reads, and has to have the privileges PROCESS and SELECT on performance_schema. The
+    /// password comes from --mysql-defaults-file; there is no TLS.
+    #[arg(long = "mysql", value_name = "URL")]
+    pub urls: Vec<GivenServer>,
+
+    /// Read user and password for it, or all of a server, from this option file (mode 0600, [client] and [observer])
+    ///
+    /// Without --mysql the file names the server too, and may be given for several.
+    #[arg(long = "mysql-defaults-file", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+impl AskedArgs {
+    /// The servers that are asked.
+    ///
+    /// # Errors
+    ///
+    /// When what was given does not suffice for a login, or a file cannot be read.
+    pub fn servers(&self) -> anyhow::Result<Vec<Server>> {
+        let urls = self.urls.iter().filter_map(|url| url.0.clone().ok()).collect::<Vec<_>>();
+        Server::all(&urls, &self.files)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let wrong = self.urls.iter().find_map(|url| url.0.as_ref().err());
+        wrong.map_or(Ok(()), |why| Err(format!("--mysql: {why}")))
+    }
+}
+
 /// Options of `doctor`.
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
@@ -165,6 +205,10 @@ pub struct DoctorArgs {
     #[arg(long = "port", short = 'p', value_name = "PORT", default_values_t = [DEFAULT_PORT],
           value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
+
+    /// The servers that are tried.
+    #[command(flatten)]
+    pub asked: AskedArgs,
 
     /// Print JSON
     #[arg(long)]
@@ -214,7 +258,7 @@ impl Cli {
         let checked = match &mut self.command {
             None => self.live.check(),
             Some(Command::Live(live)) => live.check(),
-            Some(Command::Doctor(doctor)) => distinct(&mut doctor.ports),
+            Some(Command::Doctor(doctor)) => doctor.asked.check().and_then(|()| distinct(&mut doctor.ports)),
             Some(Command::Report(report)) => distinct(&mut report.judging.ports),
             Some(Command::Replay(replay)) => distinct(&mut replay.judging.ports),
             Some(Command::Demo(_) | Command::Man | Command::Completions { .. }) => Ok(()),
@@ -242,6 +286,7 @@ impl LiveArgs {
         if critical_at < warn_at {
             return Err(format!("--critical-at {critical_at} comes before --warn-at {warn_at}"));
         }
+        self.asked.check()?;
         distinct(&mut self.ports)
     }
 
