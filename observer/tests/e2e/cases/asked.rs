@@ -138,6 +138,7 @@ pub(crate) fn refused(setup: &Setup) -> anyhow::Result<()> {
     let nobody: SocketAddr = (lab.address().ip(), lab.port + 1).into();
     let account = Account::new()?;
     let urls = [url("poor", lab.address()), url("stranger", lab.address()), url("asker", nobody)];
+    account.ensure_doctor_tells(&lab, &[&urls[0], &url("asker", lab.address())])?;
     let observer = account.observe(&lab, &urls.each_ref().map(String::as_str))?;
     let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql))?;
     let client = reader.address;
@@ -173,6 +174,24 @@ impl Account {
         fs::write(&file, "[observer]\npassword=sesame\nget-server-public-key\n").context("writing my.cnf")?;
         fs::set_permissions(&file, Permissions::from_mode(0o600)).context("closing my.cnf")?;
         Ok(Self { _place: place, file })
+    }
+
+    /// The doctor has a line for each of the two: one may not tell all, the other may.
+    fn ensure_doctor_tells(&self, lab: &Lab, urls: &[&str; 2]) -> anyhow::Result<()> {
+        let mut command = lab.client.command(env!("CARGO_BIN_EXE_observer"));
+        command
+            .args(["doctor", "--mysql", urls[0], "--mysql", urls[1], "--mysql-defaults-file"])
+            .arg(&self.file);
+        let output = command.output().context("running the doctor")?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines: Vec<_> = text.lines().filter(|line| line.contains("  server ")).collect();
+        let [poor, asker] = lines.as_slice() else { anyhow::bail!("{text}") };
+        ensure!(poor.starts_with("missing") && poor.contains("GRANT PROCESS"), "{poor}");
+        ensure!(
+            asker.starts_with("ok") && asker.contains("tells sessions, timeouts and statements"),
+            "{asker}"
+        );
+        Ok(())
     }
 
     /// Observes the client's host, and asks these servers.

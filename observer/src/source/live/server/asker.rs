@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use observer_core::{
@@ -63,8 +64,9 @@ struct Session {
     faculties: Faculties,
     /// The last question.
     asked_at: Timestamp,
-    /// The last question for all.
+    /// The last question for all, and who they were.
     all_at: Timestamp,
+    all: Arc<Vec<Named>>,
     /// Those that stood still then.
     troubled: HashSet<SocketRef>,
 }
@@ -116,8 +118,14 @@ impl Asker {
             self.tell(part, lack.because.clone(), lack.without).await;
         }
         let epoch = Timestamp::EPOCH;
-        let mut session =
-            Session { client, faculties, asked_at: epoch, all_at: epoch, troubled: HashSet::new() };
+        let mut session = Session {
+            client,
+            faculties,
+            asked_at: epoch,
+            all_at: epoch,
+            all: Arc::default(),
+            troubled: HashSet::new(),
+        };
         loop {
             let roll = self.roll.borrow_and_update().clone();
             let now = self.clock.now();
@@ -147,9 +155,9 @@ impl Asker {
         let troubled = || roll.troubled.iter().take(CLOSELY).map(|named| named.socket);
         let is_new = troubled().any(|socket| !self.known.contains_key(&socket));
         let mut events = Vec::new();
-        if is_new || session.all_at + CALM <= now {
+        if is_new || session.has_news(roll) || session.all_at + CALM <= now {
             events.extend(self.recognise(session, roll).await?);
-            session.all_at = now;
+            (session.all_at, session.all) = (now, Arc::clone(&roll.all));
         }
         session.asked_at = now;
         session.troubled = roll.troubled.iter().map(|named| named.socket).collect();
@@ -249,9 +257,14 @@ impl Session {
         Ok(Answers { asked_at, at, listed, statements })
     }
 
+    /// Whether all connections were named anew.
+    fn has_news(&self, roll: &Roll) -> bool {
+        !Arc::ptr_eq(&self.all, &roll.all)
+    }
+
     /// When to ask next.
     fn due(&self, roll: &Roll, now: Timestamp) -> Timestamp {
-        let calm = self.all_at + CALM;
+        let calm = if self.has_news(roll) { self.asked_at + AT_ONCE } else { self.all_at + CALM };
         if roll.troubled.is_empty() {
             return calm;
         }
