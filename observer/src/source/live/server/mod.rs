@@ -16,6 +16,7 @@
 mod address;
 mod asker;
 mod client;
+mod key;
 mod login;
 mod matching;
 mod option_file;
