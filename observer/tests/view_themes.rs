@@ -94,8 +94,7 @@ fn every_theme_has_its_styles() {
 
 #[test]
 fn all_themes_say_the_same() {
-    let text = |buffer: &Buffer| buffer.content.iter().map(Cell::symbol).collect::<String>();
-    let of = |theme| pictures(theme).iter().map(text).collect::<Vec<_>>();
+    let of = |theme| pictures(theme).iter().map(|buffer| text(&buffer.content)).collect::<Vec<_>>();
     assert!(of(Theme::Dark) == of(Theme::Light) && of(Theme::Dark) == of(Theme::Mono));
 }
 
@@ -113,23 +112,26 @@ fn each_theme_has_its_colours_and_no_ground() {
     assert_eq!(colours(Theme::Mono), ["Reset"]);
 }
 
-/// The part of the screen with the list: the rows below its heads, as long as there are any.
+fn text(cells: &[Cell]) -> String {
+    cells.iter().map(Cell::symbol).collect()
+}
+
+/// The rows of the list: what stands between its heads and the page below it.
 fn rows(buffer: &Buffer) -> Vec<&[Cell]> {
-    let lines: Vec<_> = buffer.content.chunks(buffer.area.width.into()).collect();
-    let text = |line: &[Cell]| line.iter().map(Cell::symbol).collect::<String>();
-    let heads = lines.iter().position(|line| text(line).contains("CLIENT  ")).unwrap();
-    lines[heads + 1..].iter().take_while(|line| !text(line).trim().is_empty()).copied().collect()
+    let lines = buffer.content.chunks(buffer.area.width.into());
+    let below = lines.skip_while(|line| !text(line).contains("CLIENT  ")).skip(1);
+    below.take_while(|line| !text(line).starts_with(" ‹") && !text(line).trim().is_empty()).collect()
 }
 
 #[test]
 fn no_severity_is_told_by_colour_alone() {
     let dark = &pictures(Theme::Dark)[0];
-    let rows = rows(dark);
     let mut signs = BTreeSet::new();
-    for row in &rows {
-        let coloured = row.iter().skip(1).any(|cell| cell.fg != Color::Reset);
+    for row in rows(dark) {
+        // The first cell has the mark of the selection.
+        let is_coloured = row[1..].iter().any(|cell| cell.fg != Color::Reset);
         let sign = row[1].symbol();
-        assert_eq!(coloured, "▲●■".contains(sign), "{row:?}");
+        assert_eq!(is_coloured, "▲●■".contains(sign), "{}", text(row));
         signs.insert(sign);
     }
     assert_eq!(signs, BTreeSet::from([" ", "·", "×", "●", "▲", "■"]));
