@@ -1,5 +1,7 @@
 //! The keys and the mouse of the program itself in a pseudo-terminal, over a log that is followed as if it were live.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be written or watched is a failure")]
+
 mod support;
 
 use std::fs::OpenOptions;

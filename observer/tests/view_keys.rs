@@ -41,7 +41,7 @@ fn place_of(screen: &mut Screen, text: &str) -> (u16, u16) {
     let found = picture.lines().enumerate().find_map(|(row, line)| {
         // Each line stands between quotes.
         let before = line.split_once(text)?.0.chars().count() - 1;
-        Some((u16::try_from(before).unwrap(), u16::try_from(row).unwrap()))
+        Some((u16::try_from(before).ok()?, u16::try_from(row).ok()?))
     });
     found.unwrap_or_else(|| panic!("{text} is not on the screen:\n{picture}"))
 }
@@ -281,7 +281,9 @@ fn the_mouse_may_do_anything_anywhere() {
         let mut screen = Screen::after(size, &events, 60_000);
         for row in (0..=size.1).step_by(3).chain([u16::MAX]) {
             for column in (0..=size.0).step_by(13).chain([u16::MAX]) {
-                kinds.iter().for_each(|kind| screen.mouse(*kind, (column, row)));
+                for kind in kinds {
+                    screen.mouse(kind, (column, row));
+                }
                 if row % 2 == 0 {
                     screen.press(KeyCode::Char('?'));
                 }

@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use crossterm::event::KeyCode;
 use observer::view::{Abilities, Theme};
@@ -23,7 +24,7 @@ fn screen(theme: Theme) -> Screen {
     let begun = Story::of("10.2.7.41:40001", 60_000).seen_at(End::Server);
     let begun = begun.stream(60_500, 74_000, 900_000, 3_100_000).zero_window(75_000);
     let begun = begun.probes([75_230, 75_690]).socket(76_000, 0, 1_340_000);
-    stories.extend([closing(), lost_on("10.2.7.40:40000"), ended, begun]);
+    stories.extend([closing(), lost_on(SocketAddr::from(([10, 2, 7, 40], 40_000))), ended, begun]);
     let mut events = together(stories);
     events.insert(0, events_lost(0, 3));
     let mut screen = Screen::new((120, 40), Abilities { theme, unicode: true });
@@ -32,11 +33,11 @@ fn screen(theme: Theme) -> Screen {
 }
 
 /// The lost connection of the scenes under another address.
-fn lost_on(client: &str) -> Story {
+fn lost_on(client: SocketAddr) -> Story {
     let mut story = lost();
     for event in &mut story.events {
         if let EventKind::Socket(socket) = &mut event.kind {
-            socket.socket.flow.client = client.parse().unwrap();
+            socket.socket.flow.client = client;
         }
     }
     story

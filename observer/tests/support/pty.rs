@@ -49,9 +49,8 @@ pub(crate) struct End {
     pub(crate) contents: String,
     /// Whether the view was there.
     pub(crate) saw_alternate_screen: bool,
-    on_alternate_screen: bool,
-    cursor_hidden: bool,
-    has_mouse: bool,
+    /// What of the view was left on.
+    left: Vec<&'static str>,
     modes: (String, String),
 }
 
@@ -59,9 +58,7 @@ impl End {
     /// The view was there, and nothing of it is left.
     pub(crate) fn assert_restored(&self) {
         assert!(self.saw_alternate_screen, "the view was never there");
-        assert!(!self.on_alternate_screen, "the alternate screen was left on");
-        assert!(!self.cursor_hidden, "the cursor was left hidden");
-        assert!(!self.has_mouse, "the mouse was left on");
+        assert_eq!(self.left, [""; 0], "something was left on");
         assert_eq!(self.modes.0, self.modes.1, "the modes of the terminal");
     }
 }
@@ -191,15 +188,17 @@ impl Pty {
             }
         }
         let status = self.child.wait().unwrap().exit_code();
-        let has_mouse = self.has_mouse();
         let screen = self.emulator.screen();
+        let left = [
+            ("the alternate screen", screen.alternate_screen()),
+            ("the hidden cursor", screen.hide_cursor()),
+            ("the mouse", self.has_mouse()),
+        ];
         End {
-            has_mouse,
+            left: left.into_iter().filter_map(|(what, is_on)| is_on.then_some(what)).collect(),
             status,
             contents: screen.contents(),
             saw_alternate_screen: self.saw_alternate_screen,
-            on_alternate_screen: screen.alternate_screen(),
-            cursor_hidden: screen.hide_cursor(),
             modes: (self.modes_before, modes(&*self.master)),
         }
     }
