@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::canvas::put;
 use super::overview::Overview;
+use super::pause::Mark;
 use super::playback::Playback;
 use super::theme;
 use crate::log;
@@ -29,7 +30,7 @@ pub(super) struct Header<'a> {
     /// Of a recording, how far it has been played.
     pub(super) playback: Option<&'a Playback>,
     /// What is said of a picture that stands still.
-    pub(super) paused: Option<&'a str>,
+    pub(super) paused: Option<&'a Mark>,
 }
 
 /// A piece of the line.
@@ -85,26 +86,26 @@ impl Header<'_> {
     /// What is watched, and what is amiss with the watching.
     fn watched(&self) -> Vec<Item> {
         let mut items = vec![
-            Item { text: "observer".to_owned(), style: theme::ACCENT, rank: 4 },
-            Item { text: self.place.to_owned(), style: theme::STRONG, rank: 8 },
+            Item { text: "observer".to_owned(), style: theme::ACCENT, rank: 5 },
+            Item { text: self.place.to_owned(), style: theme::STRONG, rank: 9 },
         ];
         if let Some(playback) = self.playback {
             items.insert(1, Item { text: playback.words(), style: theme::WARNING, rank: 2 });
         }
         if let Some(paused) = self.paused {
-            items.insert(1, Item { text: paused.to_owned(), style: theme::WARNING, rank: 2 });
+            items.insert(1, Item { text: paused.text.clone(), style: paused.style, rank: 2 });
         }
         if let Some(filter) = &self.filter {
-            items.push(Item { text: filter.clone(), style: theme::WARNING, rank: 2 });
+            items.push(Item { text: filter.clone(), style: theme::WARNING, rank: 3 });
         }
         if let Some(text) = self.missing() {
-            items.push(Item { text, style: theme::WARNING, rank: 2 });
+            items.push(Item { text, style: theme::WARNING, rank: 3 });
         }
         if self.log.failing.is_some() {
-            items.push(Item { text: "log not written".to_owned(), style: theme::CRITICAL, rank: 3 });
+            items.push(Item { text: "log not written".to_owned(), style: theme::CRITICAL, rank: 4 });
         } else if self.log.events_missing > 0 {
             let text = format!("log lacks {}", self.log.events_missing);
-            items.push(Item { text, style: theme::WARNING, rank: 3 });
+            items.push(Item { text, style: theme::WARNING, rank: 4 });
         }
         items
     }
@@ -124,13 +125,13 @@ impl Header<'_> {
         let Overview { open, zero_windows, at_risk, .. } = *self.overview;
         let when = |some: bool, style| if some { style } else { theme::DIM };
         vec![
-            Item { text: format!("{open} conns"), style: Style::new(), rank: 6 },
+            Item { text: format!("{open} conns"), style: Style::new(), rank: 7 },
             Item {
                 text: format!("{zero_windows} zero window"),
                 style: when(zero_windows > 0, Style::new()),
-                rank: 7,
+                rank: 8,
             },
-            Item { text: format!("{at_risk} at risk"), style: when(at_risk > 0, theme::WARNING), rank: 5 },
+            Item { text: format!("{at_risk} at risk"), style: when(at_risk > 0, theme::WARNING), rank: 6 },
             Item {
                 text: format!("{} lost", self.events_lost),
                 style: when(self.events_lost > 0, theme::LOST),

@@ -13,6 +13,8 @@ use crate::text::width;
 pub(super) struct Hints {
     pub(super) place: Place,
     pub(super) keyboard: Keyboard,
+    /// Picture or player stands still.
+    pub(super) standing: bool,
 }
 
 /// Cells between two hints, where there is room and where there is little.
@@ -22,7 +24,8 @@ impl Widget for &Hints {
     fn render(self, area: Rect, picture: &mut Buffer) {
         let (hints, gap) = self.fitting(area.width.saturating_sub(1));
         let mut x = area.x + 1;
-        for Hint { keys, word, .. } in hints {
+        for hint in hints {
+            let (keys, word) = (hint.keys, hint.word(self.standing));
             put(picture, area, x, cells(keys), keys, theme::ACCENT);
             x += cells(keys) + 1;
             put(picture, area, x, cells(word), word, theme::DIM);
@@ -36,7 +39,7 @@ impl Hints {
     fn fitting(&self, room: u16) -> (Vec<Hint>, u16) {
         let mut hints: Vec<_> = hints(self.place, self.keyboard).collect();
         let needed = |hints: &[Hint], gap| {
-            let each = hints.iter().map(|hint| cells(hint.keys) + 1 + cells(hint.word) + gap);
+            let each = hints.iter().map(|hint| cells(hint.keys) + 1 + cells(hint.word(self.standing)) + gap);
             each.sum::<u16>().saturating_sub(gap)
         };
         if needed(&hints, GAPS.0) <= room {
@@ -61,7 +64,7 @@ mod tests {
     fn line(place: Place, room: u16) -> String {
         let keyboard = Keyboard { of_recording: false, typing: place == Place::Typing };
         let mut picture = Buffer::empty(Rect::new(0, 0, room, 1));
-        Hints { place, keyboard }.render(picture.area, &mut picture);
+        Hints { place, keyboard, standing: false }.render(picture.area, &mut picture);
         let line: String = picture.content.iter().map(ratatui::buffer::Cell::symbol).collect();
         line.trim().to_owned()
     }
@@ -79,5 +82,16 @@ mod tests {
     #[test]
     fn while_the_filter_is_typed_its_keys_are_shown() {
         assert_eq!(line(Place::Typing, 60), "↵ keep   esc no filter   bksp erase   ctrl-u erase all");
+    }
+
+    #[test]
+    fn what_stands_still_is_to_go_on() {
+        for of_recording in [false, true] {
+            let keyboard = Keyboard { of_recording, typing: false };
+            let mut picture = Buffer::empty(Rect::new(0, 0, 80, 1));
+            Hints { place: Place::List, keyboard, standing: true }.render(picture.area, &mut picture);
+            let line: String = picture.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+            assert!(line.contains("space go on") && !line.contains("pause"), "{line}");
+        }
     }
 }

@@ -86,10 +86,19 @@ pub(super) struct Hint {
     /// How the keys are written.
     pub(super) keys: &'static str,
     /// What they do.
-    pub(super) word: &'static str,
+    word: &'static str,
+    /// What they do while picture or player stands still, where that is something else.
+    standing: Option<&'static str>,
     /// What goes first when there is no room: the highest.
     pub(super) rank: u8,
     places: &'static [Place],
+}
+
+impl Hint {
+    /// What the keys do, where picture or player stands still or not.
+    pub(super) fn word(&self, is_standing: bool) -> &'static str {
+        self.standing.filter(|_| is_standing).unwrap_or(self.word)
+    }
 }
 
 /// One line of the table.

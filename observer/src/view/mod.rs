@@ -158,7 +158,7 @@ impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
     fn finding(&mut self, finding: &Finding, _tracker: &Tracker) -> anyhow::Result<()> {
         self.observed.find(finding);
         if let Some(paused) = &mut self.paused {
-            paused.miss();
+            paused.miss(finding);
         }
         self.stale = true;
         Ok(())
@@ -200,7 +200,7 @@ impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
         let Self { terminal, screen, abilities, observed, paused, .. } = self;
         observed.tidy(tracker);
         let scene = scene(paused.as_deref(), observed, tracker, now);
-        let words = paused.as_ref().map(|paused| paused.words(now));
+        let mark = paused.as_ref().map(|paused| paused.mark(now));
         if std::mem::take(&mut self.anew) {
             // Clears through the backend; `Terminal::clear` would ask the terminal for its cursor and wait.
             let size = terminal.size().context("asking for the size of the terminal")?;
@@ -209,7 +209,7 @@ impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
         terminal
             .draw(|frame| {
                 screen.prepare(scene, frame.area());
-                frame.render_widget(&Picture { screen, scene, paused: words.as_deref() }, frame.area());
+                frame.render_widget(&Picture { screen, scene, paused: mark.as_ref() }, frame.area());
                 abilities.apply(frame.buffer_mut());
             })
             .context("drawing on the terminal")?;

@@ -14,6 +14,7 @@ use super::hints::Hints;
 use super::layout::Page;
 use super::list::List;
 use super::observed::Scene;
+use super::pause::Mark;
 use super::playback::Bar;
 use super::screen::Screen;
 use super::sentence::Sentence;
@@ -24,7 +25,7 @@ pub(super) struct Picture<'a> {
     pub(super) screen: &'a Screen,
     pub(super) scene: Scene<'a>,
     /// What is said of a picture that stands still.
-    pub(super) paused: Option<&'a str>,
+    pub(super) paused: Option<&'a Mark>,
 }
 
 impl Widget for &Picture<'_> {
@@ -74,7 +75,9 @@ impl Widget for &Picture<'_> {
         if let Some(playback) = &screen.playback {
             Bar { playback }.render(regions.bar, picture);
         }
-        Hints { place: screen.place_of_keys(), keyboard: screen.keyboard() }.render(regions.hints, picture);
+        let standing = paused.is_some() || screen.playback.as_ref().is_some_and(|playback| playback.paused);
+        Hints { place: screen.place_of_keys(), keyboard: screen.keyboard(), standing }
+            .render(regions.hints, picture);
     }
 }
 
@@ -92,7 +95,7 @@ impl Picture<'_> {
         };
         // Where there is no header, nothing else says that the picture stands still.
         if let Some(paused) = paused.filter(|_| screen.regions().header.is_empty()) {
-            text = format!("{paused}. {text}");
+            text = format!("{}. {text}", paused.text);
         }
         Sentence { sign, text: &text }.render(area, picture);
     }

@@ -37,6 +37,15 @@ pub(super) const fn of_severity(severity: Severity) -> Style {
     }
 }
 
+/// The sign of a finding.
+pub(super) const fn sign_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Notice => "·",
+        Severity::Warning | Severity::Critical => "▲",
+        Severity::Lost => "■",
+    }
+}
+
 /// For which ground the colours are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theme {

@@ -32,7 +32,10 @@ pub enum Control {
 
 /// The keys.
 pub(super) const TABLE: &[Binding] = &[
-    on(&[letter(' ')], Control::Pause).help("space", "pause; go on").hint(1, "space", "pause", BOTH),
+    on(&[letter(' ')], Control::Pause)
+        .help("space", "pause; go on")
+        .hint(1, "space", "pause", BOTH)
+        .standing("go on"),
     on(&[letter('[')], Control::Slower).help("[ ]", "slower; faster").hint(3, "[ ]", "speed", BOTH),
     on(&[letter(']')], Control::Faster),
     on(&[(KeyCode::Left, NONE)], Control::Back).help("← →", "5 s back; forward").hint(2, "←→", "seek", BOTH),

@@ -46,7 +46,16 @@ impl Binding {
         word: &'static str,
         places: &'static [Place],
     ) -> Self {
-        Self { hint: Some(Hint { keys, word, rank, places }), ..self }
+        Self { hint: Some(Hint { keys, word, standing: None, rank, places }), ..self }
+    }
+
+    /// With another word in the hint line while picture or player stands still.
+    pub(super) const fn standing(self, word: &'static str) -> Self {
+        let hint = match self.hint {
+            Some(hint) => Some(Hint { standing: Some(word), ..hint }),
+            None => None,
+        };
+        Self { hint, ..self }
     }
 }
 
@@ -96,7 +105,8 @@ pub(super) const CHART: &[Binding] = &[
 pub(super) const LIVE: &[Binding] = &[
     Binding::new(&[letter(' ')], Action::Pause)
         .help("space", "stop the picture, not the observation; go on")
-        .hint(1, "space", "pause", BOTH),
+        .hint(1, "space", "pause", BOTH)
+        .standing("go on"),
     Binding::new(&[key(KeyCode::Left)], Action::Look(Look::Earlier))
         .help("← →", "pan the chart back; forward")
         .hint(4, "←→", "pan", DETAIL_ONLY),

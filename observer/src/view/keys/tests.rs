@@ -38,10 +38,10 @@ fn who_has_a_label_has_a_help_and_who_has_none_is_one_of_a_pair() {
 fn every_hint_is_shown_somewhere_and_has_both_words() {
     for keyboard in KEYBOARDS {
         for hint in bindings(keyboard).filter_map(|binding| binding.hint) {
-            assert!(!hint.keys.is_empty() && !hint.word.is_empty() && !hint.places.is_empty());
+            assert!(!hint.keys.is_empty() && !hint.word(false).is_empty() && !hint.places.is_empty());
         }
         for place in [Place::List, Place::Detail] {
-            let words: Vec<_> = hints(place, keyboard).map(|hint| hint.word).collect();
+            let words: Vec<_> = hints(place, keyboard).map(|hint| hint.word(false)).collect();
             assert!(words.contains(&"help") && words.contains(&"quit"), "{words:?}");
         }
     }
