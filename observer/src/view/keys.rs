@@ -20,6 +20,7 @@ pub(super) enum Action {
     Sort,
     Reverse,
     Filter,
+    Report,
     Help,
     Redraw,
     Quit,
@@ -192,6 +193,14 @@ const BINDINGS: &[Binding] = &[
         hint: ("/", "filter"),
         help: "show only what has this in address, process or state; esc: all",
         places: &[Place::List],
+    },
+    Binding {
+        keys: &[(KeyCode::Char('r'), NONE)],
+        action: Action::Report,
+        label: "r",
+        hint: ("r", "report"),
+        help: "write the report of the selected connection to a new file",
+        places: &[Place::List, Place::Detail],
     },
     Binding {
         keys: &[(KeyCode::Char('l'), CTRL)],

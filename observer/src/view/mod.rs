@@ -18,6 +18,7 @@ mod list;
 mod overview;
 mod picture;
 mod playback;
+mod reports;
 mod screen;
 mod sentence;
 mod series;
@@ -26,16 +27,18 @@ mod theme;
 mod words;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use crossterm::event::Event as Input;
-use observer_core::{Config, Event, Finding, Timestamp, Tracker};
+use observer_core::{Config, ConnectionId, Event, Finding, Timestamp, Tracker};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 
 use self::keys::Action;
 use self::picture::Picture;
+use self::reports::Reports;
 use self::screen::Screen;
 use crate::log;
 use crate::output::{Output, WhenSourceEnds};
@@ -56,6 +59,7 @@ pub struct View<B: Backend> {
     terminal: Terminal<B>,
     abilities: Abilities,
     screen: Screen,
+    reports: Reports,
     /// There is something new to see.
     stale: bool,
     /// The whole terminal is to be drawn, not what has changed only.
@@ -71,12 +75,20 @@ impl<B: Backend> View<B> {
         Self {
             terminal,
             abilities,
-            screen: Screen::new(place, config),
+            screen: Screen::new(place, config.clone()),
+            reports: Reports::new(place, config),
             stale: true,
             anew: false,
             drawn_at: Timestamp::EPOCH,
             moves: None,
         }
+    }
+
+    /// Writes reports into `directory` in place of the working directory.
+    #[must_use]
+    pub fn with_reports_in(mut self, directory: PathBuf) -> Self {
+        self.reports.directory = directory;
+        self
     }
 
     /// What an input asks of the playing of a recording, if it does: not while it is a letter of the filter.
@@ -105,6 +117,7 @@ impl<B: Backend> View<B> {
     /// Forgets what was observed, to see a recording from its beginning again. What the user has chosen stays.
     pub fn restart(&mut self) {
         self.screen.restart();
+        self.reports.restart();
         self.stale = true;
     }
 
@@ -114,14 +127,26 @@ impl<B: Backend> View<B> {
     }
 }
 
+impl<B: Backend> View<B> {
+    /// Writes the report of the selected connection, where the user can see which that is.
+    fn report(&mut self, tracker: &Tracker, now: Timestamp) {
+        let selected = self.screen.selected().filter(|_| !self.screen.help);
+        if let Some(connection) = selected.and_then(|id| tracker.connection(id)) {
+            self.screen.notice = Some(self.reports.write(connection, now, tracker));
+        }
+    }
+}
+
 impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
     type Input = Input;
 
-    fn event(&mut self, event: &Event, _tracker: &Tracker) {
+    fn event(&mut self, event: &Event, about: Option<ConnectionId>, tracker: &Tracker) {
+        self.reports.event(event, about, tracker);
         self.stale |= self.screen.observe(event);
     }
 
-    fn finding(&mut self, finding: &Finding, _tracker: &Tracker) -> anyhow::Result<()> {
+    fn finding(&mut self, finding: &Finding, tracker: &Tracker) -> anyhow::Result<()> {
+        self.reports.finding(finding, tracker);
         self.screen.find(finding);
         self.stale = true;
         Ok(())
@@ -134,6 +159,8 @@ impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
     fn input(&mut self, input: Input, tracker: &Tracker, now: Timestamp) -> ControlFlow<()> {
         match input {
             Input::Key(key) => {
+                // What was said has been read.
+                self.stale |= self.screen.notice.take().is_some();
                 if self.screen.arrangement.is_typing() && keys::types(key, &mut self.screen.arrangement) {
                     self.stale = true;
                     return ControlFlow::Continue(());
@@ -144,6 +171,9 @@ impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
                 self.anew |= action == Action::Redraw;
                 if let Action::Look(look) = action {
                     self.screen.look(look, tracker, now);
+                }
+                if action == Action::Report {
+                    self.report(tracker, now);
                 }
                 self.screen.act(action, tracker)
             }

@@ -4,7 +4,7 @@ use observer_core::{Connection, Timestamp, Tracker, headline};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::widgets::Widget;
+use ratatui::widgets::{Clear, Widget};
 
 use super::canvas::put;
 use super::detail::Detail;
@@ -44,6 +44,10 @@ impl Widget for &Picture<'_> {
         .render(regions.header, picture);
         self.sentence(regions.sentence, picture);
         if regions.sentence == area {
+            self.notice(
+                Rect { y: area.bottom().saturating_sub(1), height: area.height.min(1), ..area },
+                picture,
+            );
             return;
         }
         if screen.help {
@@ -75,7 +79,9 @@ impl Widget for &Picture<'_> {
         if let Some(playback) = &screen.playback {
             Bar { playback }.render(regions.bar, picture);
         }
-        self.hints(regions.hints, picture);
+        if !self.notice(regions.hints, picture) {
+            self.hints(regions.hints, picture);
+        }
     }
 }
 
@@ -94,20 +100,32 @@ impl Picture<'_> {
         Sentence { sign, text: &text }.render(area, picture);
     }
 
+    /// Says what there is to say in answer to a key; whether there is something.
+    fn notice(&self, area: Rect, picture: &mut Buffer) -> bool {
+        let Some(notice) = &self.screen.notice else { return false };
+        Clear.render(area, picture);
+        let cells = area.width.saturating_sub(2);
+        put(picture, area, area.x + 1, cells, &notice.words(cells.into()), notice.style);
+        true
+    }
+
     fn hints(&self, area: Rect, picture: &mut Buffer) {
         let place =
             if self.screen.page == Page::Detail || self.screen.help { Place::Detail } else { Place::List };
+        let cells = |text| u16::try_from(width(text)).unwrap_or(0);
+        let all = || hints(place, self.screen.playback.is_some()).map(|binding| binding.hint);
+        let needed: u16 = all().map(|(keys, word)| cells(keys) + cells(word) + 4).sum();
+        // Closer together where they would not all have room.
+        let gap = if needed <= area.width + 2 { 3 } else { 2 };
         let mut x = area.x + 1;
-        for binding in hints(place, self.screen.playback.is_some()) {
-            let (keys, word) = binding.hint;
-            let cells = |text| u16::try_from(width(text)).unwrap_or(0);
+        for (keys, word) in all() {
             let (label, hint) = (cells(keys), cells(word));
             if x + label + 1 + hint > area.right() {
                 break;
             }
             put(picture, area, x, label, keys, theme::ACCENT);
             put(picture, area, x + label + 1, hint, word, theme::DIM);
-            x += label + hint + 4;
+            x += label + 1 + hint + gap;
         }
     }
 }

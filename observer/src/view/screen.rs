@@ -16,6 +16,7 @@ use super::layout::{Page, Regions, regions};
 use super::list;
 use super::overview::{Overview, counts_down, is_in_trouble};
 use super::playback::Playback;
+use super::reports::Notice;
 use super::series::{Histories, Series};
 use crate::log;
 use crate::text::safe;
@@ -40,6 +41,8 @@ pub(super) struct Screen {
     span: (Option<ConnectionId>, Span),
     pub(super) degraded: Vec<String>,
     pub(super) log: log::Status,
+    /// What is said in answer to the last key, in place of the keys.
+    pub(super) notice: Option<Notice>,
     /// Of a recording, how far it has been played.
     pub(super) playback: Option<Playback>,
     config: Config,
@@ -61,6 +64,7 @@ impl Screen {
             span: (None, Span::default()),
             degraded: Vec::new(),
             log: log::Status::default(),
+            notice: None,
             playback: None,
             config,
             area: Rect::ZERO,
@@ -198,9 +202,9 @@ impl Screen {
                 self.chosen = self.selected();
                 self.page = if self.chosen.is_some() { Page::Detail } else { Page::List };
             }
-            // What plays a recording is not the screen; the chart has been told already. A filter is typed where it
-            // can be seen.
-            Action::Filter | Action::Redraw | Action::Play(_) | Action::Look(_) => {}
+            // What plays a recording is not the screen; the chart has been told already, and the report is written. A
+            // filter is typed where it can be seen.
+            Action::Filter | Action::Report | Action::Redraw | Action::Play(_) | Action::Look(_) => {}
             Action::Up => self.select(|position, _| position.saturating_sub(1)),
             Action::Down => self.select(|position, _| position + 1),
             Action::PageUp => self.select(|position, _| position.saturating_sub(page)),
