@@ -15,9 +15,10 @@ use support::story::{Story, at, events_lost, together};
 fn reported(mut screen: Screen, directory: &Path) -> (String, String) {
     screen.view = screen.view.with_reports_in(directory.to_owned());
     screen.press(KeyCode::Char('r'));
-    let files: Vec<_> = fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
+    let files: Result<Vec<_>, _> = fs::read_dir(directory).into_iter().flatten().collect();
+    let files = files.expect("the directory can be read");
     let [file] = &files[..] else { panic!("{files:?}") };
-    (screen.picture(), fs::read_to_string(file).unwrap())
+    (screen.picture(), fs::read_to_string(file.path()).expect("the report can be read"))
 }
 
 #[test]
