@@ -4,7 +4,7 @@ mod support;
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent};
 use observer::output::Output as _;
-use observer::view::Abilities;
+use observer::view::{Abilities, Theme};
 use observer_core::{End, Event, EventKind, SocketEventKind};
 use support::scenes::{calm, stalled, troubled};
 use support::screen::Screen;
@@ -161,6 +161,8 @@ fn a_filter_is_typed_and_limits_the_list_but_not_the_counts() {
 fn keys_of_a_recording_are_letters_while_the_filter_is_typed() {
     let mut screen = Screen::after((80, 24), &together(troubled()), 60_000);
     let key = |letter| Input::Key(KeyEvent::from(KeyCode::Char(letter)));
+    assert!(screen.view.control(&key('7')).is_none(), "what happens now is not played");
+    screen.play();
     assert!(screen.view.control(&key('7')).is_some());
     // Not where it would not be seen.
     screen.press(KeyCode::Char('?'));
@@ -234,7 +236,7 @@ fn colours_follow_the_roles() {
 
 #[test]
 fn without_colour_and_unicode_the_signs_are_left() {
-    let mut screen = Screen::new((80, 24), Abilities { colour: false, unicode: false });
+    let mut screen = Screen::new((80, 24), Abilities { theme: Theme::Mono, unicode: false });
     screen.happen(&together(troubled()), at(60_000));
     insta::assert_snapshot!("ascii_list", screen.picture());
     let cells = &screen.view.terminal().backend().buffer().content;

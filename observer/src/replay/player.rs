@@ -206,7 +206,9 @@ where
             Control::Faster => self.clock.hurry(2.0),
             Control::Back => self.seek((now - JUMP).max(start))?,
             Control::Forward => self.seek((now + JUMP).min(end))?,
-            Control::Seek(tenths) => self.seek(start + end.since(start) * tenths.into() / 10)?,
+            Control::Seek(thousandths) => {
+                self.seek(start + end.since(start) * thousandths.into() / 1000)?;
+            }
             Control::PreviousEvent => {
                 let before = self.events.iter().rev().find(|at| **at < now).copied();
                 self.stand_at(before.unwrap_or(start))?;

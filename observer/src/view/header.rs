@@ -28,6 +28,8 @@ pub(super) struct Header<'a> {
     pub(super) events_lost: u64,
     /// Of a recording, how far it has been played.
     pub(super) playback: Option<&'a Playback>,
+    /// What is said of a picture that stands still.
+    pub(super) paused: Option<&'a str>,
 }
 
 /// A piece of the line.
@@ -88,6 +90,9 @@ impl Header<'_> {
         ];
         if let Some(playback) = self.playback {
             items.insert(1, Item { text: playback.words(), style: theme::WARNING, rank: 2 });
+        }
+        if let Some(paused) = self.paused {
+            items.insert(1, Item { text: paused.to_owned(), style: theme::WARNING, rank: 2 });
         }
         if let Some(filter) = &self.filter {
             items.push(Item { text: filter.clone(), style: theme::WARNING, rank: 2 });
@@ -151,6 +156,7 @@ mod tests {
             overview: &overview,
             events_lost: 7,
             playback: None,
+            paused: None,
         };
         let mut picture = Buffer::empty(Rect::new(0, 0, cells, 1));
         header.render(picture.area, &mut picture);

@@ -2,7 +2,7 @@
 
 use observer_core::{Bytes, Connection, ConnectionId, Phase, Timestamp, Tracker};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
 use std::time::Duration;
@@ -15,6 +15,8 @@ use crate::text::{short, shorten_middle};
 
 /// Lines above the first connection: the title and the column heads.
 const HEAD: u16 = 2;
+/// The last of them, that of the column heads.
+const HEADS: u16 = HEAD - 1;
 /// Cells before the first column: the mark of the selection and the sign.
 const MARGIN: u16 = 3;
 /// What the sparkline covers.
@@ -35,6 +37,32 @@ pub(super) struct List<'a> {
 /// Connections that fit into a list of this height.
 pub(super) fn rows(height: u16) -> usize {
     height.saturating_sub(HEAD).into()
+}
+
+/// What somebody can point at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spot {
+    /// The head of a column that the list can be sorted by.
+    Head(Sort),
+    /// So many rows below the first on the screen.
+    Row(usize),
+}
+
+/// What is at a place in a list of this area.
+pub(super) fn spot(at: Position, area: Rect) -> Option<Spot> {
+    match at.y.checked_sub(area.y)? {
+        row @ HEAD.. => Some(Spot::Row((row - HEAD).into())),
+        HEADS => {
+            let mut end = area.x + MARGIN;
+            let pointed_at = columns(area.width).into_iter().find(|(_, cells)| {
+                // The gap behind a column is of its head too.
+                end += cells + 1;
+                at.x < end
+            });
+            pointed_at.and_then(|(column, _)| column.sort()).map(Spot::Head)
+        }
+        _ => None,
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,17 +159,17 @@ impl Widget for &List<'_> {
         let line = |row: u16| Rect { y: area.y + row, height: 1, ..area };
         let mut x = area.x + MARGIN;
         for &(column, cells) in &columns {
-            let mark = match column.sort() == Some(self.arrangement.sort) {
-                true if self.arrangement.reversed => "▴",
+            let mark = match column.sort() == Some(self.arrangement.order.sort) {
+                true if self.arrangement.order.reversed => "▴",
                 true => "▾",
                 false => "",
             };
             let title = column.title(cells);
             if column.is_number() {
                 // The mark takes the gap before the column.
-                put_right(picture, line(1), x - 1, cells + 1, &format!("{mark}{title}"), theme::DIM);
+                put_right(picture, line(HEADS), x - 1, cells + 1, &format!("{mark}{title}"), theme::DIM);
             } else {
-                put(picture, line(1), x, cells, format!("{title} {mark}").trim_end(), theme::DIM);
+                put(picture, line(HEADS), x, cells, format!("{title} {mark}").trim_end(), theme::DIM);
             }
             x += cells + 1;
         }

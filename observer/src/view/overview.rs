@@ -19,22 +19,22 @@ pub(super) struct Overview {
 
 impl Overview {
     /// Looks at all connections: all are counted, and those that are to be shown put in order.
-    pub(super) fn of(tracker: &Tracker, arrangement: &Arrangement) -> Self {
+    pub(super) fn of(tracker: &Tracker, arrangement: &Arrangement, now: Timestamp) -> Self {
         let mut overview = Self::default();
         let mut keyed: Vec<_> = tracker
             .connections()
             .inspect(|connection| overview.count(connection))
-            .filter(|connection| arrangement.shows(connection, tracker))
+            .filter(|connection| arrangement.shows(connection, tracker, now))
             .map(|connection| {
-                let rank = if arrangement.sort == Sort::Client { (0, 0) } else { rank(connection) };
+                let rank = if arrangement.order.sort == Sort::Client { (0, 0) } else { rank(connection) };
                 ((rank, connection.flow().client, connection.id()), connection)
             })
             .collect();
         keyed.sort_unstable_by(|(key, one), (other_key, other)| {
-            arrangement.sort.compare(one, other).then_with(|| key.cmp(other_key))
+            arrangement.order.sort.compare(one, other).then_with(|| key.cmp(other_key))
         });
         overview.order = keyed.into_iter().map(|((.., id), _)| id).collect();
-        if arrangement.reversed {
+        if arrangement.order.reversed {
             overview.order.reverse();
         }
         overview

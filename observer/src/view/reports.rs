@@ -75,6 +75,12 @@ pub(super) struct Notice {
 }
 
 impl Notice {
+    /// The picture stands still and shows a connection that has long ended.
+    pub(super) fn forgotten() -> Self {
+        let text = "No report: the connection has ended and is forgotten; the log has it";
+        Self { forms: vec![text.to_owned()], style: theme::CRITICAL }
+    }
+
     /// As much as fits into `cells`.
     pub(super) fn words(&self, cells: usize) -> String {
         let text = self.forms.iter().find(|text| width(text) <= cells).or(self.forms.last());
