@@ -6,8 +6,10 @@
 mod arrange;
 mod canvas;
 mod chart;
+mod columns;
 mod detail;
 mod events;
+mod filter;
 mod fragment;
 mod header;
 mod help;
@@ -18,6 +20,7 @@ mod layout;
 mod list;
 mod mouse;
 mod observed;
+mod order;
 mod overview;
 mod pause;
 mod picture;
@@ -50,9 +53,11 @@ use self::screen::Screen;
 use crate::log;
 use crate::output::{Output, WhenSourceEnds};
 
-pub use self::arrange::{LONGEST_FILTER, Order, Sort, Wishes};
+pub use self::arrange::{LONGEST_FILTER, Wishes};
+pub use self::columns::Columns;
 pub use self::input::inputs;
 pub use self::keys::Control;
+pub use self::order::{Order, Sort};
 pub use self::playback::{Playback, Speed};
 pub use self::theme::{Abilities, Theme};
 

@@ -61,6 +61,7 @@ impl Widget for &Picture<'_> {
                     rows,
                     selected: screen.selected(),
                     arrangement: &screen.arrangement,
+                    known: screen.overview.known,
                     series: &series,
                     now,
                 }
