@@ -28,6 +28,11 @@ fn a_wrong_command_line_is_status_2_and_says_which_part() {
         (&["--warn-at", "90"], "--critical-at 80 comes before --warn-at 90"),
         (&["--ring-buffer", "3000"], "not a power of two"),
         (&["--fail-on", "panic"], "possible values: notice, warning, critical, lost"),
+        (
+            &["--columns", "client,wnd"],
+            "\"wnd\" is not a column; the columns are client, process, thread, state",
+        ),
+        (&["demo", "--columns", "client,client"], "client is there twice"),
         (&["watch"], "watch"),
     ] {
         let (stdout, stderr, status) = run(args);

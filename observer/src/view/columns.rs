@@ -48,8 +48,13 @@ const DROPPED: [Column; 8] = [
 ];
 
 /// Who gets the room to spare, and up to how many cells: the history a cell a second in the end, addresses all of theirs.
-const SPARE: [(Column, u16); 4] =
-    [(Column::History, 20), (Column::Process, 24), (Column::History, 60), (Column::Client, 47)];
+const SPARE: [(Column, u16); 5] = [
+    (Column::History, 20),
+    (Column::Process, 24),
+    (Column::Thread, 10),
+    (Column::History, 60),
+    (Column::Client, 47),
+];
 
 /// Cells before the first column: the mark of the selection and the sign.
 pub(super) const MARGIN: u16 = 3;
