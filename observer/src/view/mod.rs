@@ -198,10 +198,11 @@ impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
     }
 
     fn input(&mut self, input: Input, tracker: &Tracker, now: Timestamp) -> ControlFlow<()> {
-        let Some(action) = self.action(&input) else {
-            self.stale |= matches!(input, Input::Resize(..));
-            return ControlFlow::Continue(());
-        };
+        if let Input::Resize(..) = input {
+            // What a terminal has lost while it was smaller is drawn again, even if it has its old size by now.
+            (self.stale, self.anew) = (true, true);
+        }
+        let Some(action) = self.action(&input) else { return ControlFlow::Continue(()) };
         self.stale = true;
         // What was said has been read.
         self.screen.notice = None;

@@ -224,11 +224,11 @@ impl Screen {
 
     /// Moves the list under the selection, which goes with it only where it would leave the screen.
     fn scroll(&mut self, lines: isize) {
-        let (rows, count) = (self.rows(), self.overview.order.len());
-        let last_top = count.saturating_sub(rows);
+        let Some(rows) = self.rows().checked_sub(1) else { return };
+        let last_top = self.overview.order.len().saturating_sub(rows + 1);
         self.top = self.top.saturating_add_signed(lines).min(last_top);
         let Some(position) = self.position() else { return };
-        let on_screen = position.clamp(self.top, (self.top + rows).max(1) - 1);
+        let on_screen = position.clamp(self.top, self.top + rows);
         if on_screen != position {
             self.chosen = self.overview.order.get(on_screen).copied();
         }

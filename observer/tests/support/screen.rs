@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use observer::output::Output as _;
-use observer::view::{Abilities, Playback, Speed, Theme, View};
+use observer::view::{Abilities, Playback, Speed, Theme, View, Wishes};
 use observer_core::{Config, Event, Timestamp, Tracker};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -25,6 +25,12 @@ impl Screen {
         let terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
         let view = View::new(terminal, abilities, "db1:3306", Config::default());
         Self { tracker: Tracker::new(Config::default()), view, now: at(0) }
+    }
+
+    /// With a list as somebody wants it.
+    pub(crate) fn arranged(size: (u16, u16), wishes: Wishes) -> Self {
+        let Self { tracker, view, now } = Self::new(size, ALL);
+        Self { tracker, view: view.arranged(wishes), now }
     }
 
     /// Everything up to `now` has happened.
