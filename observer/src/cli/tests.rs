@@ -140,9 +140,9 @@ fn poll_periods() {
 #[test]
 fn the_view_begins_as_it_is_asked_to() {
     let of = |args: &[&str]| parse(args).unwrap().live.view;
-    let asked = of(&["--sort", "-waiting", "--filter", "10.2", "--theme", "light", "--keep-ended", "5"]);
+    let asked = of(&["--sort", "-unread", "--filter", "10.2", "--theme", "light", "--keep-ended", "5"]);
     let wishes = asked.wishes();
-    assert_eq!(Ok(wishes.order), "-waiting".parse());
+    assert_eq!(Ok(wishes.order), "-unread".parse());
     assert_eq!((wishes.filter.as_str(), wishes.keep_ended), ("10.2", Duration::from_secs(5)));
     let wanted = of(&[]).wishes();
     assert_eq!(wanted, crate::view::Wishes::default());

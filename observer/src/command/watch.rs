@@ -94,7 +94,9 @@ pub(super) fn show(
 ) -> anyhow::Result<(Guard, View<LiveBackend>)> {
     let (guard, terminal) = terminal::take(!args.no_mouse)?;
     let abilities = args.abilities(|name| std::env::var(name).ok());
-    let view = View::new(terminal, abilities, place, config.clone()).arranged(args.wishes());
+    let view = View::new(terminal, abilities, place, config.clone())
+        .arranged(args.wishes())
+        .with_reports_in(args.report_dir.clone());
     Ok((guard, view))
 }
 

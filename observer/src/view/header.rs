@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn line(cells: u16, degraded: &[&str]) -> String {
-        let overview = Overview { open: 42, zero_windows: 3, at_risk: 1, order: Vec::new() };
+        let overview = Overview { open: 42, zero_windows: 3, at_risk: 1, ..Overview::default() };
         let degraded: Vec<_> = degraded.iter().map(|&part| part.to_owned()).collect();
         let log = log::Status::default();
         let header = Header {

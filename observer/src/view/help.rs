@@ -7,7 +7,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::canvas::{put, put_right, rule};
 use super::keys::{Keyboard, bindings, typing};
-use super::{mouse, theme};
+use super::{mouse, theme, words};
 
 /// The signs, in the order of what they cost.
 const SIGNS: &[(&str, Style, &str)] = &[
@@ -16,6 +16,8 @@ const SIGNS: &[(&str, Style, &str)] = &[
     ("●", theme::STALLED, "stalled, the server's write clock runs"),
     ("·", theme::DIM, "window closed, but nothing is queued behind it"),
     ("×", theme::DIM, "ended"),
+    (words::ASSUMED, Style::new(), "before a time: net_write_timeout is assumed"),
+    ("18–21 s", Style::new(), "a range: not before, and not after"),
 ];
 
 /// From this width on there is room for two columns.

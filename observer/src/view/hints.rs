@@ -71,9 +71,12 @@ mod tests {
 
     #[test]
     fn what_matters_least_makes_room() {
-        assert!(line(Place::List, 200).contains("n next stalled   space pause   t theme   ? help   q quit"));
+        assert!(
+            line(Place::List, 200)
+                .contains("n next stalled   space pause   r report   t theme   ? help   q quit")
+        );
         let usual = line(Place::List, 80);
-        assert!(usual.ends_with("space pause  ? help  q quit"), "{usual}");
+        assert!(usual.ends_with("space pause  r report  ? help  q quit"), "{usual}");
         assert_eq!(line(Place::List, 31), "space pause  ? help  q quit");
         assert_eq!(line(Place::Detail, 26), "esc back  ? help  q quit");
         assert_eq!(line(Place::List, 10), "");

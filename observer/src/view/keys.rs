@@ -6,8 +6,8 @@ mod table;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use observer_core::ConnectionId;
 
-use super::arrange::Sort;
 use super::chart::Look;
+use super::order::Sort;
 pub use playing::Control;
 
 /// What the user can ask for.
@@ -24,6 +24,7 @@ pub(super) enum Action {
     Back,
     Sort,
     Reverse,
+    Report,
     Theme,
     Help,
     Redraw,

@@ -6,8 +6,10 @@
 mod arrange;
 mod canvas;
 mod chart;
+mod columns;
 mod detail;
 mod events;
+mod filter;
 mod fragment;
 mod header;
 mod help;
@@ -18,10 +20,12 @@ mod layout;
 mod list;
 mod mouse;
 mod observed;
+mod order;
 mod overview;
 mod pause;
 mod picture;
 mod playback;
+mod reports;
 mod screen;
 mod sentence;
 mod series;
@@ -30,11 +34,12 @@ mod theme;
 mod words;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use crossterm::event::Event as Input;
-use observer_core::{Config, Event, Finding, Timestamp, Tracker};
+use observer_core::{Config, ConnectionId, Event, Finding, Timestamp, Tracker};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 
@@ -43,13 +48,16 @@ use self::keys::Action;
 use self::observed::{Observed, Scene};
 use self::pause::Paused;
 use self::picture::Picture;
+use self::reports::{Notice, Reports};
 use self::screen::Screen;
 use crate::log;
 use crate::output::{Output, WhenSourceEnds};
 
-pub use self::arrange::{LONGEST_FILTER, Order, Sort, Wishes};
+pub use self::arrange::{LONGEST_FILTER, Wishes};
+pub use self::columns::Columns;
 pub use self::input::inputs;
 pub use self::keys::Control;
+pub use self::order::{Order, Sort};
 pub use self::playback::{Playback, Speed};
 pub use self::theme::{Abilities, Theme};
 
@@ -65,6 +73,7 @@ pub struct View<B: Backend> {
     abilities: Abilities,
     screen: Screen,
     observed: Observed,
+    reports: Reports,
     /// The picture stands still.
     paused: Option<Box<Paused>>,
     /// There is something new to see.
@@ -83,7 +92,8 @@ impl<B: Backend> View<B> {
             terminal,
             abilities,
             screen: Screen::new(place),
-            observed: Observed::new(config),
+            observed: Observed::new(config.clone()),
+            reports: Reports::new(place, config),
             paused: None,
             stale: true,
             anew: false,
@@ -96,6 +106,13 @@ impl<B: Backend> View<B> {
     #[must_use]
     pub fn arranged(mut self, wishes: Wishes) -> Self {
         self.screen.arrangement = Arrangement::new(wishes);
+        self
+    }
+
+    /// Writes reports into `directory` in place of the working directory.
+    #[must_use]
+    pub fn with_reports_in(mut self, directory: PathBuf) -> Self {
+        self.reports.directory = directory;
         self
     }
 
@@ -123,6 +140,15 @@ impl<B: Backend> View<B> {
         };
     }
 
+    /// Writes the report of the selected connection as it is now, also where the picture stands still.
+    fn report(&mut self, tracker: &Tracker, now: Timestamp) {
+        let selected = self.screen.selected().filter(|_| self.screen.help.is_none());
+        self.screen.notice = selected.map(|id| match tracker.connection(id) {
+            Some(connection) => self.reports.write(connection, now, tracker),
+            None => Notice::forgotten(),
+        });
+    }
+
     /// Shows how far a recording has been played.
     pub fn show_playback(&mut self, playback: Playback) {
         self.stale |= self.screen.playback.as_ref() != Some(&playback);
@@ -137,6 +163,7 @@ impl<B: Backend> View<B> {
     /// Forgets what was observed, to see a recording from its beginning again. What the user has chosen stays.
     pub fn restart(&mut self) {
         self.observed.clear();
+        self.reports.restart();
         self.screen.restart();
         self.stale = true;
     }
@@ -150,12 +177,14 @@ impl<B: Backend> View<B> {
 impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
     type Input = Input;
 
-    fn event(&mut self, event: &Event, _tracker: &Tracker) {
+    fn event(&mut self, event: &Event, about: Option<ConnectionId>, tracker: &Tracker) {
+        self.reports.event(event, about, tracker);
         let is_news = self.observed.observe(event);
         self.stale |= is_news && self.paused.is_none();
     }
 
-    fn finding(&mut self, finding: &Finding, _tracker: &Tracker) -> anyhow::Result<()> {
+    fn finding(&mut self, finding: &Finding, tracker: &Tracker) -> anyhow::Result<()> {
+        self.reports.finding(finding, tracker);
         self.observed.find(finding);
         if let Some(paused) = &mut self.paused {
             paused.miss(finding);
@@ -175,7 +204,10 @@ impl<B: Backend<Error: Send + Sync + 'static>> Output for View<B> {
         }
         let Some(action) = self.action(&input) else { return ControlFlow::Continue(()) };
         self.stale = true;
+        // What was said has been read.
+        self.screen.notice = None;
         match action {
+            Action::Report => self.report(tracker, now),
             Action::Pause => self.pause(tracker, now),
             Action::Theme => self.abilities.theme = self.abilities.theme.next(),
             Action::Redraw => self.anew = true,

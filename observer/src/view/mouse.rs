@@ -50,7 +50,8 @@ fn click(at: Position, screen: &Screen) -> Option<Action> {
         return Some(Action::Help);
     }
     if list.contains(at) {
-        return match list::spot(at, list)? {
+        let columns = screen.arrangement.columns.fitting(screen.overview.known, list.width);
+        return match list::spot(at, list, columns)? {
             Spot::Head(sort) => Some(Action::SortBy(sort)),
             Spot::Row(row) => screen.visible().get(row).map(|id| Action::Point(*id)),
         };

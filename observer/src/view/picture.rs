@@ -4,8 +4,9 @@ use observer_core::{Connection, headline};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::widgets::Widget;
+use ratatui::widgets::{Clear, Widget};
 
+use super::canvas::put;
 use super::detail::Detail;
 use super::events::Events;
 use super::header::Header;
@@ -46,6 +47,8 @@ impl Widget for &Picture<'_> {
         .render(regions.header, picture);
         self.sentence(regions.sentence, picture);
         if regions.sentence == area {
+            let last = area.height.min(1);
+            self.notice(Rect { y: area.bottom() - last, height: last, ..area }, picture);
             return;
         }
         if let Some(top) = screen.help {
@@ -59,6 +62,7 @@ impl Widget for &Picture<'_> {
                     rows,
                     selected: screen.selected(),
                     arrangement: &screen.arrangement,
+                    known: screen.overview.known,
                     series: &series,
                     now,
                 }
@@ -78,10 +82,20 @@ impl Widget for &Picture<'_> {
         let standing = paused.is_some() || screen.playback.as_ref().is_some_and(|playback| playback.paused);
         Hints { place: screen.place_of_keys(), keyboard: screen.keyboard(), standing }
             .render(regions.hints, picture);
+        self.notice(regions.hints, picture);
     }
 }
 
 impl Picture<'_> {
+    /// What there is to say in answer to a key.
+    fn notice(&self, area: Rect, picture: &mut Buffer) {
+        if let Some(notice) = &self.screen.notice {
+            Clear.render(area, picture);
+            let cells = area.width.saturating_sub(2);
+            put(picture, area, area.x + 1, cells, &notice.words(cells.into()), notice.style);
+        }
+    }
+
     /// On the page of one connection its own sentence, else what matters most of all.
     fn sentence(&self, area: Rect, picture: &mut Buffer) {
         let Picture { screen, scene: Scene { tracker, now, .. }, paused } = *self;

@@ -14,6 +14,7 @@ use super::list;
 use super::observed::Scene;
 use super::overview::{Overview, counts_down, is_in_trouble};
 use super::playback::Playback;
+use super::reports::Notice;
 use crate::log;
 use crate::text::safe;
 
@@ -34,6 +35,8 @@ pub(super) struct Screen {
     /// What part of time the chart shows, and of which connection.
     span: (Option<ConnectionId>, Span),
     pub(super) log: log::Status,
+    /// What is said in answer to the last key, in place of the keys.
+    pub(super) notice: Option<Notice>,
     /// Of a recording, how far it has been played.
     pub(super) playback: Option<Playback>,
     area: Rect,
@@ -51,6 +54,7 @@ impl Screen {
             arrangement: Arrangement::new(Wishes::default()),
             span: (None, Span::default()),
             log: log::Status::default(),
+            notice: None,
             playback: None,
             area: Rect::ZERO,
         }
@@ -165,6 +169,7 @@ impl Screen {
             Action::Filter
             | Action::Play(_)
             | Action::Pause
+            | Action::Report
             | Action::Theme
             | Action::Redraw
             | Action::Suspend => {}

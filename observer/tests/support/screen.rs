@@ -42,8 +42,8 @@ impl Screen {
 
     pub(crate) fn happen(&mut self, events: &[Event], now: Timestamp) {
         for event in events.iter().filter(|event| event.at <= now) {
-            self.tracker.handle_event(event);
-            self.view.event(event, &self.tracker);
+            let about = self.tracker.handle_event(event);
+            self.view.event(event, about, &self.tracker);
             self.tell();
         }
         self.tracker.handle_timeout(now);

@@ -115,6 +115,9 @@ pub(super) const LIVE: &[Binding] = &[
 
 /// The keys of the program as a whole.
 pub(super) const ALWAYS: &[Binding] = &[
+    Binding::new(&[letter('r')], Action::Report)
+        .help("r", "write the report of the selected connection")
+        .hint(4, "r", "report", BOTH),
     Binding::new(&[letter('t')], Action::Theme)
         .help("t", "colours for a dark screen, a light one, none")
         .hint(9, "t", "theme", BOTH),
