@@ -139,6 +139,28 @@ fn a_filter_being_typed_has_its_keys_in_the_last_line() {
 }
 
 #[test]
+fn a_filter_is_typed_only_where_it_can_be_seen() {
+    let typing = |open: &dyn Fn(&mut Screen)| {
+        let mut screen = Screen::after((80, 24), &together(troubled()), 60_000);
+        type_keys(&mut screen, "/10.2.7");
+        open(&mut screen);
+        screen.press(KeyCode::Esc);
+        screen.picture()
+    };
+    // What lies over the list is closed by the first esc, and the filter is still there.
+    let after_help = typing(&|screen| screen.press(KeyCode::F(1)));
+    let after_page = typing(&|screen| {
+        let place = place_of(screen, "10.2.7.31:51846");
+        screen.mouse(CLICK, place);
+        screen.mouse(CLICK, place);
+        assert!(screen.picture().contains("‹ 10.2.0.5:3306 → 10.2.7.31:51846"));
+    });
+    for picture in [after_help, after_page] {
+        assert!(picture.contains("/10.2.7 ") && picture.contains("Connections ──"), "{picture}");
+    }
+}
+
+#[test]
 fn the_list_begins_in_the_order_and_with_the_filter_that_were_asked_for() {
     let order: Order = "-window".parse().unwrap();
     let wishes = Wishes { order, filter: "10.2".to_owned(), ..Wishes::default() };

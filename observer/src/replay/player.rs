@@ -186,10 +186,14 @@ where
     }
 
     fn input(&mut self, input: Input) -> anyhow::Result<ControlFlow<()>> {
-        match self.view.control(&input) {
-            Some(control) => self.control(control).map(ControlFlow::Continue),
-            None => Ok(self.view.input(input, self.judging.tracker(), self.clock.now())),
+        if let Some(control) = self.view.control(&input) {
+            return self.control(control).map(ControlFlow::Continue);
         }
+        let now = self.clock.now();
+        let flow = self.view.input(input, self.judging.tracker(), now);
+        // While a key had the program stopped, the recording stood still too.
+        self.clock.set(now);
+        Ok(flow)
     }
 
     fn control(&mut self, control: Control) -> anyhow::Result<()> {

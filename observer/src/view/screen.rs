@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::arrange::{Arrangement, Wishes};
 use super::chart::{self, Look, Span};
 use super::help;
-use super::keys::{Action, Keyboard, Place};
+use super::keys::{Action, Keyboard, Place, Typing};
 use super::layout::{Page, Regions, regions};
 use super::list;
 use super::observed::Scene;
@@ -148,7 +148,11 @@ impl Screen {
     pub(super) fn act(&mut self, action: Action, scene: Scene<'_>) -> ControlFlow<()> {
         match action {
             Action::Quit => return ControlFlow::Break(()),
-            Action::Help => self.help = if self.help.is_some() { None } else { Some(0) },
+            Action::Help => {
+                // What is typed goes where it can be seen.
+                self.arrangement.typed(Typing::Keep);
+                self.help = if self.help.is_some() { None } else { Some(0) };
+            }
             Action::Back if self.help.is_some() => self.help = None,
             _ if self.help.is_some() => self.turn_help(action),
             Action::Back if self.page == Page::List => self.arrangement.clear(),
@@ -202,6 +206,7 @@ impl Screen {
     }
 
     fn open(&mut self) {
+        self.arrangement.typed(Typing::Keep);
         self.chosen = self.selected();
         self.page = if self.chosen.is_some() { Page::Detail } else { Page::List };
     }
