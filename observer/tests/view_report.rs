@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crossterm::event::KeyCode;
+use support::pty::{Pty, observer};
+use support::recording::write_log;
 use support::scenes::{closing, stalled, troubled};
 use support::screen::Screen;
 use support::story::{Story, at, events_lost, together};
@@ -89,4 +91,31 @@ fn nothing_is_written_while_the_keys_are_explained_or_nothing_is_selected() {
         screen.press(KeyCode::Char('r'));
     }
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_program_writes_it_where_it_is_told_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("incident.jsonl");
+    write_log(&path, "db1", &together(troubled()));
+    let reports = directory.path().join("reports");
+    fs::create_dir(&reports).unwrap();
+    let words =
+        ["replay", path.to_str().unwrap(), "--speed", "1000", "--report-dir", reports.to_str().unwrap()];
+    let mut pty = Pty::spawn(observer(&words), 100, 24);
+    // The end of the recording.
+    pty.wait_for("14:03:59.5");
+    pty.type_keys("r");
+    pty.wait_for("Report");
+    pty.type_keys("q");
+    let end = pty.wait_for_end();
+    assert_eq!(end.status, 0);
+    end.assert_restored();
+    let files: Vec<_> = fs::read_dir(&reports).unwrap().map(|file| file.unwrap().path()).collect();
+    let [file] = &files[..] else { panic!("{files:?}") };
+    let name = file.file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("observer-report-incident.jsonl-10.2.7.31-51844-20240504T1403"), "{name}");
+    let report = fs::read_to_string(file).unwrap();
+    assert!(report.contains("# MySQL connection of 10.2.7.31:51844"), "{report}");
+    assert!(report.contains("the server probes the closed window"), "{report}");
 }
