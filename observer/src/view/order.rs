@@ -65,19 +65,19 @@ impl Sort {
 
     /// What a connection is put in order by; the least comes first.
     pub(super) fn key(self, connection: &Connection) -> Key<'_> {
-        let number = |number: u64| Key { number, name: "", more: 0 };
+        let number = |number: u64| Key { number, name: None, more: 0 };
         let most_first =
             |count: Option<u64>| number(count.map_or(u64::MAX, |count| (u64::MAX - 1).saturating_sub(count)));
         match self {
             Self::TimeLeft | Self::Client => Key::default(),
             Self::Process => match words::nearest_process(connection) {
-                Some(Process { comm, pid, .. }) => Key { number: 0, name: comm, more: *pid },
+                Some(Process { comm, pid, .. }) => Key { number: 0, name: Some(comm), more: *pid },
                 None => number(u64::MAX),
             },
             Self::Thread => {
                 number(connection.greeting().map_or(u64::MAX, |greeting| greeting.thread_id.into()))
             }
-            Self::State => Key { name: connection.state_word(), ..Key::default() },
+            Self::State => Key { name: Some(connection.state_word()), ..Key::default() },
             Self::Window => number(connection.window().map_or(u64::MAX, Into::into)),
             Self::Queued => most_first(connection.queued()),
             Self::Unread => most_first(connection.unread()),
@@ -95,7 +95,8 @@ impl Sort {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key<'a> {
     number: u64,
-    name: &'a str,
+    /// Not an empty text: to compare those of no place in memory is slow.
+    name: Option<&'a str>,
     more: u32,
 }
 
