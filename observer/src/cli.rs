@@ -184,6 +184,10 @@ pub struct DemoArgs {
     #[arg(long)]
     pub plain: bool,
 
+    /// Write every event and finding to this new file, to try `report` and `replay` with
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+
     /// What the view looks like at first.
     #[command(flatten, next_help_heading = "View")]
     pub view: ViewArgs,
