@@ -9,7 +9,9 @@ use super::words;
 
 /// Looks for one text in many connections. Letters of ASCII are the same in either case.
 pub(super) struct Filter<'a> {
-    wanted: &'a str,
+    wanted: &'a [u8],
+    /// It may be a part of an address, or of a number.
+    like: (bool, bool),
     tracker: &'a Tracker,
     /// What is written to be looked at.
     text: Text,
@@ -20,7 +22,12 @@ pub(super) struct Filter<'a> {
 impl<'a> Filter<'a> {
     /// Looks for `wanted`; nothing is everywhere.
     pub(super) fn new(wanted: &'a str, tracker: &'a Tracker) -> Self {
-        Self { wanted, tracker, text: Text::default(), server: None }
+        let wanted = wanted.as_bytes();
+        let all = |is_like: fn(&u8) -> bool| wanted.iter().all(is_like);
+        // A scope is a number behind a percent sign.
+        let like_address = all(|byte| byte.is_ascii_hexdigit() || b".:[]%".contains(byte));
+        let like = (like_address, all(u8::is_ascii_digit));
+        Self { wanted, like, tracker, text: Text::default(), server: None }
     }
 
     /// Whether a connection has it: in its state, its addresses, its processes, thread or version, or in the kind of its
@@ -28,7 +35,7 @@ impl<'a> Filter<'a> {
     pub(super) fn shows(&mut self, connection: &Connection) -> bool {
         self.wanted.is_empty()
             || self.is_in(connection.state_word())
-            || self.has(connection.flow().client)
+            || self.address_has(connection.flow().client)
             || self.server_has(connection.flow().server)
             || [End::Client, End::Server].into_iter().any(|end| self.process_has(connection, end))
             || self.greeting_has(connection)
@@ -38,11 +45,15 @@ impl<'a> Filter<'a> {
             }
     }
 
+    fn address_has(&mut self, address: SocketAddr) -> bool {
+        self.like.0 && self.has(address)
+    }
+
     fn server_has(&mut self, server: SocketAddr) -> bool {
         match self.server {
             Some((known, has)) if known == server => has,
             _ => {
-                let has = self.has(server);
+                let has = self.address_has(server);
                 self.server = Some((server, has));
                 has
             }
@@ -50,13 +61,18 @@ impl<'a> Filter<'a> {
     }
 
     fn process_has(&mut self, connection: &Connection, end: End) -> bool {
-        words::process_at(connection, end)
-            .is_some_and(|process| self.has(format_args!("{} {}", process.comm, process.pid)))
+        let Some(process) = words::process_at(connection, end) else { return false };
+        self.is_in(&process.comm)
+            // The name alone has been looked at.
+            || matches!(self.wanted.last(), Some(b' ' | b'0'..=b'9'))
+                && self.has(format_args!("{} {}", process.comm, process.pid))
     }
 
     fn greeting_has(&mut self, connection: &Connection) -> bool {
         let Some(greeting) = connection.greeting() else { return false };
-        self.is_in(&greeting.version) || self.has(greeting.thread_id) || self.has(connection.server_program())
+        self.is_in(&greeting.version)
+            || self.like.1 && self.has(greeting.thread_id)
+            || self.has(connection.server_program())
     }
 
     /// Whether it is in what `shown` is written as.
@@ -64,11 +80,11 @@ impl<'a> Filter<'a> {
         self.text.length = 0;
         // It takes all, and cuts off what is too long.
         let _ = write!(self.text, "{shown}");
-        contains(&self.text.bytes[..self.text.length], self.wanted.as_bytes())
+        contains(&self.text.bytes[..self.text.length], self.wanted)
     }
 
     fn is_in(&self, text: &str) -> bool {
-        contains(text.as_bytes(), self.wanted.as_bytes())
+        contains(text.as_bytes(), self.wanted)
     }
 }
 

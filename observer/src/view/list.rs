@@ -141,7 +141,9 @@ impl List<'_> {
     fn cell(&self, connection: &Connection, column: Column, cells: u16) -> String {
         match column {
             Column::Client => shorten_middle(&connection.flow().client.to_string(), cells.into()),
-            Column::Process => words::process(connection).unwrap_or_default(),
+            // The end of it is the number.
+            Column::Process => words::process(connection)
+                .map_or_else(String::new, |process| shorten_middle(&process, cells.into())),
             Column::Thread => {
                 connection.greeting().map_or_else(String::new, |greeting| greeting.thread_id.to_string())
             }

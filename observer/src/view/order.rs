@@ -1,9 +1,8 @@
 //! In which order the list stands: by which column, and which way round.
 
-use std::cmp::Ordering;
 use std::str::FromStr;
 
-use observer_core::Connection;
+use observer_core::{Connection, Process};
 
 use super::words;
 
@@ -64,39 +63,40 @@ impl Sort {
         }
     }
 
-    /// In which order two connections stand by this alone.
-    pub(super) fn compare(self, one: &Connection, other: &Connection) -> Ordering {
+    /// What a connection is put in order by; the least comes first.
+    pub(super) fn key(self, connection: &Connection) -> Key<'_> {
+        let number = |number: u64| Key { number, name: "", more: 0 };
+        let most_first =
+            |count: Option<u64>| number(count.map_or(u64::MAX, |count| (u64::MAX - 1).saturating_sub(count)));
         match self {
-            Self::TimeLeft | Self::Client => Ordering::Equal,
-            Self::State => one.state_word().cmp(other.state_word()),
-            Self::Window => {
-                let window = |connection: &Connection| connection.window().unwrap_or(u32::MAX);
-                window(one).cmp(&window(other))
-            }
-            Self::Process => {
-                let process = |connection| {
-                    let found = words::nearest_process(connection).map(|found| (&*found.comm, found.pid));
-                    (found.is_none(), found)
-                };
-                process(one).cmp(&process(other))
-            }
+            Self::TimeLeft | Self::Client => Key::default(),
+            Self::Process => match words::nearest_process(connection) {
+                Some(Process { comm, pid, .. }) => Key { number: 0, name: comm, more: *pid },
+                None => number(u64::MAX),
+            },
             Self::Thread => {
-                let thread = |connection: &Connection| {
-                    connection.greeting().map_or(u64::MAX, |greeting| greeting.thread_id.into())
-                };
-                thread(one).cmp(&thread(other))
+                number(connection.greeting().map_or(u64::MAX, |greeting| greeting.thread_id.into()))
             }
-            Self::Queued => other.queued().cmp(&one.queued()),
-            Self::Unread => other.unread().cmp(&one.unread()),
-            Self::Stalled => {
-                // One that does not stand still comes behind all that do.
-                let since = |connection: &Connection| {
-                    (connection.window_closed_since().is_none(), connection.window_closed_since())
-                };
-                since(one).cmp(&since(other))
-            }
+            Self::State => Key { name: connection.state_word(), ..Key::default() },
+            Self::Window => number(connection.window().map_or(u64::MAX, Into::into)),
+            Self::Queued => most_first(connection.queued()),
+            Self::Unread => most_first(connection.unread()),
+            // One that does not stand still comes behind all that do.
+            Self::Stalled => number(
+                connection
+                    .window_closed_since()
+                    .map_or(u64::MAX, |since| u64::try_from(since.as_micros()).unwrap_or(0)),
+            ),
         }
     }
+}
+
+/// What is compared of a connection, worked out once for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key<'a> {
+    number: u64,
+    name: &'a str,
+    more: u32,
 }
 
 /// In which order the list stands.

@@ -26,19 +26,18 @@ impl Overview {
     pub(super) fn of(tracker: &Tracker, arrangement: &Arrangement, now: Timestamp) -> Self {
         let mut overview = Self::default();
         let mut shown = arrangement.shown(tracker, now);
+        let sort = arrangement.order.sort;
         let mut keyed: Vec<_> = tracker
             .connections()
             .inspect(|connection| overview.count(connection))
             .filter(|connection| shown(connection))
             .map(|connection| {
-                let rank = if arrangement.order.sort == Sort::Client { (0, 0) } else { rank(connection) };
-                ((rank, connection.flow().client, connection.id()), connection)
+                let rank = if sort == Sort::Client { (0, 0) } else { rank(connection) };
+                (sort.key(connection), rank, connection.flow().client, connection.id())
             })
             .collect();
-        keyed.sort_unstable_by(|(key, one), (other_key, other)| {
-            arrangement.order.sort.compare(one, other).then_with(|| key.cmp(other_key))
-        });
-        overview.order = keyed.into_iter().map(|((.., id), _)| id).collect();
+        keyed.sort_unstable();
+        overview.order = keyed.into_iter().map(|(.., id)| id).collect();
         if arrangement.order.reversed {
             overview.order.reverse();
         }

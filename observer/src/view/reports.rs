@@ -52,7 +52,7 @@ impl Reports {
                 let owner = if geteuid().is_root() { "root's, " } else { "" };
                 let forms = vec![
                     format!("Report written to {} ({owner}mode 0640)", whole.display()),
-                    format!("Report: {} ({owner}0640)", written.display()),
+                    format!("Report: {name} ({owner}0640)"),
                     name.into_owned(),
                 ];
                 Notice { forms, style: theme::GOOD }
