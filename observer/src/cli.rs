@@ -2,6 +2,7 @@
 
 mod recordings;
 mod values;
+mod view;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::source::recording::Given;
 
 pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
 pub use values::GivenTimeout;
+pub use view::{ThemeArg, ViewArgs};
 
 /// The port of the MySQL protocol (IANA: mysql).
 pub const DEFAULT_PORT: u16 = 3306;
@@ -156,6 +158,10 @@ pub struct LiveArgs {
     /// Print what the kernel programs log, to standard error; for work on them
     #[arg(long, requires = "plain")]
     pub bpf_log: bool,
+
+    /// What the view looks like at first.
+    #[command(flatten, next_help_heading = "View")]
+    pub view: ViewArgs,
 }
 
 /// Options of `doctor`.
@@ -181,6 +187,10 @@ pub struct DemoArgs {
     /// Write every event and finding to this new file, to try `report` and `replay` with
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
+
+    /// What the view looks like at first.
+    #[command(flatten, next_help_heading = "View")]
+    pub view: ViewArgs,
 }
 
 /// The severities that `--fail-on` takes.
@@ -252,14 +262,14 @@ impl LiveArgs {
     /// What the judgement is told.
     pub fn config(&self) -> Config {
         let given = Given::of(&self.net_write_timeout);
-        Config {
+        self.view.keep(Config {
             net_write_timeout: given.net_write_timeout.unwrap_or(Timeout::ASSUMED),
             server_timeouts: given.server_timeouts,
             warning_share: f64::from(self.warn_at) / 100.0,
             critical_share: f64::from(self.critical_at) / 100.0,
             max_connections: self.max_connections as usize,
             ..Config::default()
-        }
+        })
     }
 }
 
