@@ -1,7 +1,9 @@
 //! The command line.
 
+mod asked;
 mod recordings;
 mod values;
+mod view;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,11 +13,12 @@ use observer_common::MAX_PORTS;
 use observer_core::{Config, Severity, Timeout};
 
 use self::values::{parse_poll, parse_ring_size, parse_timeout};
-use crate::source::live::server::Server;
 use crate::source::recording::Given;
 
+pub use asked::AskedArgs;
 pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
 pub use values::{GivenServer, GivenTimeout};
+pub use view::{ThemeArg, ViewArgs};
 
 /// The port of the MySQL protocol (IANA: mysql).
 pub const DEFAULT_PORT: u16 = 3306;
@@ -161,41 +164,10 @@ pub struct LiveArgs {
     /// Print what the kernel programs log, to standard error; for work on them
     #[arg(long, requires = "plain")]
     pub bpf_log: bool,
-}
 
-/// Which servers are asked.
-#[derive(Args, Clone, Debug, Default)]
-pub struct AskedArgs {
-    /// Ask this server too: mysql://USER@HOST:PORT, or mysql://USER@localhost?socket=PATH; may be given for several
-    ///
-    /// It tells each session's own net_write_timeout, its user, state and statement, and whether it has given a connection
-    /// up. The session only reads, and has to have the privileges PROCESS and SELECT on performance_schema. The
-    /// password comes from --mysql-defaults-file; there is no TLS.
-    #[arg(long = "mysql", value_name = "URL")]
-    pub urls: Vec<GivenServer>,
-
-    /// Read user and password for it, or all of a server, from this option file (mode 0600, [client] and [observer])
-    ///
-    /// Without --mysql the file names the server too, and may be given for several.
-    #[arg(long = "mysql-defaults-file", value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-}
-
-impl AskedArgs {
-    /// The servers that are asked.
-    ///
-    /// # Errors
-    ///
-    /// When what was given does not suffice for a login, or a file cannot be read.
-    pub fn servers(&self) -> anyhow::Result<Vec<Server>> {
-        let urls = self.urls.iter().filter_map(|url| url.0.clone().ok()).collect::<Vec<_>>();
-        Server::all(&urls, &self.files)
-    }
-
-    fn check(&self) -> Result<(), String> {
-        let wrong = self.urls.iter().find_map(|url| url.0.as_ref().err());
-        wrong.map_or(Ok(()), |why| Err(format!("--mysql: {why}")))
-    }
+    /// What the view looks like at first.
+    #[command(flatten, next_help_heading = "View")]
+    pub view: ViewArgs,
 }
 
 /// Options of `doctor`.
@@ -221,6 +193,14 @@ pub struct DemoArgs {
     /// Print one line per finding instead of the view, and exit after the story
     #[arg(long)]
     pub plain: bool,
+
+    /// Write every event and finding to this new file, to try `report` and `replay` with
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+
+    /// What the view looks like at first.
+    #[command(flatten, next_help_heading = "View")]
+    pub view: ViewArgs,
 }
 
 /// The severities that `--fail-on` takes.
@@ -293,14 +273,14 @@ impl LiveArgs {
     /// What the judgement is told.
     pub fn config(&self) -> Config {
         let given = Given::of(&self.net_write_timeout);
-        Config {
+        self.view.keep(Config {
             net_write_timeout: given.net_write_timeout.unwrap_or(Timeout::ASSUMED),
             server_timeouts: given.server_timeouts,
             warning_share: f64::from(self.warn_at) / 100.0,
             critical_share: f64::from(self.critical_at) / 100.0,
             max_connections: self.max_connections as usize,
             ..Config::default()
-        }
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::flow::{Flow, Vantage};
 const MOST: usize = 32;
 
 /// The observer's own connections, the newest last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Own(Vec<Flow>);
 
 impl Own {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use observer_core::{DirectionSample, SeqNumber, SocketEventKind, Timestamp};
+use observer_core::{Answered, DirectionSample, SeqNumber, SocketEventKind, Timestamp};
 
 use super::gaps::Gaps;
 use super::milestones::Milestones;
@@ -35,6 +35,10 @@ pub(super) struct Direction {
     probe_told: Option<Timestamp>,
     last_ack_advance: Option<Timestamp>,
     milestones: Milestones,
+    /// How the answer to its last payload comes in.
+    answer: Option<Answered>,
+    /// What it had acknowledged when it sent that.
+    asked: u64,
     retransmissions: u32,
     pub(super) scale: WindowScale,
     /// The initial sequence number.
@@ -95,6 +99,9 @@ impl Direction {
         if segment.has(ACK) {
             self.follow_ack(at, whole_since, segment, peer, &mut followed);
         }
+        if followed.new > 0 {
+            (self.asked, self.answer) = (self.acknowledged, None);
+        }
         followed
     }
 
@@ -149,7 +156,12 @@ impl Direction {
         self.ack = Some(segment.ack);
         if acknowledged != 0 {
             self.acknowledged += u64::from(acknowledged);
-            self.last_ack_advance = Some(at);
+            let before = self.last_ack_advance.replace(at);
+            let asked = self.asked;
+            match (&mut self.answer, before) {
+                (Some(answer), Some(before)) => answer.pause = answer.pause.max(at.since(before)),
+                (answer, _) => *answer = Some(Answered { at, acknowledged: asked, pause: Duration::ZERO }),
+            }
             self.milestones.note(at, self.acknowledged);
         }
         match peer.next_seq {
@@ -221,6 +233,7 @@ impl Direction {
             probe_acks: self.probe_acks,
             last_ack_advance: self.last_ack_advance,
             milestones,
+            answered: self.answer.filter(|_| self.closed).map(Box::new),
             retransmissions: self.retransmissions,
         }
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use observer_core::{
-    Connection, End, Event, EventKind, Finding, Phase, SocketRef, SourceEvent, Timestamp, Tracker,
+    Connection, ConnectionId, End, Event, EventKind, Finding, Phase, SocketRef, SourceEvent, Timestamp,
+    Tracker,
 };
 use tokio::sync::watch;
 
@@ -102,13 +103,13 @@ impl<O> Attended<O> {
 impl<O: Output> Output for Attended<O> {
     type Input = O::Input;
 
-    fn event(&mut self, event: &Event, tracker: &Tracker) {
+    fn event(&mut self, event: &Event, about: Option<ConnectionId>, tracker: &Tracker) {
         if let Some(naming) = &mut self.naming
             && let EventKind::Source(SourceEvent::SocketsPolled { .. }) = event.kind
         {
             naming.name(event.at, tracker);
         }
-        self.output.event(event, tracker);
+        self.output.event(event, about, tracker);
     }
 
     fn finding(&mut self, finding: &Finding, tracker: &Tracker) -> anyhow::Result<()> {
