@@ -34,10 +34,11 @@ pub use event::{Event, EventKind, LossPoint, Process, SocketEvent, SocketEventKi
 pub use finding::{Finding, FindingKind, Severity};
 pub use flow::{ConnectionId, End, Flow, SocketRef, Vantage};
 pub use sample::{
-    DirectionSample, LastRead, MILESTONE_STEP, Milestone, SocketSample, TcpState, TimerKind, WireSample,
+    Answered, DirectionSample, LastRead, MILESTONE_STEP, Milestone, SocketSample, TcpState, TimerKind,
+    WireSample,
 };
 pub use seq::SeqNumber;
-pub use session::{Doubt, ServerAddress, ServerTimeout, Session, capability};
+pub use session::{Doubt, ServerAddress, ServerSession, ServerTimeout, Session, capability};
 pub use text::{Bytes, Headline, Seconds, headline};
 pub use time::{TimeRange, Timestamp};
 pub use tracker::Tracker;

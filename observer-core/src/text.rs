@@ -8,5 +8,6 @@ mod units;
 
 pub(crate) use clean::clean;
 pub use headline::{Headline, headline};
+pub(crate) use sentence::countdown;
 pub(crate) use units::setting;
 pub use units::{Bytes, Seconds};

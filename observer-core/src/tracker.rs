@@ -1,6 +1,7 @@
 //! All connections, and the way of events through the rules to findings.
 
 mod index;
+mod own;
 mod pairing;
 mod room;
 mod servers;
@@ -9,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::config::Config;
 use crate::connection::{Connection, Phase, ServerProgram};
-use crate::event::{Event, EventKind, LossPoint, SocketEvent, SourceEvent};
+use crate::event::{Event, EventKind, LossPoint, SocketEvent, SocketEventKind, SourceEvent};
 use crate::finding::{Finding, FindingKind};
 use crate::flow::ConnectionId;
 use crate::rules::Context;
@@ -17,6 +18,7 @@ use crate::time::Timestamp;
 
 use index::Index;
 pub(crate) use index::Slot;
+use own::Own;
 use pairing::Pairing;
 use servers::Servers;
 
@@ -25,7 +27,9 @@ use servers::Servers;
 /// The order of use: [`handle_event`](Self::handle_event) for each event,
 /// [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) is due, and
 /// [`poll`](Self::poll) after either until it gives `None`.
-#[derive(Debug)]
+///
+/// A clone keeps the state of one moment, to be looked at while the observation goes on.
+#[derive(Clone, Debug)]
 pub struct Tracker {
     config: Config,
     connections: Index,
@@ -34,6 +38,7 @@ pub struct Tracker {
     /// The few connections that are not [`Phase::Flowing`] and not [`Phase::Closed`].
     unsettled: BTreeSet<ConnectionId>,
     servers: Servers,
+    own: Own,
     findings: VecDeque<Finding>,
     /// Whether all connections are marked as having seen a loss.
     all_saw_loss: bool,
@@ -52,6 +57,7 @@ impl Tracker {
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             servers: Servers::default(),
+            own: Own::default(),
             findings: VecDeque::new(),
             all_saw_loss: false,
             lost: [0; LossPoint::ALL.len()],
@@ -175,6 +181,17 @@ impl Tracker {
 
 impl Tracker {
     fn handle_socket_event(&mut self, at: Timestamp, event: &SocketEvent) -> Option<ConnectionId> {
+        if let SocketEventKind::ObserversOwn = event.kind {
+            self.own.add(event.socket.flow);
+            // Where it was seen before this was known, nothing more is to be told of it.
+            if let Pairing::Known(id) = pairing::pair(&self.connections, at, event) {
+                self.forget(id);
+            }
+            return None;
+        }
+        if self.own.is_about(event) {
+            return None;
+        }
         let id = match pairing::pair(&self.connections, at, event) {
             Pairing::Known(id) => id,
             Pairing::New => self.add(at, event),

@@ -1,7 +1,9 @@
 //! The command line.
 
+mod asked;
 mod recordings;
 mod values;
+mod view;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,8 +15,10 @@ use observer_core::{Config, Severity, Timeout};
 use self::values::{parse_poll, parse_ring_size, parse_timeout};
 use crate::source::recording::Given;
 
+pub use asked::AskedArgs;
 pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
-pub use values::GivenTimeout;
+pub use values::{GivenServer, GivenTimeout};
+pub use view::{ThemeArg, ViewArgs};
 
 /// The port of the MySQL protocol (IANA: mysql).
 pub const DEFAULT_PORT: u16 = 3306;
@@ -112,6 +116,10 @@ pub struct LiveArgs {
     #[arg(long, value_name = "[ADDRESS=]SECONDS", value_parser = parse_timeout)]
     pub net_write_timeout: Vec<GivenTimeout>,
 
+    /// The servers that are asked.
+    #[command(flatten)]
+    pub asked: AskedArgs,
+
     /// Warn when this share of the timeout is used
     #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub warn_at: u8,
@@ -156,6 +164,10 @@ pub struct LiveArgs {
     /// Print what the kernel programs log, to standard error; for work on them
     #[arg(long, requires = "plain")]
     pub bpf_log: bool,
+
+    /// What the view looks like at first.
+    #[command(flatten, next_help_heading = "View")]
+    pub view: ViewArgs,
 }
 
 /// Options of `doctor`.
@@ -165,6 +177,10 @@ pub struct DoctorArgs {
     #[arg(long = "port", short = 'p', value_name = "PORT", default_values_t = [DEFAULT_PORT],
           value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
+
+    /// The servers that are tried.
+    #[command(flatten)]
+    pub asked: AskedArgs,
 
     /// Print JSON
     #[arg(long)]
@@ -181,6 +197,10 @@ pub struct DemoArgs {
     /// Write every event and finding to this new file, to try `report` and `replay` with
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
+
+    /// What the view looks like at first.
+    #[command(flatten, next_help_heading = "View")]
+    pub view: ViewArgs,
 }
 
 /// The severities that `--fail-on` takes.
@@ -218,7 +238,7 @@ impl Cli {
         let checked = match &mut self.command {
             None => self.live.check(),
             Some(Command::Live(live)) => live.check(),
-            Some(Command::Doctor(doctor)) => distinct(&mut doctor.ports),
+            Some(Command::Doctor(doctor)) => doctor.asked.check().and_then(|()| distinct(&mut doctor.ports)),
             Some(Command::Report(report)) => distinct(&mut report.judging.ports),
             Some(Command::Replay(replay)) => distinct(&mut replay.judging.ports),
             Some(Command::Demo(_) | Command::Man | Command::Completions { .. }) => Ok(()),
@@ -246,20 +266,21 @@ impl LiveArgs {
         if critical_at < warn_at {
             return Err(format!("--critical-at {critical_at} comes before --warn-at {warn_at}"));
         }
+        self.asked.check()?;
         distinct(&mut self.ports)
     }
 
     /// What the judgement is told.
     pub fn config(&self) -> Config {
         let given = Given::of(&self.net_write_timeout);
-        Config {
+        self.view.keep(Config {
             net_write_timeout: given.net_write_timeout.unwrap_or(Timeout::ASSUMED),
             server_timeouts: given.server_timeouts,
             warning_share: f64::from(self.warn_at) / 100.0,
             critical_share: f64::from(self.critical_at) / 100.0,
             max_connections: self.max_connections as usize,
             ..Config::default()
-        }
+        })
     }
 }
 

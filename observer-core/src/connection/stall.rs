@@ -58,6 +58,8 @@ pub(crate) struct Stall {
     pub(crate) told_of: Timestamp,
     /// Whether the server's socket or its RST has shown that it gave up.
     pub(crate) abort_seen: bool,
+    /// When the server said that it has written all, if that was the last it said.
+    pub(crate) all_written: Option<Timestamp>,
     /// Zero-window probes since the window closed.
     pub(crate) probes: Seen,
     /// The first of them.
@@ -77,6 +79,8 @@ pub(crate) struct Stall {
 pub(crate) struct Answer {
     /// When its first bytes were acknowledged.
     pub(crate) began: Timestamp,
+    /// The longest time since then in which nothing came.
+    pub(crate) pause: Duration,
     /// What was acknowledged of it.
     pub(crate) bytes: u64,
 }
@@ -119,6 +123,7 @@ impl Stall {
             announced: false,
             told_of: Timestamp::EPOCH,
             abort_seen: false,
+            all_written: None,
             probes: Seen::default(),
             first_probe: None,
             probe_acks: Seen::default(),
@@ -150,7 +155,7 @@ impl Stall {
         self.curve.note_earlier(at, sample, commanded_at);
         if let Some(began) = sample.answered.as_deref().filter(|began| began.at <= self.closed.latest) {
             let bytes = sample.acknowledged.saturating_sub(began.acknowledged);
-            self.answer = Some(Answer { began: began.at, bytes });
+            self.answer = Some(Answer { began: began.at, pause: began.pause, bytes });
         }
         if let Some(commanded_at) = commanded_at {
             self.curve.not_waiting_at(commanded_at);

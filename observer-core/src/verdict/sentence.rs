@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::TimeoutSource;
 use crate::connection::Phase;
 use crate::flow::End;
-use crate::text::{Bytes, Seconds, setting};
+use crate::text::{Bytes, Seconds, countdown, setting};
 use crate::verdict::cause::{Cause, IdleSign, Sign, error};
 use crate::verdict::facts::{Facts, Standstill};
 use crate::verdict::words::counted;
@@ -30,8 +30,14 @@ fn what_happened(facts: &Facts<'_>, cause: Cause) -> String {
     match cause {
         Cause::Open => format!("The connection of {client} is open, and nothing has happened to it."),
         Cause::Stalled => {
-            let since = facts.stall().map_or(facts.now, |stall| stall.since);
-            format!("{client} has stood still for {}; the server waits.", Seconds(facts.now.since(since)))
+            let stall = facts.stall();
+            let since = stall.map_or(facts.now, |stall| stall.since);
+            let server = facts.connection.server_program();
+            let waits = match stall.filter(|stall| facts.now < stall.clock.abort().earliest) {
+                Some(stall) => format!("{server} drops it {}", countdown(&stall.clock, facts.now)),
+                None => "the server waits".to_owned(),
+            };
+            format!("{client} has stood still for {}; {waits}.", Seconds(facts.now.since(since)))
         }
         Cause::Recovered => recovered(facts),
         Cause::GaveUp(sign) => gave_up(facts, sign),
@@ -151,7 +157,9 @@ fn gave_up(facts: &Facts<'_>, sign: Sign) -> String {
     let stall = stall_of(facts);
     let timeout = stall.map_or_else(String::new, |stall| match stall.clock.timeout.source {
         // What was assumed fits what was seen.
-        TimeoutSource::Assumed if matches!(sign, Sign::Socket | Sign::Reset | Sign::Disappeared) => {
+        TimeoutSource::Assumed
+            if matches!(sign, Sign::Socket | Sign::ProcessList | Sign::Reset | Sign::Disappeared) =>
+        {
             format!(" ({}, as was assumed)", setting(stall.clock.timeout.duration))
         }
         TimeoutSource::Assumed => format!(" if that is {} (assumed)", setting(stall.clock.timeout.duration)),
@@ -162,6 +170,7 @@ fn gave_up(facts: &Facts<'_>, sign: Sign) -> String {
         Sign::Deadline if facts.ending().is_none() => "; nothing on the wire shows it yet".to_owned(),
         Sign::Deadline => "; it was not seen to".to_owned(),
         Sign::Socket => "; its socket shows it".to_owned(),
+        Sign::ProcessList => "; its process list no longer has the session".to_owned(),
         Sign::Reset => " with an RST".to_owned(),
         Sign::Fin => after_deadline(facts, stall, "FIN came behind the last data"),
         Sign::LateReset => after_deadline(facts, stall, "RST answered the reader that came back"),

@@ -13,6 +13,7 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
     if args.bpf_log {
         bpf_log::print()?;
     }
+    let servers = args.asked.servers()?;
     in_runtime(async {
         let clock = ObservationClock::new()?;
         let options = LiveOptions {
@@ -23,6 +24,7 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
             poll: args.poll,
             bpf_log: args.bpf_log,
             kernel: !args.no_kernel,
+            servers,
             ..LiveOptions::default()
         };
         let watched = Watch {
@@ -34,6 +36,7 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
             log,
             plain: needs_lines(args.plain),
             fail_on: args.fail_on.map(Into::into),
+            view: args.view.clone(),
         };
         watch(watched, std::future::pending()).await
     })

@@ -28,6 +28,6 @@ mod tail;
 pub use command::{Command, tellable};
 pub use greeting::Greeting;
 pub use login::Login;
-pub use packet::{Packet, stored};
+pub use packet::{Packet, length_encoded_bytes, stored};
 pub use reply::{Reply, lone_error};
 pub use tail::Tail;

@@ -7,6 +7,7 @@ use observer_core::{FindingKind, Timestamp};
 
 use crate::harness::Setup;
 
+mod asked;
 mod calm;
 mod demo;
 mod loss;
@@ -36,6 +37,10 @@ pub(crate) const ALL: &[Case] = &[
     ("mariadb_stall_on_loopback_is_one_connection", stall::mariadb_on_loopback),
     ("the_timeout_a_session_sets_is_the_one_that_runs", session::mysql_set),
     ("the_timeout_of_one_statement_is_the_one_that_runs", session::mariadb_set_statement),
+    ("mysql_tells_a_sessions_timeout_and_that_it_is_gone", asked::mysql),
+    ("mariadb_tells_what_it_can", asked::mariadb),
+    ("a_server_that_stands_still_is_waited_for_in_vain", asked::stopped),
+    ("servers_that_do_not_answer_are_told_once", asked::refused),
     ("a_second_port_is_watched_too", many::second_port),
     ("ten_of_200_connections_stall", many::ten_of_200),
     ("a_pause_within_the_timeout_is_recovered_from", calm::short_pause),
