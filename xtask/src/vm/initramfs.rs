@@ -27,10 +27,10 @@ pub(super) fn write(kernel: &Installed, observer: &Path, to: &Path) -> anyhow::R
         ("bin/setpriv".to_owned(), PathBuf::from(SETPRIV)),
     ];
     files.extend(kernel.modules().map(|(name, place)| (format!("modules/{name}"), place)));
-    let mut libraries = libraries(observer)?;
-    libraries.extend(libraries_of_setpriv()?);
+    let mut needed = libraries(observer)?;
+    needed.extend(libraries(Path::new(SETPRIV))?);
     files.extend(
-        libraries.into_iter().map(|library| (library.trim_start_matches('/').to_owned(), library.into())),
+        needed.into_iter().map(|library| (library.trim_start_matches('/').to_owned(), library.into())),
     );
 
     let out = File::create(to).with_context(|| format!("making {}", to.display()))?;
@@ -49,10 +49,6 @@ pub(super) fn write(kernel: &Installed, observer: &Path, to: &Path) -> anyhow::R
     }
     archive.finish().with_context(writing)?;
     Ok(())
-}
-
-fn libraries_of_setpriv() -> anyhow::Result<BTreeSet<String>> {
-    libraries(Path::new(SETPRIV))
 }
 
 /// The libraries that a program is linked to, and what loads them.

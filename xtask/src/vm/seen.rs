@@ -58,12 +58,23 @@ impl Seen {
             fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
         };
         let stuck = text("stuck").ok();
-        if let Some(stuck) = &stuck {
-            let last = text("live.txt").unwrap_or_default();
-            ensure!(place.join("usage").exists(), "it {}; the observer said:\n{last}", stuck.trim_end());
-        }
+        let seen = Self::of(text, stuck.clone(), &place.join("log.jsonl"), observer);
+        seen.with_context(|| match stuck {
+            Some(stuck) => {
+                let said = text("live.txt").unwrap_or_default();
+                format!("it {}; the observer in it said:\n{}\n", stuck.trim_end(), said.trim_end())
+            }
+            None => "it handed over too little".to_owned(),
+        })
+    }
+
+    fn of(
+        text: impl Fn(&str) -> anyhow::Result<String>,
+        stuck: Option<String>,
+        log: &Path,
+        observer: &Path,
+    ) -> anyhow::Result<Self> {
         let status = |name| (name, text(&format!("{name}.status")).unwrap_or_default().trim_end().to_owned());
-        let log = text("log.jsonl")?;
         Ok(Self {
             release: text("release")?.trim_end().to_owned(),
             stuck,
@@ -74,8 +85,8 @@ impl Seen {
             mounts: text("mounts")?,
             btf: text("btf")?.lines().any(|file| file == "vmlinux"),
             clients: text("demo.txt")?.lines().filter_map(part).collect(),
-            findings: log.lines().filter_map(finding).collect(),
-            report: report(&place.join("log.jsonl"), observer)?,
+            findings: text("log.jsonl")?.lines().filter_map(finding).collect(),
+            report: report(log, observer)?,
             usage: Usage::read(&text("usage")?).context("the machine did not tell what the observer used")?,
         })
     }
