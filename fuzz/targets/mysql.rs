@@ -45,7 +45,11 @@ fn from_client(said: &[u8]) -> Vec<SocketEventKind> {
         tellable(packet.payload);
     }
     let login = Login::parse(said)
-        .map(|Login { capabilities, tls, .. }| SocketEventKind::Login { capabilities, tls });
+        .map(|Login { capabilities, tls, account }| SocketEventKind::Login {
+            capabilities,
+            tls,
+            account: account.map(Box::new),
+        });
     let command =
         Command::parse(said).map(|Command { length, text }| SocketEventKind::Command { length, text });
     login.into_iter().chain(command).collect()

@@ -62,6 +62,16 @@ pub mod beginning {
     pub const TLS: u8 = 4;
 }
 
+/// Values of [`ConnectionState::awaits_reply`]: what is told of the server's next answer.
+pub mod awaits {
+    /// Nothing.
+    pub const NOTHING: u8 = 0;
+    /// Its beginning: it answers a command that was told.
+    pub const REPLY: u8 = 1;
+    /// Nothing, but the number of the statement that it prepared is kept.
+    pub const STATEMENT_ID: u8 = 2;
+}
+
 /// What one end has sent, as it passed this host.
 ///
 /// Only the program of that direction writes it (but for `peer_closed`) and no other reads it for every segment:
@@ -166,7 +176,7 @@ pub struct ConnectionState {
     pub ingress_scale: u8,
     /// One of [`beginning`].
     pub beginning: u8,
-    /// Whether the answer to a command that was told has not come yet: 0 or 1.
+    /// One of [`awaits`]: what is done with an answer that has not come yet.
     pub awaits_reply: u8,
     /// This host's address.
     pub local: [u8; 16],
@@ -202,7 +212,8 @@ impl ConnectionState {
     }
 }
 
-/// Value of the map `COMMANDS`: the beginning of the client's last command.
+/// Value of the maps `COMMANDS` and `PREPARED`: the beginning of the client's last command, and of its last
+/// `COM_STMT_PREPARE`.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct CommandHead {
@@ -210,8 +221,8 @@ pub struct CommandHead {
     pub at: u64,
     /// How many of `bytes` are meant.
     pub length: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// In `PREPARED`, by which number the server calls the statement; 0: it has not answered.
+    pub statement_id: u32,
     /// From the MySQL packet header on.
     pub bytes: [u8; TEXT_BYTES],
 }

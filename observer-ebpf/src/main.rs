@@ -11,6 +11,7 @@
 mod answer;
 mod config;
 mod handshake;
+mod login;
 mod maps;
 mod milestones;
 mod opening;
@@ -18,6 +19,7 @@ mod packet;
 mod payload;
 mod report;
 mod segment;
+mod statements;
 mod tracepoints;
 mod track;
 

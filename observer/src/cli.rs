@@ -1,6 +1,7 @@
 //! The command line.
 
 mod recordings;
+mod statements;
 mod values;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use self::values::{parse_poll, parse_ring_size, parse_timeout};
 use crate::source::recording::Given;
 
 pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
+pub use statements::StatementArgs;
 pub use values::GivenTimeout;
 
 /// The port of the MySQL protocol (IANA: mysql).
@@ -152,6 +154,10 @@ pub struct LiveArgs {
     /// Size of the kernel's ring buffer: bytes, or with K or M; a power of two, 4K to 1024M
     #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = parse_ring_size)]
     pub ring_buffer: u32,
+
+    /// What is kept and told of clients' statements.
+    #[command(flatten)]
+    pub statements: StatementArgs,
 
     /// Print what the kernel programs log, to standard error; for work on them
     #[arg(long, requires = "plain")]

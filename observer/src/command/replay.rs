@@ -25,8 +25,8 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     if args.follow {
         return in_runtime(follow(args, &source, plain));
     }
-    let options = Options { ports: args.judging.ports.clone(), follow: None };
-    let recording = Recording::open(&source, &options)?;
+    let reading = options(args, None);
+    let recording = Recording::open(&source, &reading)?;
     let config = args.judging.given().config(recording.origin());
     let fail_on = args.judging.fail_on.map(Into::into);
     if plain {
@@ -45,10 +45,16 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
         let inputs = inputs()?;
         let (_guard, terminal) = terminal::take()?;
         let view = View::new(terminal, abilities(), &source.name(), config.clone());
-        let open = || Recording::open(&source, &options);
+        let open = || Recording::open(&source, &reading);
         let speed = Speed(args.speed);
         replay::play(replay::Parts { open, extent, config, fail_on, speed, view, inputs, stop }).await
     })
+}
+
+/// How the file is read.
+fn options(args: &ReplayArgs, follow: Option<Tail>) -> Options {
+    let judging = &args.judging;
+    Options { ports: judging.ports.clone(), statements: judging.statements.statements(), follow }
 }
 
 fn abilities() -> Abilities {
@@ -59,8 +65,8 @@ fn abilities() -> Abilities {
 async fn follow(args: &ReplayArgs, source: &Source, plain: bool) -> anyhow::Result<Outcome> {
     let stop = signals()?;
     let tail = Tail::default();
-    let options = Options { ports: args.judging.ports.clone(), follow: Some(tail.clone()) };
-    let recording = Recording::open(source, &options)?;
+    let reading = options(args, Some(tail.clone()));
+    let recording = Recording::open(source, &reading)?;
     let config = args.judging.given().config(recording.origin());
     let wall = ObservationClock::new()?;
     let clock = match recording.origin() {
