@@ -315,7 +315,7 @@ impl Connection {
 
     /// What keeps an observer from reading all that the client says.
     pub fn hidden(&self) -> Option<Hidden> {
-        self.session().map_or(Some(Hidden::BeganBefore), Session::hidden)
+        self.session().map_or(Some(Hidden::Unseen), Session::hidden)
     }
 
     /// Whether the answer to [`statement`](Self::statement) is under way: some of it waits behind the client's window, or

@@ -81,7 +81,7 @@ impl Session {
         } else if self.is_compressed() {
             Some(Hidden::Compression)
         } else {
-            self.capabilities.is_none().then_some(Hidden::BeganBefore)
+            self.capabilities.is_none().then_some(Hidden::Unseen)
         }
     }
 
@@ -222,8 +222,8 @@ pub enum Hidden {
     Tls,
     /// Packets are compressed; only short ones can be read.
     Compression,
-    /// The login was before the observation.
-    BeganBefore,
+    /// The login was not seen: it was before the observation, or was lost.
+    Unseen,
 }
 
 impl fmt::Display for Hidden {
@@ -232,7 +232,7 @@ impl fmt::Display for Hidden {
         f.write_str(match self {
             Self::Tls => "TLS hides it",
             Self::Compression => "compression hides it",
-            Self::BeganBefore => "it was said before the observation began",
+            Self::Unseen => "its login was not seen",
         })
     }
 }

@@ -93,18 +93,24 @@ fn account(head: &[u8], rest: &[u8], capabilities: u32) -> Option<Account> {
 fn attributes(bytes: &[u8]) -> Option<Connector> {
     // How long they are: they may be cut off.
     let (_, mut rest) = length_encoded(bytes)?;
-    let mut connector = Connector::default();
+    let (mut connector, mut own) = (Connector::default(), (None, None));
     while let Some((name, behind)) = length_encoded_bytes(rest)
         && let Some((value, behind)) = length_encoded_bytes(behind)
     {
         rest = behind;
         match name {
+            // Connector/Python may use the C library, which names itself too.
+            b"_connector_name" => own.0 = text(value),
+            b"_connector_version" => own.1 = text(value),
             b"_client_name" => connector.name = text(value),
             b"_client_version" => connector.version = text(value),
             b"program_name" => connector.program = text(value),
             b"_pid" => connector.pid = std::str::from_utf8(value).ok().and_then(|pid| pid.parse().ok()),
             _ => {}
         }
+    }
+    if let (Some(name), version) = own {
+        (connector.name, connector.version) = (Some(name), version);
     }
     (connector != Connector::default()).then_some(connector)
 }
@@ -179,6 +185,15 @@ mod tests {
         let account = Login::parse(&bytes[..bytes.len() - 3]).unwrap().account.unwrap();
         let connector = account.connector.unwrap();
         assert_eq!((connector.pid, connector.version), (Some(4711), None));
+    }
+
+    #[test]
+    fn a_connector_counts_before_the_library_it_uses() {
+        let attributes = b"\x5a\x0c_client_name\x08libmysql\x0f_client_version\x059.7.0\
+                           \x0f_connector_name\x16mysql-connector-python\x12_connector_version\x059.5.0";
+        let connector = super::attributes(attributes).unwrap();
+        assert_eq!(connector.name.as_deref(), Some("mysql-connector-python"));
+        assert_eq!(connector.version.as_deref(), Some("9.5.0"));
     }
 
     #[test]

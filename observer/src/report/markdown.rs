@@ -7,7 +7,7 @@ use observer_core::Verdict;
 use super::Report;
 use super::account::Account;
 use super::timeline::{moments, picture};
-use super::words::{self, count, file, life, reservations, seen_at, timeout, who};
+use super::words::{self, count, file, life, reservations, seen_at, session, timeout, who};
 use crate::text::safe;
 
 /// Writes it.
@@ -35,7 +35,8 @@ fn connection(account: &Account, out: &mut impl Write) -> io::Result<()> {
     if let Some(verdict) = &account.verdict {
         writeln!(out, "**{}** {}\n", escaped(&verdict.sentence), escaped(&words::verdict(verdict)))?;
     }
-    for line in life(account).iter().chain([&timeout(account), &seen_at(account)]) {
+    let session = session(account);
+    for line in life(account).iter().chain([&timeout(account), &seen_at(account)]).chain(&session) {
         writeln!(out, "- {}", escaped(line))?;
     }
     let picture = picture(account);
