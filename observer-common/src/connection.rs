@@ -89,18 +89,16 @@ pub struct DirectionState {
     pub last_ack_advance: u64,
     /// The tick (jiffies) of `last_ack_advance`: within one tick the clock is not read again.
     pub ack_tick: u32,
-    /// The acknowledgement number of the last segment with payload; kept of the server's direction only.
+    /// The acknowledgement number of the last segment with payload.
     pub payload_ack: u32,
+    /// When `ack` advanced for the first time after that segment, as exact as `last_ack_advance`. Zero: not yet.
+    pub answered: u64,
     /// The next sequence number.
     pub next_seq: u32,
     /// The highest acknowledgement number.
     pub ack: u32,
     /// How often the window closed.
     pub zero_windows: u32,
-    /// Probes of the other end's closed window.
-    pub probes: u32,
-    /// Answers with window zero while the window was closed.
-    pub probe_acks: u32,
     /// The window field of the last segment that was not old, not scaled.
     pub window: u16,
     /// Bits of [`flag`].
@@ -113,6 +111,10 @@ pub struct DirectionState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Rare {
+    /// Probes of the other end's closed window.
+    pub probes: u32,
+    /// Answers with window zero while the window was closed.
+    pub probe_acks: u32,
     /// Segments with payload that were sent again.
     pub retransmissions: u32,
     /// When a probe, or the answer to one, was told last, in units of 2²⁰ ns.
@@ -200,7 +202,7 @@ pub struct ConnectionState {
     /// What is rarely written of `ingress`.
     pub ingress_rare: Rare,
     /// Zero.
-    pub before_next: [u64; 3],
+    pub before_next: u64,
 }
 
 impl ConnectionState {
@@ -232,7 +234,7 @@ const _: () = {
     assert!(size_of::<DirectionState>() == 64);
     assert!(size_of::<LastRead>() == 40);
     assert!(size_of::<Tail>() == 24);
-    assert!(size_of::<Rare>() == 8);
+    assert!(size_of::<Rare>() == 16);
     assert!(core::mem::offset_of!(ConnectionState, egress) + 56 == 128);
     assert!(core::mem::offset_of!(ConnectionState, ingress) + 56 == 2 * 128);
     assert!(size_of::<ConnectionState>() + 56 == 3 * 128);

@@ -186,6 +186,10 @@ pub struct DirectionSample {
     /// kept; told only while a window is closed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub milestones: Vec<Milestone>,
+    /// When this end acknowledged something for the first time since it sent payload last, and the count just before:
+    /// the answer began to come in. Told only while a window is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Box<Milestone>>,
     /// Segments with payload that this end sent again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retransmissions: u32,

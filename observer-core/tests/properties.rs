@@ -107,6 +107,27 @@ proptest! {
     }
 
     #[test]
+    fn a_year_without_events_takes_few_steps(config in config(), steps in steps()) {
+        let mut tracker = Tracker::new(config.clone());
+        let mut last = Timestamp::EPOCH;
+        for step in &steps {
+            if let Step::Event(event) = step {
+                last = last.max(event.at);
+                tracker.handle_event(event);
+            }
+        }
+        // The phases of a stall, and those of the end.
+        let most = 16 * config.max_connections.max(1);
+        for _ in 0..most {
+            match tracker.poll_timeout().filter(|due| *due < last + Duration::from_secs(366 * 24 * 3600)) {
+                Some(due) => tracker.handle_timeout(due),
+                None => return Ok(()),
+            }
+        }
+        prop_assert!(false, "more than {most} deadlines for {} connections", tracker.len());
+    }
+
+    #[test]
     fn the_same_events_give_the_same_findings(config in config(), steps in steps()) {
         prop_assert_eq!(play(&config, &steps, |_| {}), play(&config, &steps, |_| {}));
     }

@@ -61,15 +61,16 @@ const UNSEEN: DirectionState = DirectionState {
     last_ack_advance: 0,
     ack_tick: 0,
     payload_ack: 0,
+    answered: 0,
     next_seq: 0,
     ack: 0,
     zero_windows: 0,
-    probes: 0,
-    probe_acks: 0,
     window: 0,
     flags: 0,
     peer_closed: 0,
 };
+
+const RARE: Rare = Rare { probes: 0, probe_acks: 0, retransmissions: 0, last_probe_told: 0 };
 
 /// What is put into the map to be written in place: the stack has no room for it.
 #[unsafe(no_mangle)]
@@ -88,9 +89,9 @@ static NEW: ConnectionState = ConnectionState {
     egress_tail: NO_TAIL,
     ingress: UNSEEN,
     ingress_tail: NO_TAIL,
-    egress_rare: Rare { retransmissions: 0, last_probe_told: 0 },
-    ingress_rare: Rare { retransmissions: 0, last_probe_told: 0 },
-    before_next: [0; 3],
+    egress_rare: RARE,
+    ingress_rare: RARE,
+    before_next: 0,
 };
 
 /// Makes the state of a connection whose first segment this is.

@@ -96,13 +96,17 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
         return Some(());
     }
     let (sent_before, acknowledged_before) = (own.sent, own.acknowledged);
-    let transitions = follow(&segment, own, peer);
+    let transitions = follow(&segment, own, peer, rare);
     // What is sent again was looked at before.
     let is_new = own.sent != sent_before;
     if segment.payload > 1 && !is_new {
         rare.retransmissions += 1;
     }
     if to_server {
+        if is_new {
+            own.payload_ack = segment.ack;
+            own.answered = 0;
+        }
         milestones::note(&mut state.milestones, acknowledged_before, own.acknowledged);
     }
     if from_server && is_new {
@@ -184,11 +188,16 @@ fn may_tell_probe(rare: &mut Rare) -> bool {
 
 /// Brings the state of a direction up to date with one of its segments. Returns what changed.
 #[inline(always)]
-fn follow(segment: &Segment, own: &mut DirectionState, peer: &mut DirectionState) -> u32 {
+fn follow(
+    segment: &Segment,
+    own: &mut DirectionState,
+    peer: &mut DirectionState,
+    rare: &mut Rare,
+) -> u32 {
     own.segments += 1;
     let mut transitions = 0;
     if own.peer_closed != 0 && is_probe(segment, peer.ack) {
-        own.probes = own.probes.wrapping_add(1);
+        rare.probes = rare.probes.wrapping_add(1);
         transitions |= transition::ZERO_WINDOW_PROBE;
     }
 
@@ -229,6 +238,9 @@ fn follow(segment: &Segment, own: &mut DirectionState, peer: &mut DirectionState
             own.ack_tick = tick;
             own.last_ack_advance = now();
         }
+        if own.answered == 0 {
+            own.answered = own.last_ack_advance;
+        }
     }
     own.window = segment.window;
     if segment.window == 0 {
@@ -238,7 +250,7 @@ fn follow(segment: &Segment, own: &mut DirectionState, peer: &mut DirectionState
             own.zero_windows = own.zero_windows.wrapping_add(1);
             transitions |= transition::ZERO_WINDOW;
         } else if acknowledged == 0 && segment.payload == 0 {
-            own.probe_acks = own.probe_acks.wrapping_add(1);
+            rare.probe_acks = rare.probe_acks.wrapping_add(1);
             transitions |= transition::ZERO_WINDOW_PROBE_ACK;
         }
     } else if own.flags & flag::CLOSED != 0 {

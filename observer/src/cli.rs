@@ -183,6 +183,10 @@ pub struct DemoArgs {
     /// Print one line per finding instead of the view, and exit after the story
     #[arg(long)]
     pub plain: bool,
+
+    /// Write every event and finding to this new file, to try `report` and `replay` with
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
 }
 
 /// The severities that `--fail-on` takes.

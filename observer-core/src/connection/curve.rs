@@ -223,10 +223,14 @@ impl Curve {
         self.range(earliest.map_or(self.last_advance(), |(at, _)| at), self.last_advance(), now)
     }
 
-    /// A server that did not wait when the last bytes were acknowledged can have begun at any time since.
     fn range(&self, earliest: Timestamp, latest: Timestamp, now: Timestamp) -> TimeRange {
-        let latest = if self.idle_at > self.last_advance() { now } else { latest };
+        let latest = if self.is_open_ended() { now } else { latest };
         TimeRange { earliest, latest: latest.max(earliest) }
+    }
+
+    /// A server that did not wait when the last bytes were acknowledged can have begun at any time since.
+    pub(crate) fn is_open_ended(&self) -> bool {
+        self.idle_at > self.last_advance()
     }
 
     /// The earliest moments at which a wait can have begun, one for each stretch of the curve, with what was

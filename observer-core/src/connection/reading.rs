@@ -40,7 +40,7 @@ pub struct SocketReading {
 }
 
 /// They count like the size of a [`Connection`](crate::Connection).
-const _: () = assert!(size_of::<(Timestamp, WireReading)>() <= 112);
+const _: () = assert!(size_of::<(Timestamp, WireReading)>() <= 120);
 const _: () = assert!(size_of::<(Timestamp, SocketReading)>() <= 88);
 
 impl From<&SocketSample> for SocketReading {

@@ -50,6 +50,8 @@ pub(crate) struct Stall {
     pub(crate) settled: bool,
     /// The server's wait, while there is reason to believe in one.
     pub(crate) clock: Option<WriteClock>,
+    /// Whether the latest start of that wait is the moment it was judged at, so that it moves on with time.
+    pub(crate) open_ended: bool,
     /// Whether it was told that the client is at risk.
     pub(crate) announced: bool,
     /// The latest start of the wait that the present phase was told of. A wait that began later is another one.
@@ -64,8 +66,19 @@ pub(crate) struct Stall {
     pub(crate) probe_acks: Seen,
     /// What the client has acknowledged.
     pub(crate) curve: Curve,
+    /// How the answer came in that it stopped to read, as far as it came.
+    pub(crate) answer: Option<Answer>,
     /// How far both ends had come when the server was lost; until then, how far they have come.
     pub(crate) progress: Option<Progress>,
+}
+
+/// What came of an answer before the window closed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    /// When its first bytes were acknowledged.
+    pub(crate) began: Timestamp,
+    /// What was acknowledged of it.
+    pub(crate) bytes: u64,
 }
 
 /// How far both ends have come, as counted in one place.
@@ -102,6 +115,7 @@ impl Stall {
             reopened: false,
             settled: false,
             clock: None,
+            open_ended: false,
             announced: false,
             told_of: Timestamp::EPOCH,
             abort_seen: false,
@@ -109,6 +123,7 @@ impl Stall {
             first_probe: None,
             probe_acks: Seen::default(),
             curve: Curve::new(closed),
+            answer: None,
             progress: None,
         }
     }
@@ -133,6 +148,10 @@ impl Stall {
         // What comes while the window is closed need not have been read.
         let commanded_at = commanded_at.filter(|commanded_at| *commanded_at <= self.closed.earliest);
         self.curve.note_earlier(at, sample, commanded_at);
+        if let Some(began) = sample.answered.as_deref().filter(|began| began.at <= self.closed.latest) {
+            let bytes = sample.acknowledged.saturating_sub(began.acknowledged);
+            self.answer = Some(Answer { began: began.at, bytes });
+        }
         if let Some(commanded_at) = commanded_at {
             self.curve.not_waiting_at(commanded_at);
         }

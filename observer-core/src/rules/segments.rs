@@ -138,6 +138,10 @@ impl Connection {
     /// What the client has acknowledged by now, and before.
     fn curve_sampled(&mut self, at: Timestamp, sample: &WireSample) {
         let client = &sample.client;
+        // Nothing of it was seen in this place: its numbers are none.
+        if client.segments == 0 {
+            return;
+        }
         self.acknowledged(client.last_ack_advance.unwrap_or(at).min(at), at, Count::Ack(client.ack));
         let commanded_at = self.commanded_at().max(self.opened_at);
         if let Some(stall) = self.stall.as_deref_mut() {

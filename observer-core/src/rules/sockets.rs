@@ -125,19 +125,20 @@ impl Connection {
         sample: &SocketSample,
         cx: &mut Context<'_>,
     ) {
-        let stands_still = before.is_some_and(|(_, before)| reading.stands_still_since(before));
         let since = at - sample.last_data_received;
         if before.is_some_and(|(_, before)| reading.bytes_received > before.bytes_received) {
             self.progressed(since);
         }
         let closed = match sample.recv_window {
-            Some(window) => window == 0,
-            None => stands_still && is_full(sample),
+            Some(window) => Some(window == 0),
+            // The server's socket knows what was advertised.
+            None if self.server.socket.is_some() && self.server.is_alive() => None,
+            None => before.map(|(_, before)| reading.stands_still_since(before) && is_full(sample)),
         };
-        if closed && sample.recv_queue > 0 {
-            self.closed_by_sockets(at, sample.last_data_received, cx);
-        } else {
-            self.open_by_sockets(at, sample.recv_window);
+        match closed {
+            Some(true) if sample.recv_queue > 0 => self.closed_by_sockets(at, sample.last_data_received, cx),
+            Some(_) => self.open_by_sockets(at, sample.recv_window),
+            None => {}
         }
         self.acknowledged(since, at, Count::Received(sample.bytes_received));
         // Later on a FIN counts among the bytes.

@@ -107,7 +107,10 @@ impl Connection {
         let timeout = stall.clock.map_or(self.timeout, |clock| clock.timeout);
         let wait = self.server_wait(&stall, at, cx.config);
         let clock = match wait {
-            Wait::Since(started) => Some(WriteClock { started, timeout }),
+            Wait::Since(started) => {
+                stall.open_ended = stall.curve.is_open_ended() && started.latest >= at;
+                Some(WriteClock { started, timeout })
+            }
             Wait::Undecided { .. } => stall.clock,
             Wait::None(then) => {
                 stall.curve.not_waiting_at(then);
@@ -180,8 +183,9 @@ impl Connection {
 
     /// When each phase of a clock begins.
     fn milestones(&self, clock: &WriteClock, cx: &Context<'_>) -> [(Phase, Option<Timestamp>); 3] {
-        // A server that would show it has not given up before it shows.
-        let lost = (!self.abort_shows()).then(|| clock.abort().latest);
+        // A server that would show it has not given up before it shows, and an end that moves on never comes.
+        let moves_on = self.stall.as_deref().is_some_and(|stall| stall.open_ended);
+        let lost = (!moves_on && !self.abort_shows()).then(|| clock.abort().latest);
         [
             (Phase::Warning, Some(clock.used_at(cx.config.warning_share))),
             (Phase::Critical, Some(clock.used_at(cx.config.critical_share))),

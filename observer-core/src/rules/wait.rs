@@ -31,8 +31,11 @@ const OPEN: Duration = Duration::from_secs(5);
 /// by one of them with its overhead (`tcp_sendmsg_locked`, net/ipv4/tcp.c).
 const SEGMENT_BUFFER: u64 = 68 * 1024;
 
-/// Data that took longer than this came slowly.
+/// Data that took longer than this came slowly, if the time counts that the server took to begin.
 const SLOW: Duration = Duration::from_millis(300);
+
+/// Data of an answer that took longer than this from its first byte on came slowly.
+const SLOW_ANSWER: Duration = Duration::from_millis(100);
 
 /// A server that is not slow fills its buffer in this time.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -155,14 +158,19 @@ impl Connection {
     /// How long the server may have gone on after the window had closed, to fill its buffer. One that produces faster
     /// than its client reads has filled it before; that shows by a window that had closed before.
     fn time_to_fill(&self, stall: &Stall, begun: TimeRange, buffer: u64) -> Duration {
-        let came = stall.curve.acknowledged_since(begun.earliest);
-        if came == 0 || stall.reopened || self.window.closings > 1 {
+        if stall.reopened || self.window.closings > 1 {
+            return Duration::ZERO;
+        }
+        let (came, taken, slow) = match stall.answer.filter(|answer| answer.began > begun.earliest) {
+            Some(answer) => (answer.bytes, begun.latest.since(answer.began), SLOW_ANSWER),
+            None => (stall.curve.acknowledged_since(begun.earliest), begun.width(), SLOW),
+        };
+        if came == 0 {
             return Duration::ZERO;
         }
         #[expect(clippy::cast_precision_loss, reason = "a guess needs no more than 52 bits")]
         let share = buffer as f64 / came as f64;
-        let taken = begun.width();
-        let most = if taken < SLOW { MOMENT } else { Duration::MAX };
+        let most = if taken < slow { MOMENT } else { Duration::MAX };
         Duration::try_from_secs_f64(taken.as_secs_f64() * share).map_or(most, |time| time.min(most))
     }
 

@@ -178,6 +178,7 @@ fn direction() -> impl Strategy<Value = DirectionSample> {
                 probe_acks: probes,
                 last_ack_advance,
                 milestones: Vec::new(),
+                answered: None,
                 retransmissions: 0,
             }
         },

@@ -24,8 +24,11 @@ use crate::programs::Noop;
 use crate::progress::Progress;
 use crate::statistics::Spread;
 
-/// How long each thing goes on in one round.
+/// How long each thing goes on in one turn.
 const TURN: Duration = Duration::from_millis(250);
+
+/// What was just started or stopped has come to rest after this.
+const REST: Duration = Duration::from_millis(100);
 
 /// Connections that ask small queries at the same time.
 const ASKING: usize = 4;
@@ -51,9 +54,9 @@ pub(crate) struct Rate {
     pub(crate) watched_by: [&'static str; WATCHED],
     /// How many a second.
     pub(crate) per_second: [Spread; WATCHED],
-    /// That by what it was with nobody watching in the same round.
+    /// That by the mean of what it was with nobody watching just before and just after.
     pub(crate) ratio: [Spread; WATCHED],
-    /// CPU time for each, by that with nobody watching in the same round: of the server and its clients, what the
+    /// CPU time for each, by the same mean: of the server and its clients, what the
     /// kernel does for their packets included, and the watcher's own process not.
     pub(crate) cpu_ratio: [Spread; WATCHED],
 }
@@ -98,14 +101,24 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Rate>> {
     let (mut queries, mut bytes) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         progress.round(round, rounds);
-        let (mut queries_now, mut bytes_now) = ([Turn::default(); WATCHED], [Turn::default(); WATCHED]);
+        let mut turns = |watcher| -> anyhow::Result<[Turn; 2]> {
+            let watching = Watching::start(watcher, &lab, &place)?;
+            thread::sleep(REST);
+            let queries = Turn::take(&lab, &cpus, || ask_queries(&mut clients))?;
+            let bytes = Turn::take(&lab, &cpus, || stream_bytes(&mut clients[0]))?;
+            watching.stop()?;
+            Ok([queries, bytes])
+        };
+        let (mut queries_now, mut bytes_now) = ([Pair::default(); WATCHED], [Pair::default(); WATCHED]);
+        let mut before = turns(Watcher::Nobody)?;
         for turn in 0..WATCHERS.len() {
             // Each comes first in its turn.
             let number = (turn + round as usize) % WATCHERS.len();
-            let watching = Watching::start(WATCHERS[number].1, &lab, &place)?;
-            queries_now[number] = Turn::take(&lab, &cpus, || ask_queries(&mut clients))?;
-            bytes_now[number] = Turn::take(&lab, &cpus, || stream_bytes(&mut clients[0]))?;
-            watching.stop()?;
+            let watched = turns(WATCHERS[number].1)?;
+            let after = turns(Watcher::Nobody)?;
+            queries_now[number] = Pair { watched: watched[0], unwatched: Turn::mean(before[0], after[0]) };
+            bytes_now[number] = Pair { watched: watched[1], unwatched: Turn::mean(before[1], after[1]) };
+            before = after;
         }
         queries.push(queries_now);
         bytes.push(bytes_now);
@@ -121,7 +134,22 @@ struct Turn {
     cpu_each: f64,
 }
 
+/// What was done with somebody watching, and with nobody.
+#[derive(Clone, Copy, Default)]
+struct Pair {
+    watched: Turn,
+    unwatched: Turn,
+}
+
 impl Turn {
+    /// What lies between two turns.
+    fn mean(one: Self, other: Self) -> Self {
+        Self {
+            per_second: f64::midpoint(one.per_second, other.per_second),
+            cpu_each: f64::midpoint(one.cpu_each, other.cpu_each),
+        }
+    }
+
     /// Measures the clients' `work`, which says how much it did.
     fn take(lab: &Lab, cpus: &Halves, work: impl FnOnce() -> anyhow::Result<f64>) -> anyhow::Result<Self> {
         let server = lab.server();
@@ -240,15 +268,17 @@ impl Watching {
 
 impl Rate {
     /// Of the turns of each round.
-    fn of(unit: &'static str, rounds: &[[Turn; WATCHED]]) -> Self {
-        let spread = |of: &dyn Fn(&[Turn; WATCHED]) -> f64| Spread::of(rounds.iter().map(of).collect());
+    fn of(unit: &'static str, rounds: &[[Pair; WATCHED]]) -> Self {
         let each: [usize; WATCHED] = std::array::from_fn(|watcher| watcher);
+        let spread = |of: &dyn Fn(Pair) -> f64| {
+            each.map(|watcher| Spread::of(rounds.iter().map(|pairs| of(pairs[watcher])).collect()))
+        };
         Self {
             unit,
             watched_by: WATCHERS.map(|(name, _)| name),
-            per_second: each.map(|watcher| spread(&|turns| turns[watcher].per_second)),
-            ratio: each.map(|watcher| spread(&|turns| turns[watcher].per_second / turns[0].per_second)),
-            cpu_ratio: each.map(|watcher| spread(&|turns| turns[watcher].cpu_each / turns[0].cpu_each)),
+            per_second: spread(&|pair| pair.watched.per_second),
+            ratio: spread(&|pair| pair.watched.per_second / pair.unwatched.per_second),
+            cpu_ratio: spread(&|pair| pair.watched.cpu_each / pair.unwatched.cpu_each),
         }
     }
 }

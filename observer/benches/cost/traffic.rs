@@ -134,6 +134,7 @@ fn wire_sample(number: u32, step: u32) -> WireSample {
         probe_acks: 0,
         last_ack_advance: None,
         milestones: Vec::new(),
+        answered: None,
         retransmissions: 0,
     };
     let client = DirectionSample {

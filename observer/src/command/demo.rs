@@ -9,6 +9,7 @@ use super::Outcome;
 use super::watch::{Watch, in_runtime, needs_lines, watch};
 use crate::cli::DemoArgs;
 use crate::demo::{Narration, Story};
+use crate::log::LogFile;
 use crate::source::live::{self, LiveOptions, ObservationClock};
 
 /// How often sockets are polled: the story is a short one.
@@ -19,6 +20,7 @@ const EPILOGUE: Duration = Duration::from_secs(2);
 /// Runs the command. The view stays after the story; lines end with it.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let plain = needs_lines(args.plain);
+    let log = args.log.as_deref().map(LogFile::create).transpose()?;
     in_runtime(async {
         let mut story = Story::start()?;
         let duration = story.net_write_timeout();
@@ -33,10 +35,11 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
                 net_write_timeout: Timeout { duration, source: TimeoutSource::Flag },
                 ..Config::default()
             },
-            log: None,
+            log,
             plain,
             fail_on: None,
         };
+        story.begin();
         if !plain {
             return watch(watched, std::future::pending()).await;
         }

@@ -34,7 +34,7 @@ impl fmt::Display for Narration {
     }
 }
 
-/// The running story. It goes on by itself; the server stays until this is dropped.
+/// The story. Once it has begun it goes on by itself; the server stays until this is dropped.
 #[derive(Debug)]
 pub struct Story {
     server: Server,
@@ -49,7 +49,7 @@ impl Story {
     /// all.
     pub const NET_WRITE_TIMEOUT: Duration = Duration::from_secs(12);
 
-    /// Starts server and clients on a free port of 127.0.0.1.
+    /// Starts the server on a free port of 127.0.0.1. The clients wait for [`begin`](Self::begin).
     ///
     /// # Errors
     ///
@@ -89,6 +89,11 @@ impl Story {
             .spawn(move || stage.play())
             .context("starting the story's thread")?;
         Ok(Self { server, net_write_timeout, narration, director, curtain })
+    }
+
+    /// Sends the clients on the stage, now that somebody watches.
+    pub fn begin(&self) {
+        self.curtain.rise();
     }
 
     /// The server's port on 127.0.0.1.
@@ -146,6 +151,9 @@ impl Stage {
     fn play(&self) {
         let timeout = self.net_write_timeout.as_secs_f64();
         self.tell("server", format!("listens on {}, net_write_timeout {timeout} s", self.server));
+        if !self.curtain.rises() {
+            return;
+        }
         thread::scope(|scope| {
             for (actor, part) in [
                 ("dashboard", Self::dashboard as fn(&Self) -> Result<(), Exit>),
@@ -264,26 +272,49 @@ fn narrate(event: &ServerEvent) -> Option<Narration> {
     Some(Narration { at: event.at, actor: "server", text })
 }
 
-/// Falls when the story is broken off.
+/// Rises when the story begins, and falls when it is broken off.
 #[derive(Debug, Default)]
 struct Curtain {
-    fallen: Mutex<bool>,
+    position: Mutex<Position>,
     changed: Condvar,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Position {
+    #[default]
+    Down,
+    Up,
+    Fallen,
+}
+
 impl Curtain {
+    fn rise(&self) {
+        self.go(Position::Up);
+    }
+
     fn fall(&self) {
-        *self.fallen.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.go(Position::Fallen);
+    }
+
+    fn go(&self, position: Position) {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
         self.changed.notify_all();
     }
 
+    /// Waits until it rises; `false` when it falls before.
+    fn rises(&self) -> bool {
+        let position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = self.changed.wait_while(position, |position| *position == Position::Down);
+        *position.unwrap_or_else(PoisonError::into_inner) == Position::Up
+    }
+
     fn fallen_within(&self, duration: Duration) -> bool {
-        let fallen = self.fallen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (fallen, _) = self
+        let position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
+        let (position, _) = self
             .changed
-            .wait_timeout_while(fallen, duration, |fallen| !*fallen)
+            .wait_timeout_while(position, duration, |position| *position == Position::Up)
             .unwrap_or_else(PoisonError::into_inner);
-        *fallen
+        *position == Position::Fallen
     }
 }
 
@@ -309,6 +340,7 @@ mod tests {
             }
         })
         .unwrap();
+        story.begin();
         let mut lines = Vec::new();
         while let Some(line) = story.narration().blocking_recv() {
             lines.push(line);
@@ -329,6 +361,7 @@ mod tests {
     #[test]
     fn a_story_that_is_dropped_is_not_played_to_its_end() {
         let mut story = Story::start().unwrap();
+        story.begin();
         let first = story.narration().blocking_recv().unwrap();
         assert_eq!(first.actor, "server");
         let (_, empty) = mpsc::channel(1);

@@ -54,6 +54,8 @@ pub(super) fn header(text: &[u8]) -> anyhow::Result<Header> {
         schema: String,
     }
     let not_one = "not the header of an event log";
+    // By this a log is told from other files, so it is none without it.
+    anyhow::ensure!(text.starts_with(b"{"), not_one);
     let tags: Tags<'_> = serde_json::from_slice(text).context(not_one)?;
     anyhow::ensure!(tags.line == "header", "an event log begins with a header");
     let Schema { schema } = serde_json::from_slice(text).context(not_one)?;

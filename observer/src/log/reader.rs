@@ -136,6 +136,7 @@ mod tests {
     fn an_error_names_the_line() {
         assert!(complaint("").starts_with("line 1: "), "{}", complaint(""));
         assert!(complaint("{}\n").starts_with("line 1: "));
+        assert!(complaint(&format!(" {HEADER}\n")).starts_with("line 1: "), "it is not known for a log");
         assert!(complaint(&format!("{EVENT}\n")).starts_with("line 1: "));
         let third = [HEADER, EVENT, "{\"type\":\"event\",\"at\":7}"].join("\n") + "\n";
         assert!(complaint(&third).starts_with("line 3: "), "{}", complaint(&third));

@@ -135,6 +135,7 @@ pub(super) fn shift_event(event: &mut Event, micros: i64) {
         for direction in [&mut sample.client, &mut sample.server] {
             direction.last_ack_advance.iter_mut().for_each(shift);
             direction.milestones.iter_mut().for_each(|milestone| shift(&mut milestone.at));
+            direction.answered.iter_mut().for_each(|began| shift(&mut began.at));
         }
         sample.last_read.iter_mut().for_each(|read| shift(&mut read.at));
     }

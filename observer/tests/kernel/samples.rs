@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd as _;
 
 use nix::libc;
-use observer_core::{Timestamp, Vantage};
+use observer_core::{DirectionSample, Timestamp, Vantage};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -17,7 +17,11 @@ fn milestones_are_told_while_the_window_is_closed() {
     run("milestones_are_told_while_the_window_is_closed", async {
         let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
         let mut told = Observed::start(&listener).await;
-        let (mut client, server) = connect(&listener).await;
+        let (mut client, mut server) = connect(&listener).await;
+        server.write_all(b"before").await.unwrap();
+        client.read_exact(&mut [0; 6]).await.unwrap();
+        client.write_all(b"a question").await.unwrap();
+        server.read_exact(&mut [0; 10]).await.unwrap();
         // Enough for ten milestones, of which the oldest are forgotten; what is not read closes the window.
         let mut read = 0;
         let mut block = vec![0; 64 * 1024];
@@ -31,16 +35,19 @@ fn milestones_are_told_while_the_window_is_closed() {
                 .until("milestones", |told| {
                     let sample = &told.last_sample(seen_at)?.client;
                     let known = (sample.milestones.len() == 8).then_some(sample)?;
-                    Some((known.milestones.clone(), known.acknowledged, known.last_ack_advance?))
+                    Some((known.clone(), known.last_ack_advance?))
                 })
                 .await;
-            let (milestones, acknowledged, last) = milestones;
+            let (DirectionSample { milestones, acknowledged, answered, .. }, last) = milestones;
             let counts: Vec<_> = milestones.iter().map(|milestone| milestone.acknowledged).collect();
             let newest = acknowledged / STEP;
             let expected: Vec<_> = (newest - 7..=newest).map(|number| number * STEP).collect();
             assert_eq!(counts, expected);
             let times: Vec<Timestamp> = milestones.iter().map(|milestone| milestone.at).collect();
             assert!(times.is_sorted(), "{times:?}");
+            let answered = answered.expect("it was followed from the beginning");
+            assert_eq!(answered.acknowledged, 6);
+            assert!(answered.at <= times[0] + std::time::Duration::from_millis(20), "{answered:?}");
             let margin = std::time::Duration::from_millis(20);
             assert!(
                 times[7] <= last + margin && times[0] + std::time::Duration::from_secs(20) > last,

@@ -181,6 +181,7 @@ impl Story {
             probe_acks: 0,
             last_ack_advance: (acknowledged > 0).then(|| at(millis)),
             milestones: if window == 0 { self.milestones.clone() } else { Vec::new() },
+            answered: None,
             retransmissions: 0,
         };
         let next = SeqNumber(5001 + u32::try_from(self.sent).unwrap());

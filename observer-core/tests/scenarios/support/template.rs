@@ -85,7 +85,7 @@ fn socket() -> Value {
 
 fn direction() -> Value {
     json!({
-        "segments": 0, "sent": 0, "acknowledged": 0, "next_seq": 0, "ack": 0, "zero_windows": 0, "probes": 0,
+        "segments": 1, "sent": 0, "acknowledged": 0, "next_seq": 0, "ack": 0, "zero_windows": 0, "probes": 0,
         "probe_acks": 0,
     })
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use observer_core::{DirectionSample, SeqNumber, SocketEventKind, Timestamp};
+use observer_core::{DirectionSample, Milestone, SeqNumber, SocketEventKind, Timestamp};
 
 use super::gaps::Gaps;
 use super::milestones::Milestones;
@@ -35,6 +35,8 @@ pub(super) struct Direction {
     probe_told: Option<Timestamp>,
     last_ack_advance: Option<Timestamp>,
     milestones: Milestones,
+    /// What it had acknowledged when it sent payload last, and when that grew for the first time.
+    answered: (u64, Option<Timestamp>),
     retransmissions: u32,
     pub(super) scale: WindowScale,
     /// The initial sequence number.
@@ -95,6 +97,9 @@ impl Direction {
         if segment.has(ACK) {
             self.follow_ack(at, whole_since, segment, peer, &mut followed);
         }
+        if followed.new > 0 {
+            self.answered = (self.acknowledged, None);
+        }
         followed
     }
 
@@ -149,6 +154,7 @@ impl Direction {
         self.ack = Some(segment.ack);
         if acknowledged != 0 {
             self.acknowledged += u64::from(acknowledged);
+            self.answered.1.get_or_insert(at);
             self.last_ack_advance = Some(at);
             self.milestones.note(at, self.acknowledged);
         }
@@ -209,6 +215,8 @@ impl Direction {
         // A FIN takes a sequence number but is no byte of payload.
         let acknowledged_fin = peer.fin && self.ack.is_some() && self.ack == peer.next_seq;
         let milestones = if self.closed { self.milestones.points().to_vec() } else { Vec::new() };
+        let (acknowledged, began) = self.answered;
+        let answered = began.map(|at| Box::new(Milestone { at, acknowledged }));
         DirectionSample {
             segments: self.segments,
             sent: self.sent,
@@ -221,6 +229,7 @@ impl Direction {
             probe_acks: self.probe_acks,
             last_ack_advance: self.last_ack_advance,
             milestones,
+            answered: answered.filter(|_| self.closed),
             retransmissions: self.retransmissions,
         }
     }

@@ -7,7 +7,9 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Context as _;
 use aya::maps::{HashMap as KernelHashMap, MapData, PerCpuArray};
-use observer_common::{ConnectionState, Counter, DirectionState, MILESTONE_STEP, MILESTONES, flag, name};
+use observer_common::{
+    ConnectionState, Counter, DirectionState, MILESTONE_STEP, MILESTONES, Rare, flag, name,
+};
 use observer_core::{
     DirectionSample, End, Event, EventKind, LastRead, LossPoint, Milestone, SeqNumber, SocketEvent,
     SocketEventKind, SourceEvent, Statement, Timestamp, WireSample,
@@ -214,14 +216,10 @@ fn waits_for(
 fn wire_sample(state: &ConnectionState, local_end: End, decoder: &Decoder) -> WireSample {
     let (egress, ingress) = (&state.egress, &state.ingress);
     let (egress_scale, ingress_scale) = (state.egress_scale, state.ingress_scale);
-    let egress_sample = DirectionSample {
-        retransmissions: state.egress_rare.retransmissions,
-        ..direction_sample(egress, ingress, scaled(egress.window, egress_scale, ingress_scale), decoder)
-    };
-    let ingress_sample = DirectionSample {
-        retransmissions: state.ingress_rare.retransmissions,
-        ..direction_sample(ingress, egress, scaled(ingress.window, ingress_scale, egress_scale), decoder)
-    };
+    let window = scaled(egress.window, egress_scale, ingress_scale);
+    let egress_sample = direction_sample(egress, ingress, &state.egress_rare, window, decoder);
+    let window = scaled(ingress.window, ingress_scale, egress_scale);
+    let ingress_sample = direction_sample(ingress, egress, &state.ingress_rare, window, decoder);
     let (mut client, server, reader) = if local_end == End::Client {
         (egress_sample, ingress_sample, egress)
     } else {
@@ -229,6 +227,7 @@ fn wire_sample(state: &ConnectionState, local_end: End, decoder: &Decoder) -> Wi
     };
     if reader.flags & flag::CLOSED != 0 {
         client.milestones = milestones(&state.milestones, reader, decoder);
+        client.answered = answered(reader, decoder).map(Box::new);
     }
     let read = &state.last_read;
     let last_read = (read.at != 0)
@@ -239,6 +238,7 @@ fn wire_sample(state: &ConnectionState, local_end: End, decoder: &Decoder) -> Wi
 fn direction_sample(
     own: &DirectionState,
     peer: &DirectionState,
+    rare: &Rare,
     window: Option<u32>,
     decoder: &Decoder,
 ) -> DirectionSample {
@@ -253,12 +253,22 @@ fn direction_sample(
         ack: SeqNumber(own.ack),
         window: window.filter(|_| own.flags & flag::ACK != 0),
         zero_windows: own.zero_windows,
-        probes: own.probes,
-        probe_acks: own.probe_acks,
+        probes: rare.probes,
+        probe_acks: rare.probe_acks,
         last_ack_advance: (own.last_ack_advance != 0).then(|| decoder.time(own.last_ack_advance)),
         milestones: Vec::new(),
-        retransmissions: 0,
+        answered: None,
+        retransmissions: rare.retransmissions,
     }
+}
+
+/// When the answer to what a reader sent last began to come in, and what had come before it.
+fn answered(reader: &DirectionState, decoder: &Decoder) -> Option<Milestone> {
+    // One that has sent nothing yet was being answered when it was first seen.
+    let has_asked = reader.payload_ack != 0;
+    let since = if has_asked { u64::from(reader.ack.wrapping_sub(reader.payload_ack)) } else { u64::MAX };
+    let acknowledged = reader.acknowledged.saturating_sub(since);
+    (reader.answered != 0).then(|| Milestone { at: decoder.time(reader.answered), acknowledged })
 }
 
 /// When a reader had acknowledged how much, oldest first.

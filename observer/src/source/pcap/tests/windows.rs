@@ -65,6 +65,10 @@ fn counters_are_told_at_a_steady_pace_and_before_the_end() {
         curve.windows(2).all(|pair| pair[0].at < pair[1].at && pair[0].acknowledged < pair[1].acknowledged)
     );
 
+    let began = stalled.client.answered.as_deref().unwrap();
+    assert!((curve[0].at..=curve[1].at).contains(&began.at), "{began:?} {curve:?}");
+    assert!(0 < began.acknowledged && began.acknowledged < stalled.client.acknowledged, "{began:?}");
+
     let (_, last) = samples.last().unwrap();
     assert_eq!(last.client.acknowledged, last.server.sent, "the FIN is no payload");
     assert_eq!(last.server.acknowledged, last.client.sent);
