@@ -219,8 +219,12 @@ impl ConnectionState {
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct CommandHead {
-    /// When it passed.
+    /// When it passed; early by at most one tick of the kernel (1 to 10 ms).
     pub at: u64,
+    /// The tick (jiffies) of `at`: within one tick the clock is not read again.
+    pub tick: u32,
+    /// The sequence number of its segment, by which one command is told from another.
+    pub seq: u32,
     /// How many of `bytes` are meant.
     pub length: u32,
     /// In `PREPARED`, by which number the server calls the statement; 0: it has not answered.
@@ -238,5 +242,5 @@ const _: () = {
     assert!(core::mem::offset_of!(ConnectionState, egress) + 56 == 128);
     assert!(core::mem::offset_of!(ConnectionState, ingress) + 56 == 2 * 128);
     assert!(size_of::<ConnectionState>() + 56 == 3 * 128);
-    assert!(size_of::<CommandHead>() == 272);
+    assert!(size_of::<CommandHead>() == 280);
 };

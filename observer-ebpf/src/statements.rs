@@ -1,6 +1,7 @@
 //! The beginning of every client's last command, kept to be read when its connection stands still.
 
 use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::generated::bpf_jiffies64;
 use aya_ebpf::maps::LruHashMap;
 use observer_common::{CommandHead, TEXT_BYTES, awaits};
 
@@ -19,7 +20,8 @@ const OK: u8 = 0;
 
 /// What is put into the map to be written in place: the stack has no room for a command.
 #[unsafe(no_mangle)]
-static NO_COMMAND: CommandHead = CommandHead { at: 0, length: 0, statement_id: 0, bytes: [0; TEXT_BYTES] };
+static NO_COMMAND: CommandHead =
+    CommandHead { at: 0, tick: 0, seq: 0, length: 0, statement_id: 0, bytes: [0; TEXT_BYTES] };
 
 /// Keeps the beginning of a command, if that is wanted; of one that is compressed, `None`, only that there was one.
 #[inline(always)]
@@ -30,18 +32,18 @@ pub fn keep(packet: Packet, segment: &Segment, cookie: u64, command: Option<u8>,
     match command {
         Some(COM_STMT_PREPARE) => {
             *awaits_reply = awaits::STATEMENT_ID;
-            keep_in(&PREPARED, packet, segment.payload_at, segment.payload, cookie);
+            keep_in(&PREPARED, packet, segment, segment.payload, cookie);
         }
         // What comes with another user proves who it is.
         None | Some(COM_CHANGE_USER) => {
-            keep_in(&COMMANDS, packet, segment.payload_at, NAME_BYTES, cookie);
+            keep_in(&COMMANDS, packet, segment, NAME_BYTES, cookie);
         }
-        Some(_) => keep_in(&COMMANDS, packet, segment.payload_at, segment.payload, cookie),
+        Some(_) => keep_in(&COMMANDS, packet, segment, segment.payload, cookie),
     }
 }
 
 #[inline(always)]
-fn keep_in(map: &LruHashMap<u64, CommandHead>, packet: Packet, from: u32, length: u32, cookie: u64) {
+fn keep_in(map: &LruHashMap<u64, CommandHead>, packet: Packet, segment: &Segment, length: u32, cookie: u64) {
     let mut head = map.get_ptr_mut(&cookie);
     if head.is_none() {
         let _ = map.insert(&cookie, &NO_COMMAND, u64::from(BPF_NOEXIST));
@@ -49,12 +51,18 @@ fn keep_in(map: &LruHashMap<u64, CommandHead>, packet: Packet, from: u32, length
     }
     let Some(head) = head else { return };
     let length = at_most(length, TEXT_BYTES as u32);
+    // SAFETY: a helper without arguments, which the verifier turns into one load.
+    let tick = unsafe { bpf_jiffies64() } as u32;
     // SAFETY: the entry was found just now; it has room for `TEXT_BYTES`.
     unsafe {
-        (*head).at = now();
+        if tick != (*head).tick {
+            (*head).tick = tick;
+            (*head).at = now();
+        }
+        (*head).seq = segment.seq;
         (*head).length = length;
         (*head).statement_id = 0;
-        let _ = packet.copy(from, (&raw mut (*head).bytes).cast(), length);
+        let _ = packet.copy(segment.payload_at, (&raw mut (*head).bytes).cast(), length);
     }
 }
 

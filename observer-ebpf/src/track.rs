@@ -188,12 +188,7 @@ fn may_tell_probe(rare: &mut Rare) -> bool {
 
 /// Brings the state of a direction up to date with one of its segments. Returns what changed.
 #[inline(always)]
-fn follow(
-    segment: &Segment,
-    own: &mut DirectionState,
-    peer: &mut DirectionState,
-    rare: &mut Rare,
-) -> u32 {
+fn follow(segment: &Segment, own: &mut DirectionState, peer: &mut DirectionState, rare: &mut Rare) -> u32 {
     own.segments += 1;
     let mut transitions = 0;
     if own.peer_closed != 0 && is_probe(segment, peer.ack) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Context as _;
 use aya::maps::{HashMap as KernelHashMap, MapData};
 use observer_common::{CommandHead, name};
-use observer_core::Statement;
+use observer_core::{SeqNumber, Statement};
 
 use super::load::Kernel;
 use crate::mysql::{Kept, Statements, statement};
@@ -20,8 +20,8 @@ pub(super) struct KeptStatements {
     prepared: KernelHashMap<MapData, u64, HeadBytes>,
     clock: ObservationClock,
     statements: Statements,
-    /// By socket, when the command passed that was told last.
-    told: HashMap<u64, u64>,
+    /// By socket, the sequence number of the command that was told last.
+    told: HashMap<u64, u32>,
 }
 
 impl KeptStatements {
@@ -44,9 +44,10 @@ impl KeptStatements {
     /// What the client waits for, if it was not told yet.
     pub(super) fn news(&mut self, cookie: u64) -> Option<Statement> {
         let prepared = head(&self.prepared, cookie);
-        let both = [head(&self.commands, cookie), prepared];
-        let last = both.into_iter().flatten().max_by_key(|head| head.at)?;
-        if self.told.insert(cookie, last.at) == Some(last.at) {
+        let last = head(&self.commands, cookie);
+        let last =
+            last.filter(|last| prepared.is_none_or(|prepared| is_after(last, &prepared))).or(prepared)?;
+        if self.told.insert(cookie, last.seq) == Some(last.seq) {
             return None;
         }
         let prepared = prepared.as_ref().map(|head| self.kept(head));
@@ -74,6 +75,11 @@ impl KeptStatements {
             statement_id: head.statement_id,
         }
     }
+}
+
+/// Whether a command was sent after another of the same client.
+fn is_after(one: &CommandHead, other: &CommandHead) -> bool {
+    SeqNumber(one.seq).is_after(SeqNumber(other.seq))
 }
 
 fn head(map: &KernelHashMap<MapData, u64, HeadBytes>, cookie: u64) -> Option<CommandHead> {
