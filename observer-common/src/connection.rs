@@ -91,8 +91,10 @@ pub struct DirectionState {
     pub ack_tick: u32,
     /// The acknowledgement number of the last segment with payload.
     pub payload_ack: u32,
-    /// When `ack` advanced for the first time after that segment, as exact as `last_ack_advance`. Zero: not yet.
-    pub answered: u64,
+    /// When `ack` advanced for the first time after that segment, in units of 2²⁰ ns. Zero: not yet.
+    pub answered: u32,
+    /// The longest time since then without an advance, in the same units.
+    pub pause: u32,
     /// The next sequence number.
     pub next_seq: u32,
     /// The highest acknowledgement number.
@@ -117,8 +119,10 @@ pub struct Rare {
     pub probe_acks: u32,
     /// Segments with payload that were sent again.
     pub retransmissions: u32,
-    /// When a probe, or the answer to one, was told last, in units of 2²⁰ ns.
-    pub last_probe_told: u32,
+    /// When the present span of records began, in units of 2²⁰ ns.
+    pub span: u32,
+    /// What was told in it, by weight.
+    pub told: u32,
 }
 
 /// Bytes of a [`Tail`].
@@ -201,8 +205,6 @@ pub struct ConnectionState {
     pub egress_rare: Rare,
     /// What is rarely written of `ingress`.
     pub ingress_rare: Rare,
-    /// Zero.
-    pub before_next: u64,
 }
 
 impl ConnectionState {
@@ -238,7 +240,7 @@ const _: () = {
     assert!(size_of::<DirectionState>() == 64);
     assert!(size_of::<LastRead>() == 40);
     assert!(size_of::<Tail>() == 24);
-    assert!(size_of::<Rare>() == 16);
+    assert!(size_of::<Rare>() == 20);
     assert!(core::mem::offset_of!(ConnectionState, egress) + 56 == 128);
     assert!(core::mem::offset_of!(ConnectionState, ingress) + 56 == 2 * 128);
     assert!(size_of::<ConnectionState>() + 56 == 3 * 128);

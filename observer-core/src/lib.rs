@@ -35,7 +35,8 @@ pub use event::{Event, EventKind, LossPoint, Process, SocketEvent, SocketEventKi
 pub use finding::{Finding, FindingKind, Severity};
 pub use flow::{ConnectionId, End, Flow, SocketRef, Vantage};
 pub use sample::{
-    DirectionSample, LastRead, MILESTONE_STEP, Milestone, SocketSample, TcpState, TimerKind, WireSample,
+    Answered, DirectionSample, LastRead, MILESTONE_STEP, Milestone, SocketSample, TcpState, TimerKind,
+    WireSample,
 };
 pub use seq::SeqNumber;
 pub use session::{Doubt, Hidden, ServerAddress, ServerTimeout, Session, capability};

@@ -186,10 +186,9 @@ pub struct DirectionSample {
     /// kept; told only while a window is closed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub milestones: Vec<Milestone>,
-    /// When this end acknowledged something for the first time since it sent payload last, and the count just before:
-    /// the answer began to come in. Told only while a window is closed.
+    /// How the answer to what this end sent last came in; told only while a window is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answered: Option<Box<Milestone>>,
+    pub answered: Option<Box<Answered>>,
     /// Segments with payload that this end sent again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retransmissions: u32,
@@ -205,6 +204,18 @@ pub struct Milestone {
     pub at: Timestamp,
     /// [`DirectionSample::acknowledged`] as it was then.
     pub acknowledged: u64,
+}
+
+/// How an answer came in, by its acknowledgements.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// When its first bytes were acknowledged.
+    pub at: Timestamp,
+    /// [`DirectionSample::acknowledged`] as it was just before.
+    pub acknowledged: u64,
+    /// The longest time since then in which nothing came.
+    #[serde(with = "seconds")]
+    pub pause: Duration,
 }
 
 #[expect(

@@ -25,7 +25,9 @@ use servers::Servers;
 /// The order of use: [`handle_event`](Self::handle_event) for each event,
 /// [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) is due, and
 /// [`poll`](Self::poll) after either until it gives `None`.
-#[derive(Debug)]
+///
+/// A clone keeps the state of one moment, to be looked at while the observation goes on.
+#[derive(Clone, Debug)]
 pub struct Tracker {
     config: Config,
     connections: Index,

@@ -11,6 +11,7 @@
 mod answer;
 mod config;
 mod handshake;
+mod limit;
 mod login;
 mod maps;
 mod milestones;

@@ -62,6 +62,7 @@ const UNSEEN: DirectionState = DirectionState {
     ack_tick: 0,
     payload_ack: 0,
     answered: 0,
+    pause: 0,
     next_seq: 0,
     ack: 0,
     zero_windows: 0,
@@ -70,7 +71,7 @@ const UNSEEN: DirectionState = DirectionState {
     peer_closed: 0,
 };
 
-const RARE: Rare = Rare { probes: 0, probe_acks: 0, retransmissions: 0, last_probe_told: 0 };
+const RARE: Rare = Rare { probes: 0, probe_acks: 0, retransmissions: 0, span: 0, told: 0 };
 
 /// What is put into the map to be written in place: the stack has no room for it.
 #[unsafe(no_mangle)]
@@ -91,7 +92,6 @@ static NEW: ConnectionState = ConnectionState {
     ingress_tail: NO_TAIL,
     egress_rare: RARE,
     ingress_rare: RARE,
-    before_next: 0,
 };
 
 /// Makes the state of a connection whose first segment this is.

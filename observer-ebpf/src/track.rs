@@ -9,6 +9,7 @@ use observer_common::{
 use crate::answer::Answer;
 use crate::config::field;
 use crate::handshake;
+use crate::limit;
 use crate::login;
 use crate::maps::CONNECTIONS;
 use crate::milestones;
@@ -18,8 +19,9 @@ use crate::payload;
 use crate::report::{NO_TAIL, header, now, tell};
 use crate::segment::{Segment, ends, tcp};
 
-/// Transitions that are told only if [`may_tell_probe`].
-const LIMITED: u32 = transition::ZERO_WINDOW_PROBE | transition::ZERO_WINDOW_PROBE_ACK;
+/// Transitions that a peer can make as often as it likes.
+const PROBES: u32 = transition::ZERO_WINDOW_PROBE | transition::ZERO_WINDOW_PROBE_ACK;
+const WINDOWS: u32 = transition::ZERO_WINDOW | transition::WINDOW_UPDATE;
 
 /// Which of a socket's ports are MySQL ports.
 struct Listed {
@@ -106,6 +108,7 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
         if is_new {
             own.payload_ack = segment.ack;
             own.answered = 0;
+            own.pause = 0;
         }
         milestones::note(&mut state.milestones, acknowledged_before, own.acknowledged);
     }
@@ -115,7 +118,7 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
             Answer { packet, segment: &segment, direction, cookie, is_first, beginning, client: peer };
         answer.observe(own, tail, &mut state.awaits_reply);
     }
-    if transitions != 0 && (transitions & !LIMITED != 0 || may_tell_probe(rare)) {
+    if transitions != 0 && is_told(transitions, rare) {
         let has_tail = own.flags & flag::TAIL != 0 && own.payload_ack == segment.ack;
         let tail = if has_tail { *tail } else { NO_TAIL };
         let scales = (*own_scale, peer_scale);
@@ -137,6 +140,16 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// Whether these transitions are told: some are only within limits.
+#[inline(always)]
+fn is_told(transitions: u32, rare: &mut Rare) -> bool {
+    if transitions & !(PROBES | WINDOWS) != 0 {
+        return true;
+    }
+    let weight = if transitions & WINDOWS != 0 { limit::WINDOW } else { limit::PROBE };
+    limit::may_tell(rare, weight)
 }
 
 /// Tells what a segment has changed. The scales are its sender's and its receiver's.
@@ -172,18 +185,6 @@ fn tell_transitions(
 #[unsafe(no_mangle)]
 fn log_transitions(cookie: u64, transitions: u32, window: u16) {
     debug!((), "socket {}: transitions {:x}, window {}", cookie, transitions, window);
-}
-
-/// Probes, and the answers to them, are told every 50 ms at most for each direction: a hostile peer can send many,
-/// and their number is counted anyway.
-#[inline(always)]
-fn may_tell_probe(rare: &mut Rare) -> bool {
-    let now = (now() >> 20) as u32;
-    let due = now.wrapping_sub(rare.last_probe_told) >= 50_000_000 >> 20;
-    if due {
-        rare.last_probe_told = now;
-    }
-    due
 }
 
 /// Brings the state of a direction up to date with one of its segments. Returns what changed.
@@ -230,11 +231,16 @@ fn follow(segment: &Segment, own: &mut DirectionState, peer: &mut DirectionState
         // SAFETY: a helper without arguments, which the verifier turns into one load.
         let tick = unsafe { bpf_jiffies64() } as u32;
         if tick != own.ack_tick {
+            let now = now();
+            let pause = (now.wrapping_sub(own.last_ack_advance) >> 20) as u32;
+            if own.answered != 0 && pause > own.pause {
+                own.pause = pause;
+            }
             own.ack_tick = tick;
-            own.last_ack_advance = now();
+            own.last_ack_advance = now;
         }
         if own.answered == 0 {
-            own.answered = own.last_ack_advance;
+            own.answered = (own.last_ack_advance >> 20) as u32;
         }
     }
     own.window = segment.window;

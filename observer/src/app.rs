@@ -193,8 +193,8 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
             if let Some(log) = &mut self.log {
                 log.event(event, now);
             }
-            self.tracker.handle_event(event);
-            self.output.event(event, &self.tracker);
+            let about = self.tracker.handle_event(event);
+            self.output.event(event, about, &self.tracker);
             self.tell_findings(now)?;
         }
         Ok(())

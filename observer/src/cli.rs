@@ -3,6 +3,7 @@
 mod recordings;
 mod statements;
 mod values;
+mod view;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::source::recording::Given;
 pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
 pub use statements::StatementArgs;
 pub use values::GivenTimeout;
+pub use view::{ThemeArg, ViewArgs};
 
 /// The port of the MySQL protocol (IANA: mysql).
 pub const DEFAULT_PORT: u16 = 3306;
@@ -162,6 +164,10 @@ pub struct LiveArgs {
     /// Print what the kernel programs log, to standard error; for work on them
     #[arg(long, requires = "plain")]
     pub bpf_log: bool,
+
+    /// What the view looks like at first.
+    #[command(flatten, next_help_heading = "View")]
+    pub view: ViewArgs,
 }
 
 /// Options of `doctor`.
@@ -187,6 +193,10 @@ pub struct DemoArgs {
     /// Write every event and finding to this new file, to try `report` and `replay` with
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
+
+    /// What the view looks like at first.
+    #[command(flatten, next_help_heading = "View")]
+    pub view: ViewArgs,
 }
 
 /// The severities that `--fail-on` takes.
@@ -258,14 +268,14 @@ impl LiveArgs {
     /// What the judgement is told.
     pub fn config(&self) -> Config {
         let given = Given::of(&self.net_write_timeout);
-        Config {
+        self.view.keep(Config {
             net_write_timeout: given.net_write_timeout.unwrap_or(Timeout::ASSUMED),
             server_timeouts: given.server_timeouts,
             warning_share: f64::from(self.warn_at) / 100.0,
             critical_share: f64::from(self.critical_at) / 100.0,
             max_connections: self.max_connections as usize,
             ..Config::default()
-        }
+        })
     }
 }
 

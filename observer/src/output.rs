@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use observer_core::{Event, Finding, Timestamp, Tracker};
+use observer_core::{ConnectionId, Event, Finding, Timestamp, Tracker};
 
 use crate::log;
 
@@ -13,8 +13,8 @@ pub trait Output {
     /// What the user can do to it.
     type Input;
 
-    /// An event happened; `tracker` knows it already.
-    fn event(&mut self, event: &Event, tracker: &Tracker);
+    /// An event happened; `tracker` knows it already, and has said which connection it is `about`.
+    fn event(&mut self, event: &Event, about: Option<ConnectionId>, tracker: &Tracker);
 
     /// Something was found.
     ///

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use anyhow::Context as _;
-use observer_core::{Event, Finding, FindingKind, Severity, Timestamp, Tracker};
+use observer_core::{ConnectionId, Event, Finding, FindingKind, Severity, Timestamp, Tracker};
 
 use crate::log;
 use crate::output::{Output, WhenSourceEnds};
@@ -38,7 +38,7 @@ impl<W: Write, T: Write> Plain<W, T> {
 impl<W: Write, T: Write> Output for Plain<W, T> {
     type Input = Infallible;
 
-    fn event(&mut self, _event: &Event, _tracker: &Tracker) {}
+    fn event(&mut self, _event: &Event, _about: Option<ConnectionId>, _tracker: &Tracker) {}
 
     fn finding(&mut self, finding: &Finding, _tracker: &Tracker) -> anyhow::Result<()> {
         if let FindingKind::Degraded { .. } = finding.kind {

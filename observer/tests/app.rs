@@ -238,14 +238,14 @@ fn the_log_is_at_most_a_second_behind() {
 #[test]
 fn the_view_stays_after_the_end_of_the_source() {
     use crossterm::event::{Event as Input, KeyCode, KeyEvent};
-    use observer::view::{Abilities, View};
+    use observer::view::{Abilities, Theme, View};
     use ratatui::{Terminal, backend::TestBackend};
 
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let (sender, receiver) = mpsc::channel(4);
-        let abilities = Abilities { colour: true, unicode: true };
+        let abilities = Abilities { theme: Theme::Dark, unicode: true };
         let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let (keys, typed) = mpsc::unbounded_channel();
         let parts = Parts {

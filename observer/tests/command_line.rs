@@ -28,6 +28,16 @@ fn a_wrong_command_line_is_status_2_and_says_which_part() {
         (&["--warn-at", "90"], "--critical-at 80 comes before --warn-at 90"),
         (&["--ring-buffer", "3000"], "not a power of two"),
         (&["--fail-on", "panic"], "possible values: notice, warning, critical, lost"),
+        (
+            &["--columns", "client,wnd"],
+            "\"wnd\" is not a column; the columns are client, process, thread, state",
+        ),
+        (&["demo", "--columns", "client,client"], "client is there twice"),
+        (&["--sort", "history"], "one of timeout, client, process, thread, state, window, queued, unread"),
+        (&["replay", "log", "--sort=-"], "one of timeout, client, process, thread, state, window, queued"),
+        (&["demo", "--theme", "blue"], "possible values: auto, dark, light, mono"),
+        (&["--keep-ended", "1.5"], "not a number of seconds from 0 to 86400"),
+        (&["--filter", "an address that is longer than any there is"], "longer than 40 letters"),
         (&["watch"], "watch"),
     ] {
         let (stdout, stderr, status) = run(args);

@@ -6,9 +6,13 @@ use std::fs;
 use std::path::Path;
 
 use crossterm::event::KeyCode;
-use observer_core::Event;
+use observer::replay::Extent;
+use observer::source::recording::{Options, Recording, Source};
+use observer::view::{Playback, Speed};
+use observer_core::{Config, Event, Timestamp};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
+use support::recording::write_log;
 use support::scenes::{calm, closing, lost, troubled};
 use support::screen::Screen;
 use support::story::together;
@@ -20,16 +24,33 @@ const WRITE: &str = "OBSERVER_WRITE_SCREENS";
 /// One picture: its name, its title, what has happened, until when, on how large a screen.
 struct Shot(&'static str, &'static str, Vec<Event>, u64, (u16, u16), &'static [KeyCode]);
 
+/// The one of a recording that is being played.
+const REPLAY: &str = "replay";
+
 fn shots() -> Vec<Shot> {
     let mut gone = calm();
     gone.extend([closing(), lost()]);
     let one = || together(troubled());
+    let mut recorded = calm();
+    recorded.extend([closing(), lost()]);
     vec![
         Shot("overview", "A list of connections, one of them stalled", one(), 60_000, (80, 24), &[]),
         Shot("detail", "A stalled connection and its countdown", one(), 60_000, (80, 24), &[KeyCode::Enter]),
         Shot("combined", "The list and the stalled connection", one(), 60_000, (120, 40), &[]),
         Shot("lost", "Lost connections and why", together(gone), 82_000, (120, 40), &[]),
+        Shot(REPLAY, "A recording on its way", together(recorded), 60_000, (120, 34), &[]),
     ]
+}
+
+/// What the player of a recording of these events says at `now`.
+fn playback(events: &[Event], now: Timestamp) -> Playback {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = directory.path().join("log");
+    write_log(&log, "db1", events);
+    let recording = Recording::open(&Source::of(&log), &Options::default()).expect("a recording");
+    let config = Config::default();
+    let Extent { start, end, findings } = Extent::of(recording, &config).expect("its extent");
+    Playback { now, extent: (start, end), speed: Speed(4.0), paused: false, findings }
 }
 
 #[test]
@@ -37,6 +58,9 @@ fn are_current() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/screens");
     for Shot(name, title, events, now, size, keys) in shots() {
         let mut screen = Screen::after(size, &events, now);
+        if name == REPLAY {
+            screen.view.show_playback(playback(&events, screen.now));
+        }
         for &key in keys {
             screen.press(key);
         }

@@ -95,7 +95,7 @@ const PANICS: &str = "OBSERVER_TEST_PANICS";
 fn a_panic_anywhere_ends_the_program_restores_the_terminal_and_is_readable() {
     if let Some(place) = std::env::var_os(PANICS) {
         observer::panic_hook::install();
-        let (_guard, mut terminal) = observer::view::terminal::take().unwrap();
+        let (_guard, mut terminal) = observer::view::terminal::take(true).unwrap();
         terminal.draw(|frame| frame.render_widget("the view", frame.area())).unwrap();
         match place.to_str().unwrap() {
             "the view" => panic!("on purpose"),

@@ -4,7 +4,7 @@ mod support;
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent};
 use observer::output::Output as _;
-use observer::view::Abilities;
+use observer::view::{Abilities, Theme};
 use observer_core::{End, Event, EventKind, SocketEventKind};
 use support::scenes::{calm, stalled, troubled};
 use support::screen::Screen;
@@ -148,7 +148,11 @@ fn a_filter_is_typed_and_limits_the_list_but_not_the_counts() {
     assert_eq!((of(&mut screen, "10.2.8.17:39021"), of(&mut screen, "10.2.8.17:39024")), (1, 0), "{picture}");
     // A letter that is a command elsewhere is a letter here, and nothing quits.
     "qs".chars().for_each(|key| screen.press(KeyCode::Char(key)));
-    assert!(screen.picture().contains("No connection has that in its address, process or state."));
+    assert!(
+        screen
+            .picture()
+            .contains("No connection has that in its addresses, processes, thread, version or state.")
+    );
     for key in [KeyCode::Backspace, KeyCode::Backspace, KeyCode::Enter] {
         screen.press(key);
     }
@@ -161,6 +165,8 @@ fn a_filter_is_typed_and_limits_the_list_but_not_the_counts() {
 fn keys_of_a_recording_are_letters_while_the_filter_is_typed() {
     let mut screen = Screen::after((80, 24), &together(troubled()), 60_000);
     let key = |letter| Input::Key(KeyEvent::from(KeyCode::Char(letter)));
+    assert!(screen.view.control(&key('7')).is_none(), "what happens now is not played");
+    screen.play();
     assert!(screen.view.control(&key('7')).is_some());
     // Not where it would not be seen.
     screen.press(KeyCode::Char('?'));
@@ -189,7 +195,7 @@ fn the_list_is_sorted_by_another_column_and_the_other_way_round() {
     assert!(screen.picture().contains("CLIENT ▴"), "{}", screen.picture());
     assert_ne!(first(&mut screen).as_deref(), Some("10.2.6.90:33410"));
     // Once round.
-    (0..5).for_each(|_| screen.press(KeyCode::Char('s')));
+    (0..8).for_each(|_| screen.press(KeyCode::Char('s')));
     assert!(screen.picture().contains("TIMEOUT IN ▾"), "{}", screen.picture());
     assert_eq!(first(&mut screen).as_deref(), Some("10.2.7.31:51844"));
 }
@@ -234,7 +240,7 @@ fn colours_follow_the_roles() {
 
 #[test]
 fn without_colour_and_unicode_the_signs_are_left() {
-    let mut screen = Screen::new((80, 24), Abilities { colour: false, unicode: false });
+    let mut screen = Screen::new((80, 24), Abilities { theme: Theme::Mono, unicode: false });
     screen.happen(&together(troubled()), at(60_000));
     insta::assert_snapshot!("ascii_list", screen.picture());
     let cells = &screen.view.terminal().backend().buffer().content;

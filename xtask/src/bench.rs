@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what observing costs. The measuring itself is observer's bench `cost`.
+//! `cargo xtask bench`: what observing costs. The measuring itself is in observer's benches `cost` and `frame`.
 
 use std::path::{self, PathBuf};
 
@@ -12,17 +12,19 @@ use crate::{root, setup};
 /// The parts that need the set-up.
 const THROUGHPUT: &str = "throughput";
 const CAPTURE: &str = "capture";
+/// The part that is a bench of its own, as it needs nothing but the view.
+const FRAME: &str = "frame";
 
 #[derive(Args)]
 pub(crate) struct BenchArgs {
     /// How often each thing is measured, in turn with what it is compared to
     #[arg(long, default_value_t = 15)]
     rounds: u32,
-    /// Measure only the kernel programs, a real server's throughput, memory and CPU, the judgement by itself, or the
-    /// reading of a capture
-    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory", "tracker", CAPTURE])]
+    /// Measure only the kernel programs, a real server's throughput, memory and CPU, the judgement by itself, the
+    /// reading of a capture, or a picture of the view
+    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory", "tracker", CAPTURE, FRAME])]
     only: Option<String>,
-    /// Where the numbers go, as JSON [default: target/bench.json]
+    /// Where the numbers go, as JSON; those of the pictures are printed only [default: target/bench.json]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Fail when a budget is exceeded; otherwise that is only said
@@ -32,6 +34,18 @@ pub(crate) struct BenchArgs {
 
 /// Does the set-up that is needed, builds as for release, and measures.
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
+    if args.only.as_deref() != Some(FRAME) {
+        cost(args)?;
+    }
+    if args.only.as_deref().is_none_or(|only| only == FRAME) {
+        let mut bench = cargo();
+        bench.args(["bench", "--package", "observer", "--bench", FRAME, "--"]);
+        step::run(bench.args(args.assert.then_some("--assert")))?;
+    }
+    Ok(())
+}
+
+fn cost(args: &BenchArgs) -> anyhow::Result<()> {
     if args.only.as_deref().is_none_or(|only| [THROUGHPUT, CAPTURE].contains(&only)) {
         step("set-up", setup::run)?;
     }

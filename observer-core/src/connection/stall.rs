@@ -77,6 +77,8 @@ pub(crate) struct Stall {
 pub(crate) struct Answer {
     /// When its first bytes were acknowledged.
     pub(crate) began: Timestamp,
+    /// The longest time since then in which nothing came.
+    pub(crate) pause: Duration,
     /// What was acknowledged of it.
     pub(crate) bytes: u64,
 }
@@ -150,7 +152,7 @@ impl Stall {
         self.curve.note_earlier(at, sample, commanded_at);
         if let Some(began) = sample.answered.as_deref().filter(|began| began.at <= self.closed.latest) {
             let bytes = sample.acknowledged.saturating_sub(began.acknowledged);
-            self.answer = Some(Answer { began: began.at, bytes });
+            self.answer = Some(Answer { began: began.at, pause: began.pause, bytes });
         }
         if let Some(commanded_at) = commanded_at {
             self.curve.not_waiting_at(commanded_at);

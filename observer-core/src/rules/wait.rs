@@ -34,8 +34,9 @@ const SEGMENT_BUFFER: u64 = 68 * 1024;
 /// Data that took longer than this came slowly, if the time counts that the server took to begin.
 const SLOW: Duration = Duration::from_millis(300);
 
-/// Data of an answer that took longer than this from its first byte on came slowly.
-const SLOW_ANSWER: Duration = Duration::from_millis(100);
+/// Data of an answer that took longer than this from its first byte on came slowly. Its longest pause does not count: a
+/// busy host makes one, and goes on as fast as before.
+const SLOW_ANSWER: Duration = Duration::from_millis(60);
 
 /// A server that is not slow fills its buffer in this time.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -162,7 +163,10 @@ impl Connection {
             return Duration::ZERO;
         }
         let (came, taken, slow) = match stall.answer.filter(|answer| answer.began > begun.earliest) {
-            Some(answer) => (answer.bytes, begun.latest.since(answer.began), SLOW_ANSWER),
+            Some(answer) => {
+                let taken = begun.latest.since(answer.began).saturating_sub(answer.pause);
+                (answer.bytes, taken, SLOW_ANSWER)
+            }
             None => (stall.curve.acknowledged_since(begun.earliest), begun.width(), SLOW),
         };
         if came == 0 {

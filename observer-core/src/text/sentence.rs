@@ -129,7 +129,7 @@ impl Finding {
 }
 
 /// When the server gives up, and under which assumption: `in 18.8 s if net_write_timeout is 60 s (assumed)`.
-pub(super) fn countdown(clock: &WriteClock, now: Timestamp) -> String {
+pub(crate) fn countdown(clock: &WriteClock, now: Timestamp) -> String {
     format!("{}{}", left(clock, now), condition(clock.timeout))
 }
 

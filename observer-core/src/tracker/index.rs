@@ -22,7 +22,7 @@ const LEAST_ADDED: usize = 64;
 ///
 /// The table holds places only, the keys lie in the connections themselves; for each pair of addresses it holds
 /// the newest connection, from which [`Connection::older`] leads on.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     places: Vec<Place>,
     free: Vec<Slot>,
@@ -30,7 +30,7 @@ pub(super) struct Index {
     hasher: DefaultHashBuilder,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Place {
     /// How often this place was used: the upper half of a [`ConnectionId`].
     generation: u32,

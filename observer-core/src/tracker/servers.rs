@@ -31,7 +31,7 @@ const ER_SERVER_SHUTDOWN: u16 = 1053;
 const ER_CLIENT_INTERACTION_TIMEOUT: u16 = 4031;
 
 /// All servers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Servers {
     /// Connections that are open and do not stand still.
     live: HashMap<SocketAddr, u32>,

@@ -12,12 +12,16 @@ use crate::verdict::cause::{Cause, Sign};
 use crate::verdict::connector::setting as setting_of;
 use crate::verdict::facts::{Facts, Standstill};
 use crate::verdict::sentence::stall_of;
+use crate::verdict::words::TimeOfDay;
 
 /// A timeout that would have held is this much longer than the time that was needed.
 const MARGIN: u32 = 2;
 
 /// What can be done.
 pub(super) fn advice(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
+    if cause == Cause::Stalled {
+        return while_it_waits(facts);
+    }
     match cause.kind() {
         VerdictKind::NetWriteTimeout => against_write_timeout(facts),
         VerdictKind::Recovered if facts.history().is_some_and(|history| history.past.used >= facts.config.warning_share) => {
@@ -37,6 +41,19 @@ pub(super) fn advice(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
         ],
         _ => Vec::new(),
     }
+}
+
+/// What can still be done while the server waits. Its wait has the timeout it began with, and neither a
+/// `SET GLOBAL` nor a `KILL QUERY` of somebody else reaches it (`vio_io_wait` in vio/viosocket.cc).
+fn while_it_waits(facts: &Facts<'_>) -> Vec<String> {
+    let clock = facts.stall().map(|stall| stall.clock).filter(|clock| facts.now < clock.abort().earliest);
+    let read = clock.map(|clock| {
+        format!(
+            "Have the client read before {}: nothing makes the server's present wait longer.",
+            TimeOfDay(clock.abort().earliest)
+        )
+    });
+    [read, check_assumption(facts)].into_iter().flatten().collect()
 }
 
 fn against_write_timeout(facts: &Facts<'_>) -> Vec<String> {

@@ -110,11 +110,17 @@ fn deadline(facts: &Facts<'_>) -> Option<String> {
     let stall = stall_of(facts)?;
     let abort = stall.clock.abort();
     let when = if abort.width() < std::time::Duration::from_millis(50) {
-        format!("ran out at {}", TimeOfDay(abort.earliest))
+        format!("at {}", TimeOfDay(abort.earliest))
     } else {
-        format!("ran out between {} and {}", TimeOfDay(abort.earliest), TimeOfDay(abort.latest))
+        format!("between {} and {}", TimeOfDay(abort.earliest), TimeOfDay(abort.latest))
     };
-    Some(format!("Its net_write_timeout ({}) {when}.", timeout_and_source(&stall.clock)))
+    let over = stall.over.or(facts.ending().map(|ending| ending.at));
+    let runs = match over {
+        None if facts.now < abort.earliest => "runs out",
+        Some(over) if over < abort.earliest => "would have run out",
+        _ => "ran out",
+    };
+    Some(format!("Its net_write_timeout ({}) {runs} {when}.", timeout_and_source(&stall.clock)))
 }
 
 fn gave_up(facts: &Facts<'_>) -> Option<String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::TimeoutSource;
 use crate::connection::Phase;
 use crate::flow::End;
-use crate::text::{Bytes, Seconds, setting};
+use crate::text::{Bytes, Seconds, countdown, setting};
 use crate::verdict::cause::{Cause, IdleSign, Sign, error};
 use crate::verdict::facts::{Facts, Standstill};
 use crate::verdict::words::counted;
@@ -30,8 +30,14 @@ fn what_happened(facts: &Facts<'_>, cause: Cause) -> String {
     match cause {
         Cause::Open => format!("The connection of {client} is open, and nothing has happened to it."),
         Cause::Stalled => {
-            let since = facts.stall().map_or(facts.now, |stall| stall.since);
-            format!("{client} has stood still for {}; the server waits.", Seconds(facts.now.since(since)))
+            let stall = facts.stall();
+            let since = stall.map_or(facts.now, |stall| stall.since);
+            let server = facts.connection.server_program();
+            let waits = match stall.filter(|stall| facts.now < stall.clock.abort().earliest) {
+                Some(stall) => format!("{server} drops it {}", countdown(&stall.clock, facts.now)),
+                None => "the server waits".to_owned(),
+            };
+            format!("{client} has stood still for {}; {waits}.", Seconds(facts.now.since(since)))
         }
         Cause::Recovered => recovered(facts),
         Cause::GaveUp(sign) => gave_up(facts, sign),

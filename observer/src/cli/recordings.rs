@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::values::{GivenTimeout, parse_client, parse_speed, parse_timeout};
-use super::{DEFAULT_PORT, FailOn, StatementArgs};
+use super::{DEFAULT_PORT, FailOn, StatementArgs, ViewArgs};
 use crate::report::Client;
 use crate::source::recording::Given;
 
@@ -56,6 +56,10 @@ pub struct ReplayArgs {
     /// How the file is judged.
     #[command(flatten)]
     pub judging: JudgingArgs,
+
+    /// What the view looks like at first.
+    #[command(flatten, next_help_heading = "View")]
+    pub view: ViewArgs,
 }
 
 /// How a recording is judged.

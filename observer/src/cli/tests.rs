@@ -3,6 +3,7 @@ use observer_core::TimeoutSource;
 use super::values::{parse_client, parse_speed};
 use super::*;
 use crate::report::Client;
+use crate::view::Theme;
 
 fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
     Cli::try_parse_from([&["observer"], args].concat()).and_then(Cli::checked)
@@ -134,4 +135,27 @@ fn poll_periods() {
     for bad in ["0", "0.01", "-1", "nan", "inf", "3601", "1s"] {
         assert!(parse_poll(bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn the_view_begins_as_it_is_asked_to() {
+    let of = |args: &[&str]| parse(args).unwrap().live.view;
+    let asked = of(&["--sort", "-unread", "--filter", "10.2", "--theme", "light", "--keep-ended", "5"]);
+    let wishes = asked.wishes();
+    assert_eq!(Ok(wishes.order), "-unread".parse());
+    assert_eq!((wishes.filter.as_str(), wishes.keep_ended), ("10.2", Duration::from_secs(5)));
+    let wanted = of(&[]).wishes();
+    assert_eq!(wanted, crate::view::Wishes::default());
+    // What somebody asks for goes before what the environment says.
+    let no_colour = |name: &str| (name == "NO_COLOR").then(|| "1".to_owned());
+    assert_eq!(asked.abilities(no_colour).theme, Theme::Light);
+    assert_eq!(of(&["--theme", "auto"]).abilities(no_colour).theme, Theme::Mono);
+    assert_eq!(of(&[]).abilities(|_| None).theme, Theme::Dark);
+}
+
+#[test]
+fn what_the_view_shows_no_longer_is_judged_as_ever() {
+    let kept = |args: &[&str]| parse(args).unwrap().live.config().keep_ended.as_secs();
+    assert_eq!([kept(&[]), kept(&["--keep-ended=5"]), kept(&["--keep-ended=600"])], [60, 60, 600]);
+    assert!(parse(&["--keep-ended", "86401"]).is_err());
 }

@@ -6,6 +6,7 @@ use observer_core::{ServerAddress, ServerTimeout, Timeout, TimeoutSource};
 
 use crate::report::Client;
 use crate::source::recording::Given;
+use crate::view::LONGEST_FILTER;
 
 /// A net_write_timeout as the user gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,20 @@ pub(super) fn parse_poll(text: &str) -> Result<Duration, String> {
 pub(super) fn parse_speed(text: &str) -> Result<f64, String> {
     let speed = text.parse::<f64>().ok().filter(|speed| (0.1..=1000.0).contains(speed));
     speed.ok_or_else(|| "not a number from 0.1 to 1000".to_owned())
+}
+
+/// A filter that could be typed.
+pub(super) fn parse_filter(text: &str) -> Result<String, String> {
+    if text.chars().count() > LONGEST_FILTER {
+        return Err(format!("longer than {LONGEST_FILTER} letters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Whole seconds up to a day: what has ended takes the room of what lives.
+pub(super) fn parse_keep(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= 86_400);
+    seconds.map(Duration::from_secs).ok_or_else(|| "not a number of seconds from 0 to 86400".to_owned())
 }
 
 pub(super) fn parse_client(text: &str) -> Result<Client, String> {

@@ -31,13 +31,14 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
             source: live::start(&options, clock).await?,
             clock,
             ports: options.ports,
-            config: Config {
+            config: args.view.keep(Config {
                 net_write_timeout: Timeout { duration, source: TimeoutSource::Flag },
                 ..Config::default()
-            },
+            }),
             log,
             plain,
             fail_on: None,
+            view: args.view.clone(),
         };
         story.begin();
         if !plain {

@@ -34,6 +34,7 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
             log,
             plain: needs_lines(args.plain),
             fail_on: args.fail_on.map(Into::into),
+            view: args.view.clone(),
         };
         watch(watched, std::future::pending()).await
     })

@@ -7,7 +7,7 @@ use futures_util::stream;
 use observer_core::{Config, Severity};
 
 use super::Outcome;
-use super::watch::{in_runtime, needs_lines, say, signals};
+use super::watch::{in_runtime, needs_lines, say, show, signals};
 use crate::app;
 use crate::cli::ReplayArgs;
 use crate::log::{LogFile, Writer};
@@ -16,7 +16,7 @@ use crate::plain::Plain;
 use crate::replay::{self, Extent, FOLLOW_GRACE, Follower};
 use crate::source::live::ObservationClock;
 use crate::source::recording::{Options, Origin, Recording, Source, Tail};
-use crate::view::{Abilities, Speed, View, inputs, terminal};
+use crate::view::{Speed, inputs};
 
 /// Runs the command.
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
@@ -27,7 +27,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     }
     let reading = options(args, None);
     let recording = Recording::open(&source, &reading)?;
-    let config = args.judging.given().config(recording.origin());
+    let config = args.view.keep(args.judging.given().config(recording.origin()));
     let fail_on = args.judging.fail_on.map(Into::into);
     if plain {
         return replay::lines(recording, config, fail_on, &mut Plain::new(io::stdout(), io::stderr()));
@@ -43,8 +43,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     in_runtime(async {
         let stop = signals()?;
         let inputs = inputs()?;
-        let (_guard, terminal) = terminal::take()?;
-        let view = View::new(terminal, abilities(), &source.name(), config.clone());
+        let (_guard, view) = show(&args.view, &source.name(), &config)?;
         let open = || Recording::open(&source, &reading);
         let speed = Speed(args.speed);
         replay::play(replay::Parts { open, extent, config, fail_on, speed, view, inputs, stop }).await
@@ -57,17 +56,13 @@ fn options(args: &ReplayArgs, follow: Option<Tail>) -> Options {
     Options { ports: judging.ports.clone(), statements: judging.statements.statements(), follow }
 }
 
-fn abilities() -> Abilities {
-    Abilities::from_environment(|name| std::env::var(name).ok())
-}
-
 /// Shows what is being written as if it were live.
 async fn follow(args: &ReplayArgs, source: &Source, plain: bool) -> anyhow::Result<Outcome> {
     let stop = signals()?;
     let tail = Tail::default();
     let reading = options(args, Some(tail.clone()));
     let recording = Recording::open(source, &reading)?;
-    let config = args.judging.given().config(recording.origin());
+    let config = args.view.keep(args.judging.given().config(recording.origin()));
     let wall = ObservationClock::new()?;
     let clock = match recording.origin() {
         Origin::Log(header) => wall.of_log(header.clock_offset).unwrap_or(wall),
@@ -80,8 +75,7 @@ async fn follow(args: &ReplayArgs, source: &Source, plain: bool) -> anyhow::Resu
         watched.show(Plain::new(io::stdout(), io::stderr()), stream::pending(), stop).await
     } else {
         let inputs = inputs()?;
-        let (_guard, terminal) = terminal::take()?;
-        let view = View::new(terminal, abilities(), &source.name(), watched.config.clone());
+        let (_guard, view) = show(&args.view, &source.name(), &watched.config)?;
         watched.show(view, inputs, stop).await
     }
 }

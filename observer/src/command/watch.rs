@@ -9,12 +9,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
 use crate::app::{self, Ended, Parts};
+use crate::cli::ViewArgs;
 use crate::log::{Header, LogFile, SCHEMA, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
 use crate::source::live::{LiveSource, ObservationClock};
 use crate::text::safe;
-use crate::view::{Abilities, View, inputs, terminal};
+use crate::view::terminal::{self, Guard, LiveBackend};
+use crate::view::{View, inputs};
 
 /// What is watched and how it is shown.
 pub(super) struct Watch {
@@ -34,6 +36,8 @@ pub(super) struct Watch {
     pub(super) plain: bool,
     /// From which severity on a finding counts for the exit status.
     pub(super) fail_on: Option<Severity>,
+    /// What the view looks like.
+    pub(super) view: ViewArgs,
 }
 
 /// Whether there are lines instead of the view: they were asked for, standard output is no terminal, or one that says
@@ -73,15 +77,27 @@ pub(super) async fn watch(mut watch: Watch, until: impl Future<Output = ()>) -> 
         run(watch, log, output, stream::pending(), stop).await?
     } else {
         let inputs = inputs()?;
-        let (_guard, terminal) = terminal::take()?;
-        let abilities = Abilities::from_environment(|name| std::env::var(name).ok());
-        let view = View::new(terminal, abilities, &place, watch.config.clone());
+        let (_guard, view) = show(&watch.view, &place, &watch.config)?;
         run(watch, log, view, inputs, stop).await?
     };
     if ended.missing_in_log > 0 {
         say(format_args!("{} events are missing in the log", ended.missing_in_log));
     }
     Ok(ended.outcome)
+}
+
+/// Takes the terminal and shows the view on it, which calls what it watches `place`.
+pub(super) fn show(
+    args: &ViewArgs,
+    place: &str,
+    config: &Config,
+) -> anyhow::Result<(Guard, View<LiveBackend>)> {
+    let (guard, terminal) = terminal::take(!args.no_mouse)?;
+    let abilities = args.abilities(|name| std::env::var(name).ok());
+    let view = View::new(terminal, abilities, place, config.clone())
+        .arranged(args.wishes())
+        .with_reports_in(args.report_dir.clone());
+    Ok((guard, view))
 }
 
 /// Talk; nobody has to listen.

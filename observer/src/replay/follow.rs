@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use observer_core::{Event, Finding, Timestamp, Tracker};
+use observer_core::{ConnectionId, Event, Finding, Timestamp, Tracker};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::app;
@@ -110,10 +110,10 @@ pub struct Noting<O> {
 impl<O: Output> Output for Noting<O> {
     type Input = O::Input;
 
-    fn event(&mut self, event: &Event, tracker: &Tracker) {
+    fn event(&mut self, event: &Event, about: Option<ConnectionId>, tracker: &Tracker) {
         self.judged.events.update(|count| count + 1);
         self.judged.last.update(|last| last.max(event.at));
-        self.output.event(event, tracker);
+        self.output.event(event, about, tracker);
     }
 
     fn finding(&mut self, finding: &Finding, tracker: &Tracker) -> anyhow::Result<()> {

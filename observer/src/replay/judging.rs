@@ -63,8 +63,8 @@ impl Judging {
         let Some(moment) = std::mem::replace(&mut self.next, following) else { return Ok(None) };
         self.reached = self.reached.max(moment.at());
         let Moment::Event(event) = moment else { return Ok(None) };
-        self.tracker.handle_event(&event);
-        output.event(&event, &self.tracker);
+        let about = self.tracker.handle_event(&event);
+        output.event(&event, about, &self.tracker);
         self.tell(output)?;
         Ok(Some(event))
     }

@@ -186,10 +186,14 @@ where
     }
 
     fn input(&mut self, input: Input) -> anyhow::Result<ControlFlow<()>> {
-        match self.view.control(&input) {
-            Some(control) => self.control(control).map(ControlFlow::Continue),
-            None => Ok(self.view.input(input, self.judging.tracker(), self.clock.now())),
+        if let Some(control) = self.view.control(&input) {
+            return self.control(control).map(ControlFlow::Continue);
         }
+        let now = self.clock.now();
+        let flow = self.view.input(input, self.judging.tracker(), now);
+        // While a key had the program stopped, the recording stood still too.
+        self.clock.set(now);
+        Ok(flow)
     }
 
     fn control(&mut self, control: Control) -> anyhow::Result<()> {
@@ -206,7 +210,9 @@ where
             Control::Faster => self.clock.hurry(2.0),
             Control::Back => self.seek((now - JUMP).max(start))?,
             Control::Forward => self.seek((now + JUMP).min(end))?,
-            Control::Seek(tenths) => self.seek(start + end.since(start) * tenths.into() / 10)?,
+            Control::Seek(thousandths) => {
+                self.seek(start + end.since(start) * thousandths.into() / 1000)?;
+            }
             Control::PreviousEvent => {
                 let before = self.events.iter().rev().find(|at| **at < now).copied();
                 self.stand_at(before.unwrap_or(start))?;

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use observer_core::{Config, Timestamp};
 
 use super::join::{self, Segments, Shift, Tellers};
-use super::judgement::{Judged, Judgement};
+use super::judgement::Judgement;
 use super::{File, Options, Report};
 use crate::progress::Progress;
 use crate::source::recording::{Moment, Recording, Source};
@@ -35,17 +35,18 @@ pub fn build(sources: &[Source], options: &Options) -> anyhow::Result<Report> {
 }
 
 impl Report {
-    fn take(&mut self, judged: Judged) {
-        self.accounts.extend(judged.accounts);
-        self.connections += judged.connections;
-        self.left_out += judged.left_out;
-        self.severity = self.severity.max(judged.severity);
-        for degradation in judged.degraded {
+    /// Tells of what another has told as well.
+    fn take(&mut self, other: Self) {
+        self.accounts.extend(other.accounts);
+        self.connections += other.connections;
+        self.left_out += other.left_out;
+        self.severity = self.severity.max(other.severity);
+        for degradation in other.degraded {
             if !self.degraded.contains(&degradation) {
                 self.degraded.push(degradation);
             }
         }
-        for (place, count) in judged.lost {
+        for (place, count) in other.lost {
             match self.lost.iter_mut().find(|(known, _)| *known == place) {
                 Some((_, sum)) => *sum = sum.saturating_add(count),
                 None => self.lost.push((place, count)),
@@ -113,7 +114,7 @@ fn judge(
     group: &Group,
     options: &Options,
     progress: &mut Progress,
-) -> anyhow::Result<(Judged, Vec<File>)> {
+) -> anyhow::Result<(Report, Vec<File>)> {
     let mut readers = Vec::with_capacity(group.members.len());
     for (position, (index, shift)) in group.members.iter().enumerate() {
         let recording = Recording::open(&sources[*index], &options.reading)?;

@@ -7,7 +7,7 @@ use observer_core::Verdict;
 use super::Report;
 use super::account::Account;
 use super::timeline::{moments, picture};
-use super::words::{self, count, file, life, reservations, seen_at, session, timeout, who};
+use super::words::{self, count, file, life, reservations, seen_at, session, timeout, title, who};
 use crate::text::safe;
 
 /// Writes it.
@@ -16,11 +16,14 @@ use crate::text::safe;
 ///
 /// When it cannot be written.
 pub fn markdown(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "# MySQL connections in trouble\n")?;
+    writeln!(out, "# {}\n", escaped(&title(report)))?;
     for reservation in reservations(report) {
         writeln!(out, "> **Note:** {}\n", escaped(&reservation))?;
     }
-    writeln!(out, "{}\n", escaped(&count(report)))?;
+    writeln!(out, "{}", escaped(&count(report)))?;
+    if !report.files.is_empty() {
+        writeln!(out)?;
+    }
     for each in &report.files {
         writeln!(out, "- {}", escaped(&file(each, &report.files)))?;
     }

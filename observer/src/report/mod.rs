@@ -3,14 +3,18 @@
 //! | file | what it does |
 //! |---|---|
 //! | `account` | what is kept of one connection while its recording is read |
-//! | `judgement` | runs the judgement and keeps the accounts |
+//! | `accounts` | keeps them, within a limit, of a recording or of what a view watches |
+//! | `judgement` | runs the judgement of a recording |
 //! | `build` | reads the files, those that belong together as one |
 //! | `join` | makes one recording of several: clocks, order, doubles |
 //! | `timeline` | a connection's story as a picture and as a list of moments |
 //! | `text`, `markdown`, `json` | the three forms |
+//! | `file` | the file that the view writes one to |
 
 mod account;
+mod accounts;
 mod build;
+mod file;
 mod join;
 mod json;
 mod judgement;
@@ -24,11 +28,13 @@ use std::net::{IpAddr, SocketAddr};
 use observer_core::{Event, LossPoint, Severity, Timestamp};
 
 use self::account::Account;
+use self::accounts::Degradation;
 use self::join::Shift;
-use self::judgement::Degradation;
 use crate::source::recording::{self, Gaps, Origin};
 
+pub use accounts::Accounts;
 pub use build::build;
+pub use file::write;
 pub use json::json;
 pub use markdown::markdown;
 pub use text::text;
@@ -74,7 +80,7 @@ pub struct Report {
     accounts: Vec<Account>,
     /// Connections seen.
     connections: u64,
-    /// Connections that had no room.
+    /// Connections for whose accounts there was no room.
     left_out: u64,
     /// Observations lost, by place.
     lost: Vec<(LossPoint, u64)>,
@@ -82,6 +88,16 @@ pub struct Report {
     degraded: Vec<Degradation>,
     /// The most severe finding about the host.
     severity: Option<Severity>,
+    /// Where it comes from, if from no files: one connection of a host or a recording that is being watched.
+    watched: Option<Watched>,
+}
+
+/// What is watched, and until when the report tells of it.
+#[derive(Clone, Debug)]
+struct Watched {
+    /// `db1:3306`, or the name of a recording.
+    place: String,
+    at: Timestamp,
 }
 
 impl Report {

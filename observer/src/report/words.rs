@@ -8,8 +8,8 @@ use observer_core::{
 };
 
 use super::account::{Account, Mark};
-use super::judgement::Degradation;
-use super::{File, Report};
+use super::accounts::Degradation;
+use super::{File, Report, Watched};
 use crate::text::{safe, width};
 
 /// Lines are at most so wide.
@@ -156,7 +156,7 @@ pub(super) fn life(account: &Account) -> [String; 2] {
     };
     let closed = match account.closed_at {
         Some(at) => format!("closed {}", date_and_time(at)),
-        None => format!("still open at the end, {}", date_and_time(account.last_seen)),
+        None => format!("still open when last seen, {}", date_and_time(account.last_seen)),
     };
     [opened, closed]
 }
@@ -189,7 +189,13 @@ pub(super) fn reservations(report: &Report) -> Vec<String> {
             format!("{name} has nothing at the ports asked for, but a MySQL server at {server}: try --port {port}.")
         }));
     }
-    if report.left_out > 0 {
+    if report.watched.is_some() && report.left_out > 0 {
+        lines.push(
+            "too many connections were in trouble at once: what this one did before is not told, but for what \
+             follows."
+                .to_owned(),
+        );
+    } else if report.left_out > 0 {
         lines.push(format!("{} connections in trouble are not told of: there was no room.", report.left_out));
     }
     lines
@@ -248,8 +254,23 @@ pub(super) fn signed_seconds(micros: i64) -> String {
     format!("{sign}{}.{:06} s", micros / 1_000_000, micros % 1_000_000)
 }
 
-/// How many connections had trouble.
+/// What it is a report of.
+pub(super) fn title(report: &Report) -> String {
+    match (&report.watched, &report.accounts[..]) {
+        (Some(_), [account]) => format!("MySQL connection of {}", account.flow.client),
+        _ => "MySQL connections in trouble".to_owned(),
+    }
+}
+
+/// How many connections had trouble; of one that is watched, where and until when.
 pub(super) fn count(report: &Report) -> String {
+    if let Some(Watched { place, at }) = &report.watched {
+        let (place, at) = (safe(place), date_and_time(*at));
+        return format!(
+            "Watched on {place} with observer {}, as it was at {at} UTC.",
+            env!("CARGO_PKG_VERSION")
+        );
+    }
     let connections = match report.connections {
         1 => "1 connection was seen".to_owned(),
         count => format!("{count} connections were seen"),

@@ -1,76 +1,66 @@
 //! Which connections the list shows, and in which order, as the user wants it.
 
-use std::cmp::Ordering;
+use std::time::Duration;
 
-use observer_core::{Connection, Tracker};
+use observer_core::{Config, Connection, Phase, Timestamp, Tracker};
 
-use super::words;
+use super::columns::Columns;
+use super::filter::Filter;
+use super::keys::Typing;
+use super::order::{Order, Sort};
 
-/// What the list is sorted by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Sort {
-    /// The time that is left, and how bad it is.
-    #[default]
-    TimeLeft,
-    Client,
-    State,
-    /// The smallest window first.
-    Window,
-    /// The most bytes that wait first.
-    Waiting,
-    /// The longest stall first.
-    Stalled,
+/// What the user wants the list to be like from the beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wishes {
+    /// In which order it stands.
+    pub order: Order,
+    /// Only connections that have this; empty: all.
+    pub filter: String,
+    /// Which columns it has.
+    pub columns: Columns,
+    /// How long those that have ended stay.
+    pub keep_ended: Duration,
 }
 
-impl Sort {
-    const ALL: [Self; 6] =
-        [Self::TimeLeft, Self::Client, Self::State, Self::Window, Self::Waiting, Self::Stalled];
-
-    fn next(self) -> Self {
-        let place = Self::ALL.iter().position(|sort| *sort == self).unwrap_or(0);
-        Self::ALL[(place + 1) % Self::ALL.len()]
-    }
-
-    /// In which order two connections stand by this alone.
-    pub(super) fn compare(self, one: &Connection, other: &Connection) -> Ordering {
-        match self {
-            Self::TimeLeft | Self::Client => Ordering::Equal,
-            Self::State => one.state_word().cmp(other.state_word()),
-            Self::Window => {
-                let window = |connection: &Connection| connection.window().unwrap_or(u32::MAX);
-                window(one).cmp(&window(other))
-            }
-            Self::Waiting => words::waiting(other).cmp(&words::waiting(one)),
-            Self::Stalled => {
-                // One that does not stand still comes behind all that do.
-                let since = |connection: &Connection| {
-                    (connection.window_closed_since().is_none(), connection.window_closed_since())
-                };
-                since(one).cmp(&since(other))
-            }
-        }
+impl Default for Wishes {
+    fn default() -> Self {
+        let keep_ended = Config::default().keep_ended;
+        Self { order: Order::default(), filter: String::new(), columns: Columns::default(), keep_ended }
     }
 }
 
 /// How the list is arranged.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Arrangement {
-    pub(super) sort: Sort,
-    /// The last first.
-    pub(super) reversed: bool,
-    /// What a connection has to have in its addresses, its process or its state; empty: nothing.
+    pub(super) order: Order,
+    pub(super) columns: Columns,
+    /// What a connection has to have somewhere; empty: nothing.
     filter: String,
     /// The filter is being typed.
     typing: bool,
+    /// How long those that have ended stay.
+    keep_ended: Duration,
 }
 
-/// The longest filter.
-const LONGEST: usize = 40;
+/// The longest filter, in letters.
+pub const LONGEST_FILTER: usize = 40;
 
 impl Arrangement {
+    pub(super) fn new(wishes: Wishes) -> Self {
+        let Wishes { order, filter, columns, keep_ended } = wishes;
+        let mut arrangement = Self { order, columns, filter: String::new(), typing: false, keep_ended };
+        filter.chars().for_each(|letter| arrangement.add(letter));
+        arrangement
+    }
+
     /// Sorts by the next column.
     pub(super) fn sort_by_next(&mut self) {
-        (self.sort, self.reversed) = (self.sort.next(), false);
+        self.order = self.order.next();
+    }
+
+    /// Sorts by a column; by the same again: the other way round.
+    pub(super) fn sort_by(&mut self, sort: Sort) {
+        self.order = self.order.by(sort);
     }
 
     /// Whether what is typed is the filter.
@@ -83,9 +73,15 @@ impl Arrangement {
         self.typing = true;
     }
 
-    /// The filter is as it was typed.
-    pub(super) fn end_typing(&mut self) {
-        self.typing = false;
+    /// Does to the filter what is typed.
+    pub(super) fn typed(&mut self, typing: Typing) {
+        match typing {
+            Typing::Letter(letter) => self.add(letter),
+            Typing::Erase => drop(self.filter.pop()),
+            Typing::EraseAll => self.filter.clear(),
+            Typing::Keep => self.typing = false,
+            Typing::Drop => self.clear(),
+        }
     }
 
     /// There is no filter.
@@ -94,16 +90,10 @@ impl Arrangement {
         self.typing = false;
     }
 
-    /// One letter more.
-    pub(super) fn typed(&mut self, letter: char) {
-        if !letter.is_control() && self.filter.chars().count() < LONGEST {
+    fn add(&mut self, letter: char) {
+        if !letter.is_control() && self.filter.chars().count() < LONGEST_FILTER {
             self.filter.push(letter);
         }
-    }
-
-    /// One letter less.
-    pub(super) fn erase(&mut self) {
-        self.filter.pop();
     }
 
     /// Whether a filter is set.
@@ -117,20 +107,18 @@ impl Arrangement {
         (self.typing || self.is_filtered()).then(|| format!("/{}{cursor}", self.filter))
     }
 
-    /// Whether a connection is to be shown. What costs most is asked for last.
-    pub(super) fn shows(&self, connection: &Connection, tracker: &Tracker) -> bool {
-        if !self.is_filtered() {
-            return true;
+    /// Tells of each connection whether it is to be shown.
+    pub(super) fn shown<'a>(
+        &'a self,
+        tracker: &'a Tracker,
+        now: Timestamp,
+    ) -> impl FnMut(&Connection) -> bool + 'a {
+        let mut filter = Filter::new(&self.filter, tracker);
+        move |connection| {
+            let is_over =
+                connection.phase() == Phase::Closed && now.since(connection.last_seen()) >= self.keep_ended;
+            !is_over && filter.shows(connection)
         }
-        let wanted = self.filter.to_lowercase();
-        let has = |text: &str| text.to_lowercase().contains(&wanted);
-        let (flow, at) = (connection.flow(), connection.last_seen());
-        has(connection.state_word())
-            || has(&flow.client.to_string())
-            || has(&flow.server.to_string())
-            || words::process(connection).is_some_and(|process| has(&process))
-            || connection.ending().is_some()
-                && has(&connection.verdict_kind(at, tracker.config()).0.to_string())
     }
 }
 
@@ -140,31 +128,23 @@ mod tests {
 
     #[test]
     fn a_filter_is_typed_kept_and_cleared() {
-        let mut arrangement = Arrangement::default();
+        let mut arrangement = Arrangement::new(Wishes::default());
+        let letters = |arrangement: &mut Arrangement, text: &str| {
+            text.chars().for_each(|letter| arrangement.typed(Typing::Letter(letter)));
+        };
         assert_eq!(arrangement.words(), None);
         arrangement.begin_typing();
         assert_eq!(arrangement.words().as_deref(), Some("/_"));
-        "10\u{1b}.2".chars().for_each(|letter| arrangement.typed(letter));
-        arrangement.erase();
-        arrangement.end_typing();
+        letters(&mut arrangement, "10\u{1b}.2");
+        arrangement.typed(Typing::Erase);
+        arrangement.typed(Typing::Keep);
         assert_eq!(arrangement.words().as_deref(), Some("/10."));
-        arrangement.clear();
+        arrangement.begin_typing();
+        arrangement.typed(Typing::EraseAll);
+        assert_eq!(arrangement.words().as_deref(), Some("/_"));
+        arrangement.typed(Typing::Drop);
         assert_eq!(arrangement.words(), None);
-        (0..1000).for_each(|_| arrangement.typed('x'));
-        assert_eq!(arrangement.words().map(|words| words.len()), Some(LONGEST + 1));
-    }
-
-    #[test]
-    fn every_column_comes_in_its_turn() {
-        let mut arrangement = Arrangement { reversed: true, ..Arrangement::default() };
-        let seen: Vec<_> = Sort::ALL
-            .iter()
-            .map(|_| {
-                arrangement.sort_by_next();
-                assert!(!arrangement.reversed);
-                arrangement.sort
-            })
-            .collect();
-        assert_eq!((seen.len(), seen[5]), (6, Sort::TimeLeft));
+        letters(&mut arrangement, &"x".repeat(1000));
+        assert_eq!(arrangement.words().map(|words| words.len()), Some(LONGEST_FILTER + 1));
     }
 }

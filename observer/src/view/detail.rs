@@ -3,7 +3,7 @@
 mod facts;
 mod outcome;
 
-use observer_core::{Config, Connection, End, Timestamp};
+use observer_core::{Config, Connection, End, Timeout, TimeoutSource, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -14,7 +14,7 @@ use super::chart::{Chart, Span};
 use super::overview::counts_down;
 use super::series::Series;
 use super::{theme, words};
-use crate::text::{safe, short, width};
+use crate::text::{safe, width};
 
 /// From this width on the facts stand beside the chart, else the most telling in one line above it.
 const WITH_FACTS: u16 = 100;
@@ -80,15 +80,18 @@ impl Detail<'_> {
 
     fn clock(&self, area: Rect, picture: &mut Buffer) {
         let (_, style) = words::sign(self.connection);
-        let text = match (self.connection.clock(), words::left(self.connection, self.now)) {
-            (Some(clock), Some(left)) if counts_down(self.connection) => {
-                let timeout = clock.timeout.duration;
-                let used = self.now.since(clock.started.earliest);
-                let cells = area.width.saturating_sub(34).min(60);
-                let bar = bar(clock.used(self.now), cells);
-                format!("{bar}  {} of {} s   {left} left", short(used), timeout.as_secs())
+        let text = match self.connection.clock().filter(|_| counts_down(self.connection)) {
+            Some(clock) => {
+                let Timeout { duration, source } = clock.timeout;
+                let (least, most) =
+                    (self.now.since(clock.started.latest), self.now.since(clock.started.earliest));
+                let assumed = if source == TimeoutSource::Assumed { " assumed" } else { "" };
+                let (used, left) = (words::range(least, most), words::left(clock, self.now));
+                let times = format!("  {used} of {} s{assumed}   {left} left", duration.as_secs());
+                let room = area.width.saturating_sub(2 + u16::try_from(width(&times)).unwrap_or(0));
+                format!("{}{times}", bar(clock.used(self.now), room.min(60)))
             }
-            _ => words::outcome(self.connection, self.now, self.config),
+            None => words::outcome(self.connection, self.now, self.config),
         };
         put(picture, area, area.x + 1, area.width, &text, style);
     }

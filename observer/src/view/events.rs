@@ -45,7 +45,7 @@ enum Repeats {
 }
 
 /// The latest events of note, bounded.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct EventList {
     entries: VecDeque<Entry>,
 }

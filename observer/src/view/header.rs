@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::canvas::put;
 use super::overview::Overview;
+use super::pause::Mark;
 use super::playback::Playback;
 use super::theme;
 use crate::log;
@@ -28,6 +29,8 @@ pub(super) struct Header<'a> {
     pub(super) events_lost: u64,
     /// Of a recording, how far it has been played.
     pub(super) playback: Option<&'a Playback>,
+    /// What is said of a picture that stands still.
+    pub(super) paused: Option<&'a Mark>,
 }
 
 /// A piece of the line.
@@ -83,23 +86,26 @@ impl Header<'_> {
     /// What is watched, and what is amiss with the watching.
     fn watched(&self) -> Vec<Item> {
         let mut items = vec![
-            Item { text: "observer".to_owned(), style: theme::ACCENT, rank: 4 },
-            Item { text: self.place.to_owned(), style: theme::STRONG, rank: 8 },
+            Item { text: "observer".to_owned(), style: theme::ACCENT, rank: 5 },
+            Item { text: self.place.to_owned(), style: theme::STRONG, rank: 9 },
         ];
         if let Some(playback) = self.playback {
             items.insert(1, Item { text: playback.words(), style: theme::WARNING, rank: 2 });
         }
+        if let Some(paused) = self.paused {
+            items.insert(1, Item { text: paused.text.clone(), style: paused.style, rank: 2 });
+        }
         if let Some(filter) = &self.filter {
-            items.push(Item { text: filter.clone(), style: theme::WARNING, rank: 2 });
+            items.push(Item { text: filter.clone(), style: theme::WARNING, rank: 3 });
         }
         if let Some(text) = self.missing() {
-            items.push(Item { text, style: theme::WARNING, rank: 2 });
+            items.push(Item { text, style: theme::WARNING, rank: 3 });
         }
         if self.log.failing.is_some() {
-            items.push(Item { text: "log not written".to_owned(), style: theme::CRITICAL, rank: 3 });
+            items.push(Item { text: "log not written".to_owned(), style: theme::CRITICAL, rank: 4 });
         } else if self.log.events_missing > 0 {
             let text = format!("log lacks {}", self.log.events_missing);
-            items.push(Item { text, style: theme::WARNING, rank: 3 });
+            items.push(Item { text, style: theme::WARNING, rank: 4 });
         }
         items
     }
@@ -119,13 +125,13 @@ impl Header<'_> {
         let Overview { open, zero_windows, at_risk, .. } = *self.overview;
         let when = |some: bool, style| if some { style } else { theme::DIM };
         vec![
-            Item { text: format!("{open} conns"), style: Style::new(), rank: 6 },
+            Item { text: format!("{open} conns"), style: Style::new(), rank: 7 },
             Item {
                 text: format!("{zero_windows} zero window"),
                 style: when(zero_windows > 0, Style::new()),
-                rank: 7,
+                rank: 8,
             },
-            Item { text: format!("{at_risk} at risk"), style: when(at_risk > 0, theme::WARNING), rank: 5 },
+            Item { text: format!("{at_risk} at risk"), style: when(at_risk > 0, theme::WARNING), rank: 6 },
             Item {
                 text: format!("{} lost", self.events_lost),
                 style: when(self.events_lost > 0, theme::LOST),
@@ -140,7 +146,7 @@ mod tests {
     use super::*;
 
     fn line(cells: u16, degraded: &[&str]) -> String {
-        let overview = Overview { open: 42, zero_windows: 3, at_risk: 1, order: Vec::new() };
+        let overview = Overview { open: 42, zero_windows: 3, at_risk: 1, ..Overview::default() };
         let degraded: Vec<_> = degraded.iter().map(|&part| part.to_owned()).collect();
         let log = log::Status::default();
         let header = Header {
@@ -151,6 +157,7 @@ mod tests {
             overview: &overview,
             events_lost: 7,
             playback: None,
+            paused: None,
         };
         let mut picture = Buffer::empty(Rect::new(0, 0, cells, 1));
         header.render(picture.area, &mut picture);

@@ -1,9 +1,14 @@
 //! The keys: one table for what they do, the hint line and the help.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+mod playing;
+mod table;
 
-use super::arrange::Arrangement;
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use observer_core::ConnectionId;
+
 use super::chart::Look;
+use super::order::Sort;
+pub use playing::Control;
 
 /// What the user can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,39 +24,52 @@ pub(super) enum Action {
     Back,
     Sort,
     Reverse,
-    Filter,
+    Report,
+    Theme,
     Help,
     Redraw,
+    Suspend,
     Quit,
+    /// The filter is typed from here on.
+    Filter,
+    /// What is done to the filter while it is typed.
+    Type(Typing),
+    /// Of what happens now only: the picture stands still, or goes on.
+    Pause,
     /// Of the chart.
     Look(Look),
     /// Of a recording only.
     Play(Control),
+    /// By the mouse only: this connection was clicked on.
+    Point(ConnectionId),
+    /// By the mouse only: the column of this order was clicked on.
+    SortBy(Sort),
+    /// By the mouse only: so many lines down, or up.
+    Scroll(i8),
 }
 
-/// What the user can ask of the playing of a recording.
+/// What is done to a filter while it is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Control {
-    /// Stand still, or go on.
-    Pause,
-    /// Half as fast.
-    Slower,
-    /// Twice as fast.
-    Faster,
-    /// Back by some seconds.
-    Back,
-    /// Forward by some seconds.
-    Forward,
-    /// To the event before this moment, and stand still.
-    PreviousEvent,
-    /// To the next event, and stand still.
-    NextEvent,
-    /// To the finding before this moment, and stand still.
-    PreviousFinding,
-    /// To the next finding, and stand still.
-    NextFinding,
-    /// To so many tenths of the recording.
-    Seek(u8),
+pub(super) enum Typing {
+    /// One letter more.
+    Letter(char),
+    /// One letter less.
+    Erase,
+    /// No letter left.
+    EraseAll,
+    /// The filter stays as it is.
+    Keep,
+    /// There is no filter any more.
+    Drop,
+}
+
+/// Which keys there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Keyboard {
+    /// They play a recording too.
+    pub(super) of_recording: bool,
+    /// The filter is being typed: letters are letters.
+    pub(super) typing: bool,
 }
 
 /// Where a hint is worth its place at the bottom of the screen.
@@ -59,6 +77,29 @@ pub enum Control {
 pub(super) enum Place {
     List,
     Detail,
+    Help,
+    Typing,
+}
+
+/// What the hint line says of a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hint {
+    /// How the keys are written.
+    pub(super) keys: &'static str,
+    /// What they do.
+    word: &'static str,
+    /// What they do while picture or player stands still, where that is something else.
+    standing: Option<&'static str>,
+    /// What goes first when there is no room: the highest.
+    pub(super) rank: u8,
+    places: &'static [Place],
+}
+
+impl Hint {
+    /// What the keys do, where picture or player stands still or not.
+    pub(super) fn word(&self, is_standing: bool) -> &'static str {
+        self.standing.filter(|_| is_standing).unwrap_or(self.word)
+    }
 }
 
 /// One line of the table.
@@ -67,310 +108,47 @@ pub(super) struct Binding {
     keys: &'static [(KeyCode, KeyModifiers)],
     /// What they do.
     action: Action,
-    /// How they are written.
+    /// How they are written in the help. Of a pair, and of the digits, the first stands for all, and the others
+    /// have neither label nor help.
     pub(super) label: &'static str,
-    /// How they and what they do are written in the hint line.
-    pub(super) hint: (&'static str, &'static str),
     /// What they do, in one line.
     pub(super) help: &'static str,
-    /// Where the hint is shown.
-    places: &'static [Place],
+    hint: Option<Hint>,
 }
 
-const NONE: KeyModifiers = KeyModifiers::NONE;
-const CTRL: KeyModifiers = KeyModifiers::CONTROL;
-
-/// Takes a key as a letter of the filter; whether it was one.
-pub(super) fn types(key: KeyEvent, arrangement: &mut Arrangement) -> bool {
-    if key.kind == KeyEventKind::Release || key.modifiers.intersects(CTRL | KeyModifiers::ALT) {
-        return false;
-    }
-    match key.code {
-        KeyCode::Char(letter) => arrangement.typed(letter),
-        KeyCode::Backspace => arrangement.erase(),
-        KeyCode::Enter => arrangement.end_typing(),
-        KeyCode::Esc => arrangement.clear(),
-        _ => return false,
-    }
-    true
+/// The bindings of a keyboard, in the order of the hint line and the help.
+pub(super) fn bindings(keyboard: Keyboard) -> impl Iterator<Item = &'static Binding> {
+    let of_the_time = if keyboard.of_recording { playing::TABLE } else { table::LIVE };
+    let typing = if keyboard.typing { table::TYPING } else { &[] };
+    [typing, table::LIST, of_the_time, table::CHART, table::ALWAYS].into_iter().flatten()
 }
 
-/// The keys of every view, in the order of the hint line and the help.
-const BINDINGS: &[Binding] = &[
-    Binding {
-        keys: &[(KeyCode::Up, NONE), (KeyCode::Char('k'), NONE)],
-        action: Action::Up,
-        label: "↑↓ kj",
-        hint: ("", ""),
-        help: "select the connection above; below",
-        places: &[],
-    },
-    Binding {
-        keys: &[(KeyCode::Down, NONE), (KeyCode::Char('j'), NONE)],
-        action: Action::Down,
-        label: "",
-        hint: ("↑↓", "select"),
-        help: "",
-        places: &[Place::List],
-    },
-    Binding {
-        keys: &[(KeyCode::PageUp, NONE)],
-        action: Action::PageUp,
-        label: "PgUp/Dn",
-        hint: ("", ""),
-        help: "one page up; down",
-        places: &[],
-    },
-    Binding {
-        keys: &[(KeyCode::PageDown, NONE)],
-        action: Action::PageDown,
-        label: "",
-        hint: ("", ""),
-        help: "",
-        places: &[],
-    },
-    Binding {
-        keys: &[(KeyCode::Home, NONE), (KeyCode::Char('g'), NONE)],
-        action: Action::Top,
-        label: "Home g",
-        hint: ("", ""),
-        help: "select the connection with the least time left, whichever it is",
-        places: &[],
-    },
-    Binding {
-        keys: &[(KeyCode::End, NONE), (KeyCode::Char('G'), NONE)],
-        action: Action::Bottom,
-        label: "End G",
-        hint: ("", ""),
-        help: "select the last connection",
-        places: &[],
-    },
-    Binding {
-        keys: &[(KeyCode::Enter, NONE)],
-        action: Action::Open,
-        label: "↵",
-        hint: ("↵", "open"),
-        help: "look at the selected connection",
-        places: &[Place::List],
-    },
-    Binding {
-        keys: &[(KeyCode::Esc, NONE), (KeyCode::Backspace, NONE)],
-        action: Action::Back,
-        label: "esc",
-        hint: ("esc", "back"),
-        help: "back to the list; close the help",
-        places: &[Place::Detail],
-    },
-    Binding {
-        keys: &[(KeyCode::Char('n'), NONE)],
-        action: Action::NextInTrouble,
-        label: "n",
-        hint: ("n", "next stalled"),
-        help: "select the next connection that stands still",
-        places: &[Place::List, Place::Detail],
-    },
-    Binding {
-        keys: &[(KeyCode::Char('s'), NONE)],
-        action: Action::Sort,
-        label: "s",
-        hint: ("s", "sort"),
-        help: "sort by the next column; S: the other way round",
-        places: &[Place::List],
-    },
-    Binding {
-        keys: &[(KeyCode::Char('S'), NONE)],
-        action: Action::Reverse,
-        label: "",
-        hint: ("", ""),
-        help: "",
-        places: &[],
-    },
-    Binding {
-        keys: &[(KeyCode::Char('/'), NONE)],
-        action: Action::Filter,
-        label: "/",
-        hint: ("/", "filter"),
-        help: "show only what has this in address, process or state; esc: all",
-        places: &[Place::List],
-    },
-    Binding {
-        keys: &[(KeyCode::Char('l'), CTRL)],
-        action: Action::Redraw,
-        label: "ctrl-l",
-        hint: ("", ""),
-        help: "draw the screen anew",
-        places: &[],
-    },
-    Binding {
-        keys: &[(KeyCode::Char('?'), NONE), (KeyCode::F(1), NONE)],
-        action: Action::Help,
-        label: "?",
-        hint: ("?", "help"),
-        help: "this page",
-        places: &[Place::List, Place::Detail],
-    },
-    Binding {
-        keys: &[(KeyCode::Char('q'), NONE), (KeyCode::Char('c'), CTRL)],
-        action: Action::Quit,
-        label: "q",
-        hint: ("q", "quit"),
-        help: "quit; ctrl-c does too",
-        places: &[Place::List, Place::Detail],
-    },
-];
-
-/// The keys of the chart. Of a pair the first stands for both.
-const CHART: &[Binding] = &[
-    looking(
-        &[(KeyCode::Char('+'), NONE), (KeyCode::Char('='), NONE)],
-        Look::In,
-        "+ -",
-        ("+-", "zoom"),
-        "zoom the chart in; out",
-    ),
-    looking(&[(KeyCode::Char('-'), NONE)], Look::Out, "", ("", ""), ""),
-    looking(&[(KeyCode::Char('h'), NONE)], Look::Earlier, "h l", ("", ""), "pan the chart back; forward"),
-    looking(&[(KeyCode::Char('l'), NONE)], Look::Later, "", ("", ""), ""),
-    looking(
-        &[(KeyCode::Char('f'), NONE)],
-        Look::Follow,
-        "f",
-        ("f", "follow"),
-        "let the chart go with the time again; once more: show all of it",
-    ),
-];
-
-/// The keys of what happens now besides: of a recording the arrows seek.
-const LIVE: &[Binding] = &[
-    looking(&[(KeyCode::Left, NONE)], Look::Earlier, "← →", ("←→", "pan"), "pan the chart back; forward"),
-    looking(&[(KeyCode::Right, NONE)], Look::Later, "", ("", ""), ""),
-];
-
-/// The keys of a recording besides. Of a pair, and of the digits, the first stands for all.
-const PLAYING: &[Binding] = &[
-    playing(&[(KeyCode::Char(' '), NONE)], Control::Pause, "space", ("space", "pause"), "pause; go on"),
-    playing(&[(KeyCode::Char('['), NONE)], Control::Slower, "[ ]", ("[ ]", "speed"), "slower; faster"),
-    playing(&[(KeyCode::Char(']'), NONE)], Control::Faster, "", ("", ""), ""),
-    playing(&[(KeyCode::Left, NONE)], Control::Back, "← →", ("←→", "seek"), "5 s back; forward"),
-    playing(&[(KeyCode::Right, NONE)], Control::Forward, "", ("", ""), ""),
-    playing(
-        &[(KeyCode::Char(','), NONE)],
-        Control::PreviousEvent,
-        ", .",
-        ("", ""),
-        "the event before; the next one",
-    ),
-    playing(&[(KeyCode::Char('.'), NONE)], Control::NextEvent, "", ("", ""), ""),
-    playing(
-        &[(KeyCode::Char('<'), NONE)],
-        Control::PreviousFinding,
-        "< >",
-        ("", ""),
-        "the finding before; the next one",
-    ),
-    playing(&[(KeyCode::Char('>'), NONE)], Control::NextFinding, "", ("", ""), ""),
-    playing(
-        &[(KeyCode::Char('0'), NONE)],
-        Control::Seek(0),
-        "0 - 9",
-        ("", ""),
-        "the beginning; one tenth of the recording; and so on",
-    ),
-    playing(&[(KeyCode::Char('1'), NONE)], Control::Seek(1), "", ("", ""), ""),
-    playing(&[(KeyCode::Char('2'), NONE)], Control::Seek(2), "", ("", ""), ""),
-    playing(&[(KeyCode::Char('3'), NONE)], Control::Seek(3), "", ("", ""), ""),
-    playing(&[(KeyCode::Char('4'), NONE)], Control::Seek(4), "", ("", ""), ""),
-    playing(&[(KeyCode::Char('5'), NONE)], Control::Seek(5), "", ("", ""), ""),
-    playing(&[(KeyCode::Char('6'), NONE)], Control::Seek(6), "", ("", ""), ""),
-    playing(&[(KeyCode::Char('7'), NONE)], Control::Seek(7), "", ("", ""), ""),
-    playing(&[(KeyCode::Char('8'), NONE)], Control::Seek(8), "", ("", ""), ""),
-    playing(&[(KeyCode::Char('9'), NONE)], Control::Seek(9), "", ("", ""), ""),
-];
-
-const fn playing(
-    keys: &'static [(KeyCode, KeyModifiers)],
-    control: Control,
-    label: &'static str,
-    hint: (&'static str, &'static str),
-    help: &'static str,
-) -> Binding {
-    Binding { keys, action: Action::Play(control), label, hint, help, places: &[Place::List, Place::Detail] }
-}
-
-const fn looking(
-    keys: &'static [(KeyCode, KeyModifiers)],
-    look: Look,
-    label: &'static str,
-    hint: (&'static str, &'static str),
-    help: &'static str,
-) -> Binding {
-    Binding { keys, action: Action::Look(look), label, hint, help, places: &[Place::Detail] }
-}
-
-/// All keys of a view, of a recording or not.
-pub(super) fn bindings(of_recording: bool) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().chain(if of_recording { PLAYING } else { LIVE }).chain(CHART)
+/// Those that are valid only while the filter is typed.
+pub(super) fn typing() -> impl Iterator<Item = &'static Binding> {
+    table::TYPING.iter()
 }
 
 /// What a key asks for.
-pub(super) fn action(key: KeyEvent, of_recording: bool) -> Option<Action> {
+pub(super) fn action(key: KeyEvent, keyboard: Keyboard) -> Option<Action> {
     if key.kind == KeyEventKind::Release {
         return None;
     }
     // Shift is in the character already.
     let modifiers = key.modifiers.difference(KeyModifiers::SHIFT);
-    bindings(of_recording)
-        .find(|binding| binding.keys.contains(&(key.code, modifiers)))
-        .map(|binding| binding.action)
+    match key.code {
+        KeyCode::Char(letter) if keyboard.typing && modifiers.is_empty() => {
+            Some(Action::Type(Typing::Letter(letter)))
+        }
+        code => bindings(keyboard)
+            .find(|binding| binding.keys.contains(&(code, modifiers)))
+            .map(|binding| binding.action),
+    }
 }
 
-/// What is hinted at in one place. What plays a recording comes first, and takes the place of what matters live.
-pub(super) fn hints(place: Place, of_recording: bool) -> impl Iterator<Item = &'static Binding> {
-    let (first, then) = if of_recording { (PLAYING, BINDINGS) } else { (BINDINGS, LIVE) };
-    let is_hinted = move |binding: &&Binding| {
-        let replaced = of_recording && binding.action == Action::NextInTrouble;
-        !binding.hint.0.is_empty() && !replaced && binding.places.contains(&place)
-    };
-    first.iter().chain(then).chain(CHART).filter(is_hinted)
+/// What is hinted at in one place.
+pub(super) fn hints(place: Place, keyboard: Keyboard) -> impl Iterator<Item = Hint> {
+    bindings(keyboard).filter_map(|binding| binding.hint).filter(move |hint| hint.places.contains(&place))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_key_means_two_things() {
-        for of_recording in [false, true] {
-            let keys: Vec<_> = bindings(of_recording).flat_map(|binding| binding.keys).collect();
-            for (index, key) in keys.iter().enumerate() {
-                assert!(!keys[..index].contains(key), "{key:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_hinted_at_has_a_word() {
-        for place in [Place::List, Place::Detail] {
-            assert!(
-                hints(place, true).all(|binding| !binding.hint.0.is_empty() && !binding.hint.1.is_empty())
-            );
-        }
-        let named = |binding: &&Binding| binding.help.is_empty() == binding.label.is_empty();
-        assert!(bindings(false).chain(bindings(true)).all(|binding| named(&binding)));
-    }
-
-    #[test]
-    fn keys_are_found_with_their_modifiers() {
-        let key = |code, modifiers| action(KeyEvent::new(code, modifiers), false);
-        assert_eq!(key(KeyCode::Char('q'), NONE), Some(Action::Quit));
-        assert_eq!(key(KeyCode::Char('c'), CTRL), Some(Action::Quit));
-        assert_eq!(key(KeyCode::Char('c'), NONE), None);
-        assert_eq!(key(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::Bottom));
-        let mut release = KeyEvent::new(KeyCode::Char('q'), NONE);
-        release.kind = KeyEventKind::Release;
-        assert_eq!(action(release, false), None);
-        let space = KeyEvent::new(KeyCode::Char(' '), NONE);
-        assert_eq!(action(space, true), Some(Action::Play(Control::Pause)));
-        assert_eq!(action(space, false), None, "what happens now is not played");
-    }
-}
+mod tests;

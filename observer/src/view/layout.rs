@@ -21,6 +21,14 @@ pub(super) struct Regions {
     pub(super) hints: Rect,
 }
 
+impl Regions {
+    /// What lies between the sentence and the last lines: list, detail and events.
+    pub(super) fn middle(&self) -> Rect {
+        let Self { list, detail, events, .. } = *self;
+        Rect { height: list.height + detail.height + events.height, ..list }
+    }
+}
+
 /// What fills the middle of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {

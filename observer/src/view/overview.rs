@@ -2,7 +2,9 @@
 
 use observer_core::{Connection, ConnectionId, Phase, Timestamp, Tracker};
 
-use super::arrange::{Arrangement, Sort};
+use super::arrange::Arrangement;
+use super::columns::Known;
+use super::order::Sort;
 
 /// The order of the list and the numbers of the header, worked out once per picture.
 #[derive(Clone, Debug, Default)]
@@ -15,32 +17,35 @@ pub(super) struct Overview {
     pub(super) zero_windows: usize,
     /// Of them, those past the warning share.
     pub(super) at_risk: usize,
+    /// What can be known of them here.
+    pub(super) known: Known,
 }
 
 impl Overview {
     /// Looks at all connections: all are counted, and those that are to be shown put in order.
-    pub(super) fn of(tracker: &Tracker, arrangement: &Arrangement) -> Self {
+    pub(super) fn of(tracker: &Tracker, arrangement: &Arrangement, now: Timestamp) -> Self {
         let mut overview = Self::default();
+        let mut shown = arrangement.shown(tracker, now);
+        let sort = arrangement.order.sort;
         let mut keyed: Vec<_> = tracker
             .connections()
             .inspect(|connection| overview.count(connection))
-            .filter(|connection| arrangement.shows(connection, tracker))
+            .filter(|connection| shown(connection))
             .map(|connection| {
-                let rank = if arrangement.sort == Sort::Client { (0, 0) } else { rank(connection) };
-                ((rank, connection.flow().client, connection.id()), connection)
+                let rank = if sort == Sort::Client { (0, 0) } else { rank(connection) };
+                (sort.key(connection), rank, connection.flow().client, connection.id())
             })
             .collect();
-        keyed.sort_unstable_by(|(key, one), (other_key, other)| {
-            arrangement.sort.compare(one, other).then_with(|| key.cmp(other_key))
-        });
-        overview.order = keyed.into_iter().map(|((.., id), _)| id).collect();
-        if arrangement.reversed {
+        keyed.sort_unstable();
+        overview.order = keyed.into_iter().map(|(.., id)| id).collect();
+        if arrangement.order.reversed {
             overview.order.reverse();
         }
         overview
     }
 
     fn count(&mut self, connection: &Connection) {
+        self.known.add(connection);
         if connection.phase() == Phase::Closed {
             return;
         }

@@ -68,7 +68,7 @@ impl Widget for &Bar<'_> {
         for severity in [Severity::Notice, Severity::Warning, Severity::Critical, Severity::Lost] {
             for (at, _) in findings.iter().filter(|(_, of)| *of == severity) {
                 let cell = self.cell(*at, line.width);
-                put(picture, line, line.x + cell, 1, sign(severity), theme::of_severity(severity));
+                put(picture, line, line.x + cell, 1, theme::sign_of(severity), theme::of_severity(severity));
             }
         }
     }
@@ -82,13 +82,5 @@ impl Bar<'_> {
         let whole = last.since(first).as_secs_f64();
         let share = if whole > 0.0 { (at.since(first).as_secs_f64() / whole).min(1.0) } else { 0.0 };
         (share * f64::from(width - 1)).round() as u16
-    }
-}
-
-const fn sign(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Notice => "·",
-        Severity::Warning | Severity::Critical => "▲",
-        Severity::Lost => "■",
     }
 }

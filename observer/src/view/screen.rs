@@ -1,22 +1,20 @@
-//! What the view remembers from one picture to the next. It changes in the task's loop only; drawing reads it.
+//! What the user has chosen to see, and where it stands. It changes in the task's loop only; drawing reads it.
 
 use std::ops::ControlFlow;
 
-use observer_core::{
-    Config, Connection, ConnectionId, End, Event, EventKind, Finding, SocketEventKind, SocketRef,
-    SourceEvent, Timestamp, Tracker,
-};
+use observer_core::{Connection, ConnectionId, Tracker};
 use ratatui::layout::Rect;
 
-use super::arrange::Arrangement;
+use super::arrange::{Arrangement, Wishes};
 use super::chart::{self, Look, Span};
-use super::events::EventList;
-use super::keys::Action;
+use super::help;
+use super::keys::{Action, Keyboard, Place, Typing};
 use super::layout::{Page, Regions, regions};
 use super::list;
+use super::observed::Scene;
 use super::overview::{Overview, counts_down, is_in_trouble};
 use super::playback::Playback;
-use super::series::{Histories, Series};
+use super::reports::Notice;
 use crate::log;
 use crate::text::safe;
 
@@ -26,89 +24,60 @@ pub(super) struct Screen {
     /// Host and ports.
     pub(super) place: String,
     pub(super) page: Page,
-    /// The page of keys lies over the middle.
-    pub(super) help: bool,
+    /// The page of keys lies over the middle, from this line of it on.
+    pub(super) help: Option<u16>,
     /// The connection the user has chosen; until then the first is selected, whichever that is.
     chosen: Option<ConnectionId>,
     /// The first connection on the screen.
     top: usize,
     pub(super) overview: Overview,
     pub(super) arrangement: Arrangement,
-    pub(super) events: EventList,
-    histories: Histories,
     /// What part of time the chart shows, and of which connection.
     span: (Option<ConnectionId>, Span),
-    pub(super) degraded: Vec<String>,
     pub(super) log: log::Status,
+    /// What is said in answer to the last key, in place of the keys.
+    pub(super) notice: Option<Notice>,
     /// Of a recording, how far it has been played.
     pub(super) playback: Option<Playback>,
-    config: Config,
     area: Rect,
 }
 
 impl Screen {
-    pub(super) fn new(place: &str, config: Config) -> Self {
+    pub(super) fn new(place: &str) -> Self {
         Self {
             place: safe(place).into_owned(),
             page: Page::List,
-            help: false,
+            help: None,
             chosen: None,
             top: 0,
             overview: Overview::default(),
-            arrangement: Arrangement::default(),
-            events: EventList::default(),
-            histories: Histories::new(config.max_connections),
+            arrangement: Arrangement::new(Wishes::default()),
             span: (None, Span::default()),
-            degraded: Vec::new(),
             log: log::Status::default(),
+            notice: None,
             playback: None,
-            config,
             area: Rect::ZERO,
         }
     }
 
-    /// Forgets what was observed; what the user has chosen stays. A recording that is played again makes the same
-    /// connections again.
+    /// Forgets what it shows; what the user has chosen stays.
     pub(super) fn restart(&mut self) {
         self.overview = Overview::default();
-        self.events = EventList::default();
-        self.histories.clear();
-        self.degraded.clear();
     }
 
-    /// Takes an event; whether there is something new to see.
-    pub(super) fn observe(&mut self, event: &Event) -> bool {
-        match &event.kind {
-            EventKind::Socket(socket) => {
-                let SocketRef { flow, seen_at, .. } = socket.socket;
-                if matches!(socket.kind, SocketEventKind::ZeroWindow { by: End::Client, .. }) {
-                    self.histories.refine(flow);
-                }
-                let timeout = self.config.net_write_timeout_of(flow.server).duration;
-                let Some(series) = self.histories.of_event(flow, timeout) else {
-                    return self.events.observe(event);
-                };
-                let sample = matches!(socket.kind, SocketEventKind::Wire(_) | SocketEventKind::Socket(_));
-                if sample {
-                    series.observe(event)
-                } else {
-                    series.tells(seen_at) && (self.events.observe(event) | series.observe(event))
-                }
-            }
-            EventKind::Source(SourceEvent::Degraded { part, .. }) => {
-                let part = safe(part).into_owned();
-                if !self.degraded.contains(&part) {
-                    self.degraded.push(part);
-                }
-                true
-            }
-            EventKind::Source(_) => false,
+    /// The keys there are now.
+    pub(super) fn keyboard(&self) -> Keyboard {
+        Keyboard { of_recording: self.playback.is_some(), typing: self.arrangement.is_typing() }
+    }
+
+    /// Which of them are worth a hint.
+    pub(super) fn place_of_keys(&self) -> Place {
+        match self.page {
+            _ if self.arrangement.is_typing() => Place::Typing,
+            _ if self.help.is_some() => Place::Help,
+            Page::List => Place::List,
+            Page::Detail => Place::Detail,
         }
-    }
-
-    /// Takes a finding.
-    pub(super) fn find(&mut self, finding: &Finding) {
-        self.events.find(finding);
     }
 
     /// Takes how the writing of the log goes; whether that is news.
@@ -121,13 +90,10 @@ impl Screen {
     }
 
     /// Brings everything up to date for a picture of `area`.
-    pub(super) fn prepare(&mut self, tracker: &Tracker, area: Rect) {
+    pub(super) fn prepare(&mut self, scene: Scene<'_>, area: Rect) {
+        let Scene { tracker, now, .. } = scene;
         self.area = area;
-        self.overview = Overview::of(tracker, &self.arrangement);
-        if self.histories.len() > 2 * tracker.len() + 16 {
-            let flows: std::collections::HashSet<_> = tracker.connections().map(Connection::flow).collect();
-            self.histories.retain(|flow| flows.contains(&flow));
-        }
+        self.overview = Overview::of(tracker, &self.arrangement, now);
         // A connection that is gone takes its page with it.
         if self.chosen.is_some_and(|id| tracker.connection(id).is_none()) {
             (self.chosen, self.page) = (None, Page::List);
@@ -136,6 +102,7 @@ impl Screen {
         if self.page == Page::List && self.chosen.is_some_and(|id| !self.overview.order.contains(&id)) {
             self.chosen = None;
         }
+        self.help = self.help.map(|top| top.min(help::last_top(self.keyboard(), self.regions().middle())));
         let rows = self.rows();
         let last_top = self.overview.order.len().saturating_sub(rows);
         self.top = self.top.min(last_top);
@@ -160,11 +127,11 @@ impl Screen {
     }
 
     /// Looks at another part of time.
-    pub(super) fn look(&mut self, look: Look, tracker: &Tracker, now: Timestamp) {
-        let Some(connection) = self.selected().and_then(|id| tracker.connection(id)) else { return };
-        let Some(series) = self.histories.get(connection.flow()) else { return };
+    fn look(&mut self, look: Look, scene: Scene<'_>) {
+        let Some(connection) = self.selected().and_then(|id| scene.tracker.connection(id)) else { return };
+        let Some(series) = scene.observed.series(connection) else { return };
         let mut span = self.span();
-        span.look(look, chart::whole(connection, series, now));
+        span.look(look, chart::whole(connection, series, scene.now));
         self.span = (Some(connection.id()), span);
         // Another connection may become the first; this one was chosen.
         self.chosen = Some(connection.id());
@@ -177,40 +144,71 @@ impl Screen {
         &order[top..order.len().min(top + self.rows())]
     }
 
-    /// The history of a connection.
-    pub(super) fn series(&self, connection: &Connection) -> Option<&Series> {
-        self.histories.get(connection.flow())
-    }
-
-    /// Does what a key asks for; `Break` to quit.
-    pub(super) fn act(&mut self, action: Action, tracker: &Tracker) -> ControlFlow<()> {
-        let page = self.rows().max(2) - 1;
+    /// Does what is asked for; `Break` to quit.
+    pub(super) fn act(&mut self, action: Action, scene: Scene<'_>) -> ControlFlow<()> {
         match action {
             Action::Quit => return ControlFlow::Break(()),
-            Action::Help => self.help = !self.help,
-            Action::Back if self.help => self.help = false,
+            Action::Help => {
+                // What is typed goes where it can be seen.
+                self.arrangement.typed(Typing::Keep);
+                self.help = if self.help.is_some() { None } else { Some(0) };
+            }
+            Action::Back if self.help.is_some() => self.help = None,
+            _ if self.help.is_some() => self.turn_help(action),
             Action::Back if self.page == Page::List => self.arrangement.clear(),
             Action::Back => self.page = Page::List,
             Action::Sort => self.arrangement.sort_by_next(),
-            Action::Reverse => self.arrangement.reversed = !self.arrangement.reversed,
-            Action::Filter if self.page == Page::List && !self.help => self.arrangement.begin_typing(),
-            Action::Open => {
-                self.chosen = self.selected();
-                self.page = if self.chosen.is_some() { Page::Detail } else { Page::List };
-            }
-            // What plays a recording is not the screen; the chart has been told already. A filter is typed where it
-            // can be seen.
-            Action::Filter | Action::Redraw | Action::Play(_) | Action::Look(_) => {}
+            Action::SortBy(sort) => self.arrangement.sort_by(sort),
+            Action::Reverse => self.arrangement.order.reversed = !self.arrangement.order.reversed,
+            Action::Filter if self.page == Page::List => self.arrangement.begin_typing(),
+            Action::Type(typing) => self.arrangement.typed(typing),
+            Action::Open => self.open(),
+            Action::Look(look) => self.look(look, scene),
+            // A second click on the same connection, double or not, opens it.
+            Action::Point(id) if self.chosen == Some(id) => self.open(),
+            Action::Point(id) => self.chosen = Some(id),
+            Action::Scroll(lines) => self.scroll(lines.into()),
+            // A filter is typed where it can be seen. The others are not the screen's: they play a recording, or concern
+            // the terminal.
+            Action::Filter
+            | Action::Play(_)
+            | Action::Pause
+            | Action::Report
+            | Action::Theme
+            | Action::Redraw
+            | Action::Suspend => {}
             Action::Up => self.select(|position, _| position.saturating_sub(1)),
             Action::Down => self.select(|position, _| position + 1),
-            Action::PageUp => self.select(|position, _| position.saturating_sub(page)),
-            Action::PageDown => self.select(|position, _| position + page),
+            Action::PageUp => self.select(usize::saturating_sub),
+            Action::PageDown => self.select(|position, page| position + page),
             Action::Top if self.page == Page::List => self.chosen = None,
             Action::Top => self.select(|_, _| 0),
-            Action::Bottom => self.select(|_, count| count),
-            Action::NextInTrouble => self.select_next_in_trouble(tracker),
+            Action::Bottom => self.select(|_, _| usize::MAX),
+            Action::NextInTrouble => self.select_next_in_trouble(scene.tracker),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Moves the page of keys, which may be longer than the screen; drawing keeps it on it.
+    fn turn_help(&mut self, action: Action) {
+        let Some(top) = self.help else { return };
+        let page = self.regions().middle().height.max(3) - 2;
+        self.help = Some(match action {
+            Action::Up => top.saturating_sub(1),
+            Action::Down => top.saturating_add(1),
+            Action::PageUp => top.saturating_sub(page),
+            Action::PageDown => top.saturating_add(page),
+            Action::Top => 0,
+            Action::Bottom => u16::MAX,
+            Action::Scroll(lines) => top.saturating_add_signed(lines.into()),
+            _ => top,
+        });
+    }
+
+    fn open(&mut self) {
+        self.arrangement.typed(Typing::Keep);
+        self.chosen = self.selected();
+        self.page = if self.chosen.is_some() { Page::Detail } else { Page::List };
     }
 
     fn rows(&self) -> usize {
@@ -222,11 +220,23 @@ impl Screen {
         self.overview.order.iter().position(|&id| id == selected)
     }
 
-    /// Selects the connection at the position that `to` makes of the present one and the count.
+    /// Selects the connection at the position that `to` makes of the present one and the length of a page.
     fn select(&mut self, to: impl Fn(usize, usize) -> usize) {
-        let count = self.overview.order.len();
-        let position = to(self.position().unwrap_or(0), count).min(count.saturating_sub(1));
+        let (page, last) = (self.rows().max(2) - 1, self.overview.order.len().saturating_sub(1));
+        let position = to(self.position().unwrap_or(0), page).min(last);
         self.chosen = self.overview.order.get(position).copied();
+    }
+
+    /// Moves the list under the selection, which goes with it only where it would leave the screen.
+    fn scroll(&mut self, lines: isize) {
+        let Some(rows) = self.rows().checked_sub(1) else { return };
+        let last_top = self.overview.order.len().saturating_sub(rows + 1);
+        self.top = self.top.saturating_add_signed(lines).min(last_top);
+        let Some(position) = self.position() else { return };
+        let on_screen = position.clamp(self.top, self.top + rows);
+        if on_screen != position {
+            self.chosen = self.overview.order.get(on_screen).copied();
+        }
     }
 
     fn select_next_in_trouble(&mut self, tracker: &Tracker) {

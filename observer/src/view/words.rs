@@ -1,6 +1,11 @@
 //! A connection's state in a sign and a few words.
 
-use observer_core::{Bytes, Confidence, Config, Connection, End, Phase, Timestamp, VerdictKind};
+use std::time::Duration;
+
+use observer_core::{
+    Bytes, Confidence, Config, Connection, End, Phase, Process, Timeout, TimeoutSource, Timestamp,
+    VerdictKind, WriteClock,
+};
 use ratatui::style::Style;
 
 use super::overview::counts_down;
@@ -28,9 +33,15 @@ pub(super) fn outcome(connection: &Connection, now: Timestamp, config: &Config) 
             "server can write".to_owned()
         }
         Phase::Stalled => "nothing queued".to_owned(),
-        Phase::Lost => connection
-            .abort()
-            .map_or_else(String::new, |abort| format!("lost {} ago", short(now.since(abort.earliest)))),
+        Phase::Lost => connection.clock().map_or_else(String::new, |clock| {
+            let ago = short(now.since(clock.abort().earliest));
+            if connection.is_abort_seen() {
+                format!("lost {ago} ago")
+            } else {
+                // That it was dropped then is a guess.
+                format!("due {}{ago} ago", assumed(clock.timeout))
+            }
+        }),
         Phase::ServerClosed => match connection.fails_at() {
             Some(at) => format!("fails in {}", short(at.since(now))),
             None => "fails later".to_owned(),
@@ -61,35 +72,62 @@ fn ended(connection: &Connection, now: Timestamp, config: &Config) -> String {
     format!("{cause}{}", if confidence == Confidence::Possible { "?" } else { "" })
 }
 
-/// The time left on the clock, with a sign where it is the short end of a range.
-pub(super) fn left(connection: &Connection, now: Timestamp) -> Option<String> {
-    let clock = connection.clock()?;
-    let about = if clock.abort().width().as_secs() >= 1 { "~" } else { "" };
-    Some(format!("{about}{}", short(clock.left(now))))
+/// The sign of a time that holds only if net_write_timeout is what was assumed.
+pub(super) const ASSUMED: &str = "~";
+
+/// [`ASSUMED`] where that is so.
+pub(super) fn assumed(timeout: Timeout) -> &'static str {
+    if timeout.source == TimeoutSource::Assumed { ASSUMED } else { "" }
 }
 
-/// Bytes that wait for the reader, on whichever end they are seen; the server's first.
-pub(super) fn waiting(connection: &Connection) -> Option<u64> {
-    connection.queued().or_else(|| connection.unread())
+/// The time left on a clock: `18.5 s`, as a range `18–21 s`, under an assumption `~18–21 s`.
+pub(super) fn left(clock: &WriteClock, now: Timestamp) -> String {
+    let abort = clock.abort();
+    let (earliest, latest) = (abort.earliest.since(now), abort.latest.since(now));
+    format!("{}{}", assumed(clock.timeout), range(earliest, latest))
+}
+
+/// Two times as a range, of which nothing is cut off; one that is narrower than a second as the lesser.
+pub(super) fn range(least: Duration, most: Duration) -> String {
+    if most.saturating_sub(least) < Duration::from_secs(1) {
+        return short(least);
+    }
+    let (unit, seconds) = match most.as_secs() {
+        0..1_000 => ("s", 1),
+        1_000..36_000 => ("min", 60),
+        36_000..360_000 => ("h", 3_600),
+        _ => ("d", 86_400),
+    };
+    let whole = most.as_secs() + u64::from(most.subsec_nanos() > 0);
+    format!("{}–{} {unit}", least.as_secs() / seconds, whole.div_ceil(seconds))
 }
 
 /// The process that reads: the one that opened the connection, or, of one that was open before, the one that has read it
 /// while a window was closed.
 pub(super) fn reader(connection: &Connection) -> Option<String> {
-    process_at(connection, End::Client)
+    process_at(connection, End::Client).map(named)
 }
 
 /// The process at the end nearest to the reader that is on this host: the one that opened or accepted the connection,
 /// or, of one that was open before, the one that has read it while a window was closed.
 pub(super) fn process(connection: &Connection) -> Option<String> {
+    nearest_process(connection).map(named)
+}
+
+/// The same, as it was told.
+pub(super) fn nearest_process(connection: &Connection) -> Option<&Process> {
     [End::Client, End::Server].into_iter().find_map(|end| process_at(connection, end))
 }
 
-fn process_at(connection: &Connection, end: End) -> Option<String> {
+/// The process at one end, as it was told.
+pub(super) fn process_at(connection: &Connection, end: End) -> Option<&Process> {
     let view = connection.end(end);
     let reader = || view.wire.as_ref()?.1.last_read.as_ref().map(|read| &read.process);
-    let process = view.process.as_deref().or_else(reader)?;
-    Some(format!("{} {}", safe(&process.comm), process.pid))
+    view.process.as_deref().or_else(reader)
+}
+
+fn named(process: &Process) -> String {
+    format!("{} {}", safe(&process.comm), process.pid)
 }
 
 /// What the selected connection does, in one sentence.
@@ -115,10 +153,12 @@ fn stalled(connection: &Connection, now: Timestamp) -> String {
     let Some(since) = connection.window_closed_since() else {
         return "The client reads too slowly: the server cannot write.".to_owned();
     };
-    let waiting = match (connection.queued(), connection.unread()) {
-        (Some(queued), _) if queued > 0 => format!(" with {} queued", Bytes(queued)),
-        (_, Some(unread)) if unread > 0 => format!(" with {} unread", Bytes(unread)),
-        _ => String::new(),
+    let some = |count: Option<u64>| count.filter(|count| *count > 0).map(Bytes);
+    let waiting = match (some(connection.queued()), some(connection.unread())) {
+        (Some(queued), Some(unread)) => format!(" with {queued} queued and {unread} unread"),
+        (Some(queued), None) => format!(" with {queued} queued"),
+        (None, Some(unread)) => format!(" with {unread} unread"),
+        (None, None) => String::new(),
     };
     format!("The client has stopped reading: window 0 for {}{waiting}.", short(now.since(since)))
 }

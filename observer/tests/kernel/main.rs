@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod extras;
+mod forged;
 mod harness;
 mod losses;
 #[path = "../support/privilege.rs"]

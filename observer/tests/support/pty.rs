@@ -49,8 +49,8 @@ pub(crate) struct End {
     pub(crate) contents: String,
     /// Whether the view was there.
     pub(crate) saw_alternate_screen: bool,
-    on_alternate_screen: bool,
-    cursor_hidden: bool,
+    /// What of the view was left on.
+    left: Vec<&'static str>,
     modes: (String, String),
 }
 
@@ -58,8 +58,7 @@ impl End {
     /// The view was there, and nothing of it is left.
     pub(crate) fn assert_restored(&self) {
         assert!(self.saw_alternate_screen, "the view was never there");
-        assert!(!self.on_alternate_screen, "the alternate screen was left on");
-        assert!(!self.cursor_hidden, "the cursor was left hidden");
+        assert_eq!(self.left, [""; 0], "something was left on");
         assert_eq!(self.modes.0, self.modes.1, "the modes of the terminal");
     }
 }
@@ -103,7 +102,8 @@ impl Pty {
         self.wait_until("the view", |pty| pty.saw_alternate_screen);
     }
 
-    fn wait_until(&mut self, what: &str, has_come: impl Fn(&Self) -> bool) {
+    /// Waits until something has come true of the screen.
+    pub(crate) fn wait_until(&mut self, what: &str, has_come: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + LIMIT;
         while !has_come(self) {
             match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -135,6 +135,35 @@ impl Pty {
         self.emulator.screen().contents()
     }
 
+    /// Whether the view is on the screen, and not what was there before.
+    pub(crate) fn shows_view(&self) -> bool {
+        self.emulator.screen().alternate_screen()
+    }
+
+    /// Whether the terminal tells of the mouse.
+    pub(crate) fn has_mouse(&self) -> bool {
+        self.emulator.screen().mouse_protocol_mode() != vt100::MouseProtocolMode::None
+    }
+
+    /// Whether it tells of presses only and in the form that knows every column.
+    pub(crate) fn has_mouse_presses(&self) -> bool {
+        let screen = self.emulator.screen();
+        screen.mouse_protocol_mode() == vt100::MouseProtocolMode::PressRelease
+            && screen.mouse_protocol_encoding() == vt100::MouseProtocolEncoding::Sgr
+    }
+
+    /// Presses and releases a button of the mouse where `text` begins: 0 is the left one, 64 and 65 are the wheel (XTerm
+    /// Control Sequences, Mouse Tracking).
+    pub(crate) fn press_button(&mut self, button: u8, text: &str) {
+        let contents = self.contents();
+        let found = contents.lines().zip(1..).find_map(|(line, row)| {
+            let before = line.split_once(text)?.0;
+            Some((before.chars().count() + 1, row))
+        });
+        let (column, row) = found.unwrap_or_else(|| panic!("{text} is not on the screen:\n{contents}"));
+        self.type_keys(&format!("\x1b[<{button};{column};{row}M\x1b[<{button};{column};{row}m"));
+    }
+
     /// Whether anything on the screen has a colour.
     pub(crate) fn has_colour(&self) -> bool {
         let screen = self.emulator.screen();
@@ -160,12 +189,16 @@ impl Pty {
         }
         let status = self.child.wait().unwrap().exit_code();
         let screen = self.emulator.screen();
+        let left = [
+            ("the alternate screen", screen.alternate_screen()),
+            ("the hidden cursor", screen.hide_cursor()),
+            ("the mouse", self.has_mouse()),
+        ];
         End {
+            left: left.into_iter().filter_map(|(what, is_on)| is_on.then_some(what)).collect(),
             status,
             contents: screen.contents(),
             saw_alternate_screen: self.saw_alternate_screen,
-            on_alternate_screen: screen.alternate_screen(),
-            cursor_hidden: screen.hide_cursor(),
             modes: (self.modes_before, modes(&*self.master)),
         }
     }

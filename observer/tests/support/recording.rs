@@ -8,7 +8,7 @@ use observer::log::{Header, LogFile, SCHEMA, Status};
 use observer::output::{Output, WhenSourceEnds};
 use observer::replay;
 use observer::source::recording::{Given, Options, Recording, Source};
-use observer_core::{Config, Event, Finding, Timestamp, Tracker};
+use observer_core::{Config, ConnectionId, Event, Finding, Timestamp, Tracker};
 
 use super::story::at;
 
@@ -57,7 +57,7 @@ struct Found(Vec<Finding>);
 impl Output for Found {
     type Input = Infallible;
 
-    fn event(&mut self, _event: &Event, _tracker: &Tracker) {}
+    fn event(&mut self, _event: &Event, _about: Option<ConnectionId>, _tracker: &Tracker) {}
 
     fn finding(&mut self, finding: &Finding, _tracker: &Tracker) -> anyhow::Result<()> {
         self.0.push(finding.clone());

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use observer_core::{DirectionSample, Milestone, SeqNumber, SocketEventKind, Timestamp};
+use observer_core::{Answered, DirectionSample, SeqNumber, SocketEventKind, Timestamp};
 
 use super::gaps::Gaps;
 use super::milestones::Milestones;
@@ -35,8 +35,10 @@ pub(super) struct Direction {
     probe_told: Option<Timestamp>,
     last_ack_advance: Option<Timestamp>,
     milestones: Milestones,
-    /// What it had acknowledged when it sent payload last, and when that grew for the first time.
-    answered: (u64, Option<Timestamp>),
+    /// How the answer to its last payload comes in.
+    answer: Option<Answered>,
+    /// What it had acknowledged when it sent that.
+    asked: u64,
     retransmissions: u32,
     pub(super) scale: WindowScale,
     /// The initial sequence number.
@@ -98,7 +100,7 @@ impl Direction {
             self.follow_ack(at, whole_since, segment, peer, &mut followed);
         }
         if followed.new > 0 {
-            self.answered = (self.acknowledged, None);
+            (self.asked, self.answer) = (self.acknowledged, None);
         }
         followed
     }
@@ -154,8 +156,12 @@ impl Direction {
         self.ack = Some(segment.ack);
         if acknowledged != 0 {
             self.acknowledged += u64::from(acknowledged);
-            self.answered.1.get_or_insert(at);
-            self.last_ack_advance = Some(at);
+            let before = self.last_ack_advance.replace(at);
+            let asked = self.asked;
+            match (&mut self.answer, before) {
+                (Some(answer), Some(before)) => answer.pause = answer.pause.max(at.since(before)),
+                (answer, _) => *answer = Some(Answered { at, acknowledged: asked, pause: Duration::ZERO }),
+            }
             self.milestones.note(at, self.acknowledged);
         }
         match peer.next_seq {
@@ -215,8 +221,6 @@ impl Direction {
         // A FIN takes a sequence number but is no byte of payload.
         let acknowledged_fin = peer.fin && self.ack.is_some() && self.ack == peer.next_seq;
         let milestones = if self.closed { self.milestones.points().to_vec() } else { Vec::new() };
-        let (acknowledged, began) = self.answered;
-        let answered = began.map(|at| Box::new(Milestone { at, acknowledged }));
         DirectionSample {
             segments: self.segments,
             sent: self.sent,
@@ -229,7 +233,7 @@ impl Direction {
             probe_acks: self.probe_acks,
             last_ack_advance: self.last_ack_advance,
             milestones,
-            answered: answered.filter(|_| self.closed),
+            answered: self.answer.filter(|_| self.closed).map(Box::new),
             retransmissions: self.retransmissions,
         }
     }

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use observer_core::TimeRange;
+use observer_core::{TimeRange, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::axes::Axes;
 use super::{Chart, DEADLINE};
+use crate::text::width;
 use crate::view::canvas::put;
-use crate::view::theme;
+use crate::view::{theme, words};
 
 /// Between an uncertain deadline's first and last moment.
 const BETWEEN: &str = "░";
@@ -45,19 +46,29 @@ impl Chart<'_> {
                 put(picture, line, column, 1, if is_border { "┊" } else { BETWEEN }, DEADLINE);
             }
         }
-        let time = abort.earliest.to_string();
-        let sign = if abort.width().as_secs() >= 1 { "~" } else { "" };
-        let name = format!("{sign}{}", time.get(11..19).unwrap_or_default());
-        let cells = u16::try_from(name.len()).unwrap_or(0);
-        // Before the mark, or else behind it, and nowhere over the other name.
-        let places = [first.checked_sub(cells + 1), Some(last + 2)];
-        let is_free = |x: &u16| {
-            let end = x + cells;
-            *x >= plot.x && end <= plot.right() && (end <= taken.start || *x >= taken.end)
-        };
-        if let Some(x) = places.into_iter().flatten().find(is_free) {
-            put(picture, names, x, cells, &name, DEADLINE);
+        for name in self.deadline_names(abort) {
+            let cells = u16::try_from(width(&name)).unwrap_or(0);
+            // Before the mark, or else behind it, and nowhere over the other name.
+            let places = [first.checked_sub(cells + 1), Some(last + 2)];
+            let is_free = |x: &u16| {
+                let end = x + cells;
+                *x >= plot.x && end <= plot.right() && (end <= taken.start || *x >= taken.end)
+            };
+            if let Some(x) = places.into_iter().flatten().find(is_free) {
+                return put(picture, names, x, cells, &name, DEADLINE);
+            }
         }
+    }
+
+    /// How the deadline is named, at length and shorter: `14:04:18–14:04:20`, `from 14:04:18`.
+    fn deadline_names(&self, abort: TimeRange) -> Vec<String> {
+        let second = |at: Timestamp| at.to_string().get(11..19).unwrap_or_default().to_owned();
+        let sign = words::assumed(self.connection.timeout());
+        let (earliest, latest) = (second(abort.earliest), second(abort.latest));
+        if abort.width().as_secs() < 1 || earliest == latest {
+            return vec![format!("{sign}{earliest}")];
+        }
+        vec![format!("{sign}{earliest}–{latest}"), format!("from {sign}{earliest}")]
     }
 }
 

@@ -4,6 +4,7 @@
 //! in trouble are looked at more often. A connection that has not changed since is not told again.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use aya::maps::{HashMap as KernelHashMap, MapData, PerCpuArray};
@@ -11,7 +12,7 @@ use observer_common::{
     ConnectionState, Counter, DirectionState, MILESTONE_STEP, MILESTONES, Rare, flag, name,
 };
 use observer_core::{
-    DirectionSample, End, Event, EventKind, LastRead, LossPoint, Milestone, SeqNumber, SocketEvent,
+    Answered, DirectionSample, End, Event, EventKind, LastRead, LossPoint, Milestone, SeqNumber, SocketEvent,
     SocketEventKind, SourceEvent, Statement, Timestamp, WireSample,
 };
 
@@ -35,8 +36,9 @@ pub(super) struct Sampler {
     counters: PerCpuArray<MapData, u64>,
     /// Cookies still to be looked at in this pass.
     pass: Vec<u64>,
-    /// Connections whose window was closed when they were looked at last.
-    trouble: HashSet<u64>,
+    /// Connections whose window was closed when they were looked at last, or had closed since the time before, and
+    /// how often it had closed by then.
+    trouble: HashMap<u64, u32>,
     told: HashMap<u64, Fingerprint>,
     /// `None` where nothing is kept.
     statements: Option<KeptStatements>,
@@ -74,7 +76,7 @@ impl Sampler {
             connections: take(name::CONNECTIONS)?.try_into()?,
             counters: take(name::COUNTERS)?.try_into()?,
             pass: Vec::new(),
-            trouble: HashSet::new(),
+            trouble: HashMap::new(),
             told: HashMap::new(),
             statements,
             losses: Losses::default(),
@@ -93,7 +95,7 @@ impl Sampler {
         self.pass.dedup();
         let present: HashSet<u64> = self.pass.iter().copied().collect();
         self.told.retain(|cookie, _| present.contains(cookie));
-        self.trouble.retain(|cookie| present.contains(cookie));
+        self.trouble.retain(|cookie, _| present.contains(cookie));
         if let Some(statements) = &mut self.statements {
             statements.retain(|cookie| present.contains(&cookie));
         }
@@ -114,7 +116,7 @@ impl Sampler {
 
     /// Looks at the connections in trouble.
     pub(super) fn look_at_trouble(&mut self, decoder: &Decoder, events: &mut Vec<Event>) {
-        let cookies: Vec<u64> = self.trouble.iter().copied().collect();
+        let cookies: Vec<u64> = self.trouble.keys().copied().collect();
         for cookie in cookies {
             self.sample(cookie, decoder.now(), decoder, events);
         }
@@ -127,7 +129,7 @@ impl Sampler {
 
     /// A connection's window has closed.
     pub(super) fn watch(&mut self, cookie: u64) {
-        self.trouble.insert(cookie);
+        self.trouble.entry(cookie).or_insert(0);
     }
 
     /// A connection is gone since `at`: tells its last sample, and makes room.
@@ -154,10 +156,14 @@ impl Sampler {
         // It may have gone meanwhile.
         let Ok(bytes) = self.connections.get(&cookie, 0) else { return };
         let state: ConnectionState = bytemuck::pod_read_unaligned(&bytes);
-        if (state.egress.flags | state.ingress.flags) & flag::CLOSED == 0 {
-            self.trouble.remove(&cookie);
+        let is_closed = (state.egress.flags | state.ingress.flags) & flag::CLOSED != 0;
+        let closings = state.egress.zero_windows.wrapping_add(state.ingress.zero_windows);
+        if is_closed || self.trouble.get(&cookie).is_some_and(|known| *known != closings) {
+            self.trouble.insert(cookie, closings);
         } else {
-            self.trouble.insert(cookie);
+            self.trouble.remove(&cookie);
+        }
+        if is_closed {
             let statement = self.statements.as_mut().and_then(|statements| statements.news(cookie));
             events.extend(statement.and_then(|told| waits_for(told, &state, cookie, at, decoder)));
         }
@@ -262,27 +268,34 @@ fn direction_sample(
     }
 }
 
-/// When the answer to what a reader sent last began to come in, and what had come before it.
-fn answered(reader: &DirectionState, decoder: &Decoder) -> Option<Milestone> {
+/// How the answer to what a reader sent last came in.
+fn answered(reader: &DirectionState, decoder: &Decoder) -> Option<Answered> {
     // One that has sent nothing yet was being answered when it was first seen.
     let has_asked = reader.payload_ack != 0;
     let since = if has_asked { u64::from(reader.ack.wrapping_sub(reader.payload_ack)) } else { u64::MAX };
     let acknowledged = reader.acknowledged.saturating_sub(since);
-    (reader.answered != 0).then(|| Milestone { at: decoder.time(reader.answered), acknowledged })
+    let pause = Duration::from_nanos(u64::from(reader.pause) << 20);
+    let at = unabridged(reader.answered, reader, decoder)?;
+    (reader.answered != 0).then_some(Answered { at, acknowledged, pause })
+}
+
+/// The time of which the programs have kept the lower 32 bits of its count of 2²⁰ ns: it is near the last advance.
+fn unabridged(time: u32, reader: &DirectionState, decoder: &Decoder) -> Option<Timestamp> {
+    let latest = reader.last_ack_advance >> 20;
+    let lower = u32::try_from(latest & u64::from(u32::MAX)).ok()?;
+    // `latest` can be a little early.
+    let age = lower.wrapping_sub(time).cast_signed();
+    Some(decoder.time(latest.checked_add_signed(-i64::from(age))? << 20))
 }
 
 /// When a reader had acknowledged how much, oldest first.
 fn milestones(times: &[u32; MILESTONES], reader: &DirectionState, decoder: &Decoder) -> Vec<Milestone> {
     let last = reader.acknowledged / MILESTONE_STEP;
     let first = last.saturating_sub(MILESTONES as u64 - 1).max(1);
-    let latest = reader.last_ack_advance >> 20;
     (first..=last)
         .filter_map(|number| {
             let time = *times.get(usize::try_from(number).ok()? % MILESTONES)?;
-            // The programs keep the lower 32 bits; `latest` can be a little early.
-            let lower = u32::try_from(latest & u64::from(u32::MAX)).ok()?;
-            let age = lower.wrapping_sub(time).cast_signed();
-            let at = decoder.time(latest.checked_add_signed(-i64::from(age))? << 20);
+            let at = unabridged(time, reader, decoder)?;
             (time != 0).then_some(Milestone { at, acknowledged: number * MILESTONE_STEP })
         })
         .collect()

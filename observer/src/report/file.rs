@@ -1,0 +1,157 @@
+//! The file that a report of what is being watched is written to.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use observer_core::Timestamp;
+
+use super::{Report, Watched, markdown};
+
+/// What others than the owner and its group may do with a report: nothing. It names hosts and users.
+const MODE: u32 = 0o640;
+/// Of several reports on one connection in one second, so many have names.
+const OF_ONE_SECOND: u32 = 9;
+/// The longest a part of the name is; the name of a recording may be of any length.
+const PART: usize = 64;
+
+/// Writes the report as Markdown to a new file in `directory`, readable by its owner and group at most, and gives its
+/// path: `observer-report-db1-10.2.7.31-51844-20240504T140348Z.md`.
+///
+/// As the program often runs as root and the directory may be anybody's, nothing that is there is written over or
+/// followed (`O_EXCL`, open(2)).
+///
+/// # Errors
+///
+/// When the file cannot be created or written: which, why, and what the user can do.
+pub fn write(report: &Report, directory: &Path) -> anyhow::Result<PathBuf> {
+    let mut text = Vec::new();
+    markdown(report, &mut text)?;
+    let name = name(report);
+    let (path, mut file) = create(directory, &name).map_err(|error| advise(&error)).with_context(|| {
+        format!("creating {}", directory.join(&name).with_added_extension("md").display())
+    })?;
+    // Not on a full disk, say: what is there is cut off then, and looks it.
+    file.write_all(&text)
+        .map_err(|error| advise(&error))
+        .with_context(|| format!("writing {}", path.display()))?;
+    Ok(path)
+}
+
+fn create(directory: &Path, name: &str) -> io::Result<(PathBuf, File)> {
+    let mut number = 1;
+    loop {
+        let more = if number == 1 { String::new() } else { format!("-{number}") };
+        let path = directory.join(format!("{name}{more}.md"));
+        match OpenOptions::new().write(true).create_new(true).mode(MODE).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < OF_ONE_SECOND => {
+                number += 1;
+            }
+            opened => return opened.map(|file| (path, file)),
+        }
+    }
+}
+
+fn advise(error: &io::Error) -> anyhow::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "make the directory first",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room",
+        io::ErrorKind::AlreadyExists => "wait a second",
+        _ => "start observer with a --report-dir that you may write to",
+    };
+    anyhow!("{error}; {advice}")
+}
+
+fn name(report: &Report) -> String {
+    let mut name = "observer-report".to_owned();
+    let client = report.accounts.first().map(|account| account.flow.client.to_string());
+    let place = report.watched.as_ref().map(|Watched { place, .. }| host(place).to_owned());
+    let time = report.watched.as_ref().map(|Watched { at, .. }| second(*at));
+    for part in [place, client, time].into_iter().flatten() {
+        name.push('-');
+        name.extend(part.chars().filter_map(in_name).take(PART));
+    }
+    name
+}
+
+/// Of `db1:3306` the host, of the path of a recording its last part.
+fn host(place: &str) -> &str {
+    let last = place.rsplit('/').next().unwrap_or(place);
+    last.split(':').next().unwrap_or(last)
+}
+
+/// `20240504T140348Z`, without what a shell or another system minds in names.
+fn second(at: Timestamp) -> String {
+    let text = at.to_string();
+    let (whole, _) = text.split_once('.').unwrap_or((&text, ""));
+    whole.chars().filter(char::is_ascii_alphanumeric).chain(['Z']).collect()
+}
+
+/// A character of a file name that nobody has to quote; brackets go.
+fn in_name(c: char) -> Option<char> {
+    match c {
+        '[' | ']' => None,
+        ':' => Some('-'),
+        c if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') => Some(c),
+        _ => Some('_'),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn report(place: &str) -> Report {
+        let watched = Watched { place: place.to_owned(), at: Timestamp::from_micros(1_714_831_428_204_007) };
+        Report { watched: Some(watched), ..Report::default() }
+    }
+
+    #[test]
+    fn a_name_needs_no_quotes() {
+        assert_eq!(name(&report("db1:3306")), "observer-report-db1-20240504T140348Z");
+        assert_eq!(name(&report("/a b/c d\u{1b}[2J.pcap")), "observer-report-c_d_2J.pcap-20240504T140348Z");
+        assert!(name(&report(&"x".repeat(1000))).len() < 255);
+    }
+
+    #[test]
+    fn a_report_is_a_new_file_for_owner_and_group_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = write(&report("db1:3306"), directory.path()).unwrap();
+        assert_eq!(path, directory.path().join("observer-report-db1-20240504T140348Z.md"));
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o137, 0);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("db1:3306"), "{text}");
+        // Another one of the same second does not touch the first.
+        let second = write(&report("db1:3306"), directory.path()).unwrap();
+        assert!(second.ends_with("observer-report-db1-20240504T140348Z-2.md"), "{}", second.display());
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[test]
+    fn nothing_that_is_there_is_followed_or_written_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("target");
+        let name = "observer-report-db1-20240504T140348Z";
+        symlink(&target, directory.path().join(format!("{name}.md"))).unwrap();
+        (2..=OF_ONE_SECOND)
+            .for_each(|n| fs::write(directory.path().join(format!("{name}-{n}.md")), "x").unwrap());
+        let error = format!("{:#}", write(&report("db1"), directory.path()).unwrap_err());
+        assert!(error.contains("wait a second") && !target.exists(), "{error}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), OF_ONE_SECOND as usize);
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_what_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = format!("{:#}", write(&report("db1"), &directory.path().join("gone")).unwrap_err());
+        assert!(
+            error.contains("gone/observer-report-db1-") && error.contains("make the directory"),
+            "{error}"
+        );
+    }
+}
