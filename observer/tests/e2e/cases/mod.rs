@@ -7,7 +7,6 @@ use observer_core::{FindingKind, Timestamp};
 
 use crate::harness::Setup;
 
-mod asked;
 mod calm;
 mod demo;
 mod loss;
@@ -15,6 +14,7 @@ mod many;
 mod session;
 mod stall;
 mod truth;
+mod wire;
 
 /// A case by its name.
 type Case = (&'static str, fn(&Setup) -> anyhow::Result<()>);
@@ -37,9 +37,9 @@ pub(crate) const ALL: &[Case] = &[
     ("mariadb_stall_on_loopback_is_one_connection", stall::mariadb_on_loopback),
     ("the_timeout_a_session_sets_is_the_one_that_runs", session::mysql_set),
     ("the_timeout_of_one_statement_is_the_one_that_runs", session::mariadb_set_statement),
-    ("what_a_client_of_mysql_asked_for_is_known", asked::mysql),
-    ("what_a_client_of_mariadb_asked_for_is_known", asked::mariadb),
-    ("what_a_client_asked_for_under_tls_is_said_to_be_hidden", asked::tls),
+    ("what_a_client_of_mysql_asked_for_is_known", wire::mysql),
+    ("what_a_client_of_mariadb_asked_for_is_known", wire::mariadb),
+    ("what_a_client_asked_for_under_tls_is_said_to_be_hidden", wire::tls),
     ("a_second_port_is_watched_too", many::second_port),
     ("ten_of_200_connections_stall", many::ten_of_200),
     ("a_pause_within_the_timeout_is_recovered_from", calm::short_pause),
