@@ -11,7 +11,7 @@ mod window;
 pub(crate) use curve::{Count, Curve, GRACE, Limits};
 pub(crate) use drain::Drain;
 pub use end::EndView;
-pub(crate) use history::{History, ServerFin, Siblings, Unanswered};
+pub(crate) use history::{Gone, History, ServerFin, Siblings, Unanswered};
 pub use reading::{SocketReading, WireReading};
 pub(crate) use stall::{BeforeWrite, LastWrite, Progress, Stall};
 pub(crate) use window::{Told, Window, WindowChange};
@@ -19,7 +19,7 @@ pub(crate) use window::{Told, Window, WindowChange};
 use crate::clock::{Timeout, WriteClock};
 use crate::flow::{ConnectionId, End, Flow};
 use crate::seq::SeqNumber;
-use crate::session::{Doubt, Hidden, IDLE, Session};
+use crate::session::{Doubt, Hidden, IDLE, ServerSession, Session};
 pub use crate::session::{Greeting, ServerProgram};
 use crate::statement::{Account, Statement};
 use crate::time::{TimeRange, Timestamp};
@@ -251,7 +251,8 @@ impl Connection {
         self.clock().map(WriteClock::abort)
     }
 
-    /// Whether the server's socket or its RST has shown that it gave up; otherwise only its deadline says so.
+    /// Whether the server's socket, its RST or its process list has shown that it gave up; otherwise only its deadline
+    /// says so.
     pub fn is_abort_seen(&self) -> bool {
         self.stall.as_ref().is_some_and(|stall| stall.abort_seen)
     }
@@ -295,6 +296,11 @@ impl Connection {
     /// on a timeout was seen.
     pub fn session(&self) -> Option<&Session> {
         self.session.as_deref()
+    }
+
+    /// What the server told of the session when it was asked last, and when that was; `None` where it is not asked.
+    pub fn told_by_server(&self) -> Option<&(Timestamp, ServerSession)> {
+        self.session()?.told_by_server()
     }
 
     /// Why the session may have a net_write_timeout that is not [`timeout`](Self::timeout); `None` where it was seen,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::flow::{End, SocketRef};
 use crate::sample::{SocketSample, TcpState, WireSample};
 use crate::seq::SeqNumber;
+use crate::session::ServerSession;
 use crate::statement::{Account, Statement};
 use crate::time::{Timestamp, seconds};
 
@@ -217,6 +218,15 @@ pub enum SocketEventKind {
         /// MySQL's error number: 4031 (disconnected because of inactivity), 1053 (shutdown), 1927 (killed).
         code: u16,
     },
+    /// The server was asked, and told of the session. `at` is when the question was sent: so it was then or later.
+    ServerSession(Box<ServerSession>),
+    /// The server was asked, and its process list no longer has the session that it had before.
+    SessionGone {
+        /// The thread (connection) id.
+        thread_id: u64,
+    },
+    /// The connection is the observer's own, by which it asks the server. It is not observed.
+    ObserversOwn,
     /// Counters of the kernel programs, sampled.
     Wire(Box<WireSample>),
     /// Socket diagnostics, sampled.

@@ -39,7 +39,7 @@ pub use sample::{
     WireSample,
 };
 pub use seq::SeqNumber;
-pub use session::{Doubt, Hidden, ServerAddress, ServerTimeout, Session, capability};
+pub use session::{Doubt, Hidden, ServerAddress, ServerSession, ServerTimeout, Session, capability};
 pub use statement::{Account, Connector, Statement, StatementKind};
 pub use text::{Bytes, Headline, Seconds, headline, logged_in, waits_for};
 pub use time::{TimeRange, Timestamp};

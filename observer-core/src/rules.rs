@@ -6,10 +6,12 @@
 //! | `sockets` | what sockets say: their states, their diagnostics, their disappearance |
 //! | `wait` | whether the server waits behind a closed window, and since when |
 //! | `session` | what the session sets for itself |
+//! | `asked` | what the server says when it is asked |
 //! | `stall` | the phases of a stall and their deadlines |
 //! | `ending` | how a connection ends, and what its client still has to read |
 //! | `outcome` | what is remembered for the verdict, and when the verdict is told |
 
+mod asked;
 mod ending;
 mod outcome;
 mod segments;
@@ -79,6 +81,8 @@ impl Connection {
                 self.commanded(at);
                 self.reply(seen_at, *ok, cx.config);
             }
+            SocketEventKind::ServerSession(told) => self.told(at, told, cx),
+            SocketEventKind::SessionGone { thread_id } => self.session_gone(at, *thread_id, cx),
             SocketEventKind::Wire(sample) => self.wire_sample(at, seen_at, sample, cx),
             SocketEventKind::State { from, to, process } => {
                 self.state_changed(at, seen_at, *from, *to, process.as_ref(), cx);
@@ -94,7 +98,9 @@ impl Connection {
             | SocketEventKind::ZeroWindowProbe { by: End::Client }
             | SocketEventKind::ZeroWindowProbeAck { by: End::Server }
             // That a client is gone its FIN or RST tells.
-            | SocketEventKind::ProcessEnds { .. } => {}
+            | SocketEventKind::ProcessEnds { .. }
+            // The tracker has dropped it.
+            | SocketEventKind::ObserversOwn => {}
         }
         self.judge(at, cx);
     }

@@ -5,6 +5,7 @@ mod greeting;
 mod server;
 mod set;
 mod tokens;
+mod told;
 
 use std::fmt;
 use std::time::Duration;
@@ -14,11 +15,13 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Timeout, TimeoutSource};
 use crate::flow::Vantage;
 use crate::statement::{Account, Statement};
+use crate::time::Timestamp;
 
 pub use greeting::{Greeting, ServerProgram};
 pub use server::{ServerAddress, ServerTimeout};
 use set::{Changes, Value};
 use tokens::Version;
+pub use told::ServerSession;
 
 /// First bytes of commands: <https://dev.mysql.com/doc/dev/mysql-server/latest/my__command_8h.html>.
 mod command {
@@ -50,6 +53,8 @@ pub struct Session {
     asked: Option<Changes>,
     /// net_write_timeout for the present command alone.
     for_statement: Option<Value>,
+    /// What the server told of it last, and when it was asked.
+    told: Option<Box<(Timestamp, ServerSession)>>,
 }
 
 impl Session {
@@ -100,23 +105,43 @@ impl Session {
         self.has(capability::INTERACTIVE)
     }
 
+    /// What the server told of the session when it was asked last, and when that was; `None` where it is not asked.
+    pub fn told_by_server(&self) -> Option<&(Timestamp, ServerSession)> {
+        self.told.as_deref()
+    }
+
     fn has(&self, flags: u32) -> bool {
         self.capabilities.is_some_and(|known| known & flags != 0)
     }
 
     /// How long the server waits for the next command.
     pub(crate) fn idle_timeout(&self) -> Timeout {
-        in_force(self.wait, IDLE)
+        in_force(self.wait, self.by_server(|told| told.wait_timeout).unwrap_or(IDLE))
     }
 
     /// net_write_timeout, where `global` is what holds if the session has not set its own.
+    ///
+    /// A SET that was seen weighs more than what the server says: COM_RESET_CONNECTION gives the session its variables
+    /// back and leaves its socket with the timeout that was set (`THD::init`, sql/sql_class.cc).
     pub(crate) fn write_timeout(&self, global: Timeout) -> Timeout {
-        in_force(self.for_statement.unwrap_or(self.write), global)
+        let own = self.by_server(|told| told.net_write_timeout);
+        let global = own.or_else(|| self.by_server(|told| told.global_net_write_timeout)).unwrap_or(global);
+        match self.for_statement.unwrap_or(self.write) {
+            Value::Unreadable => own.unwrap_or(in_force(Value::Unreadable, global)),
+            value => in_force(value, global),
+        }
+    }
+
+    fn by_server(&self, timeout: impl Fn(&ServerSession) -> Option<Duration>) -> Option<Timeout> {
+        let (_, told) = self.told_by_server()?;
+        timeout(told).map(|duration| Timeout { duration, source: TimeoutSource::Server })
     }
 
     /// Why the session may have a net_write_timeout that was not seen.
     pub(crate) fn doubt(&self) -> Option<Doubt> {
+        let is_told = self.by_server(|told| told.net_write_timeout).is_some();
         match self.for_statement.unwrap_or(self.write) {
+            Value::Unreadable | Value::Global if is_told => None,
             Value::Unreadable => Some(Doubt::Unreadable),
             Value::Global if self.tls => Some(Doubt::Tls),
             Value::Global if self.capabilities.is_none() => Some(Doubt::BeganBefore),
@@ -131,6 +156,16 @@ impl Session {
     /// The server's first packet.
     pub(crate) fn greeted(&mut self, greeting: Greeting) {
         self.greeting = Some(Box::new(greeting));
+    }
+
+    /// The server was asked at `at`, and told of the session.
+    pub(crate) fn told(&mut self, at: Timestamp, told: ServerSession) {
+        if self.greeting.is_none() {
+            #[expect(clippy::cast_possible_truncation, reason = "a greeting has the lower half too")]
+            let thread_id = told.thread_id as u32;
+            self.greeted(Greeting { version: told.version.clone(), thread_id, capabilities: None });
+        }
+        self.told = Some(Box::new((at, told)));
     }
 
     /// The client's answer to the greeting.

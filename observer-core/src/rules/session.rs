@@ -45,12 +45,12 @@ impl Connection {
         }
     }
 
-    fn session_mut(&mut self) -> &mut Session {
+    pub(super) fn session_mut(&mut self) -> &mut Session {
         self.session.get_or_insert_default()
     }
 
     /// A wait that has begun goes on with the timeout it began with: its clock has its own.
-    fn set_timeout(&mut self, config: &Config) {
+    pub(super) fn set_timeout(&mut self, config: &Config) {
         let global = config.net_write_timeout_of(self.flow.server);
         self.timeout = self.session.as_ref().map_or(global, |session| session.write_timeout(global));
     }

@@ -58,6 +58,9 @@ pub(super) enum Wait {
 impl Connection {
     /// Whether the server waits for this client, judged at `at` while its window is closed or was closed lately.
     pub(super) fn server_wait(&self, stall: &Stall, at: Timestamp, config: &Config) -> Wait {
+        if let Some(said_at) = stall.all_written.filter(|said_at| *said_at >= self.window.changed_at) {
+            return Wait::None(said_at);
+        }
         if let Some((read_at, sample)) = self.server_shows() {
             return if is_waiting(sample, self.last_write.as_deref()) {
                 Wait::Since(self.begun_at_server(stall, sample, at, config))

@@ -96,6 +96,9 @@ fn can_begin(event: &SocketEvent) -> bool {
         SocketEventKind::Fin { .. }
         | SocketEventKind::Reset { .. }
         | SocketEventKind::ProcessEnds { .. }
+        | SocketEventKind::ServerSession(_)
+        | SocketEventKind::SessionGone { .. }
+        | SocketEventKind::ObserversOwn
         | SocketEventKind::Destroyed => false,
         _ => true,
     }

@@ -1,8 +1,8 @@
 //! What speaks for a verdict, one sentence each, in the order in which it happened.
 
-use crate::connection::Phase;
+use crate::connection::{Gone, Phase};
 use crate::flow::End;
-use crate::text::{Bytes, Seconds, logged_in, setting, waits_for};
+use crate::text::{Bytes, Seconds, clean, logged_in, setting, waits_for};
 use crate::verdict::VerdictKind;
 use crate::verdict::cause::Cause;
 use crate::verdict::facts::{Facts, Versus};
@@ -30,6 +30,7 @@ pub(super) fn evidence(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
         stalled.then(|| window(facts)).flatten(),
         stalled.then(|| probes(facts)).flatten(),
         (kind == VerdictKind::NetWriteTimeout || facts.stall().is_some()).then(|| deadline(facts)).flatten(),
+        told(facts),
         gave_up(facts),
         traffic(facts, kind),
         unanswered(facts),
@@ -123,7 +124,32 @@ fn deadline(facts: &Facts<'_>) -> Option<String> {
     Some(format!("Its net_write_timeout ({}) {runs} {when}.", timeout_and_source(&stall.clock)))
 }
 
+/// What the server told of the session when it was asked last.
+fn told(facts: &Facts<'_>) -> Option<String> {
+    let (at, told) = facts.connection.told_by_server()?;
+    let short = |text: &str, most| clean(text).chars().take(most).collect::<String>();
+    let state = told.state.as_deref().map_or_else(String::new, |state| format!(", \"{}\"", short(state, 64)));
+    let statement = told.statement.as_deref();
+    let statement =
+        statement.map_or_else(String::new, |text| format!("; its statement: {}", short(text, STATEMENT)));
+    Some(format!(
+        "Asked at {}, the server told of thread {} of user {}: {}{state} for {}{statement}.",
+        TimeOfDay(*at),
+        told.thread_id,
+        short(&told.user, 32),
+        short(&told.command, 32),
+        Seconds(told.time)
+    ))
+}
+
 fn gave_up(facts: &Facts<'_>) -> Option<String> {
+    if let Some(Gone { there, at }) = facts.gone() {
+        return Some(format!(
+            "The server's process list no longer had the session at {}; it had had it at {}.",
+            TimeOfDay(at),
+            TimeOfDay(there)
+        ));
+    }
     let at = facts.gave_up()?;
     let waited = stall_of(facts).map_or_else(String::new, |stall| {
         format!(", {} after its wait began", Seconds(at.since(stall.clock.started.earliest)))

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use observer_core::{
     Account, Connector, DirectionSample, End, Event, EventKind, Flow, LastRead, LossPoint, Process,
-    SeqNumber, SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent, Statement, StatementKind,
-    TcpState, TimerKind, Timestamp, Vantage, WireSample,
+    SeqNumber, ServerSession, SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent, Statement,
+    StatementKind, TcpState, TimerKind, Timestamp, Vantage, WireSample,
 };
 
 /// A moment within some minutes; rarely one that only a broken source has.
@@ -50,6 +50,29 @@ fn source_event() -> impl Strategy<Value = SourceEvent> {
     ]
 }
 
+fn server_session() -> impl Strategy<Value = ServerSession> {
+    let command = prop_oneof![Just("Sleep".to_owned()), any::<String>()];
+    let texts =
+        (any::<String>(), any::<String>(), command, option::of(any::<String>()), option::of(any::<String>()));
+    let times = (duration(), option::of(duration()), option::of(duration()), option::of(duration()));
+    (0..3_u64, texts, times).prop_map(|(thread_id, texts, times)| {
+        let (version, user, command, state, statement) = texts;
+        let (time, net_write_timeout, global_net_write_timeout, wait_timeout) = times;
+        ServerSession {
+            thread_id,
+            version,
+            user,
+            command,
+            time,
+            state,
+            statement,
+            net_write_timeout,
+            global_net_write_timeout,
+            wait_timeout,
+        }
+    })
+}
+
 fn kind() -> impl Strategy<Value = SocketEventKind> {
     prop_oneof![
         (end(), option::of(0..15_u8), seq()).prop_map(|(by, window_scale, seq)| SocketEventKind::Syn {
@@ -76,6 +99,9 @@ fn kind() -> impl Strategy<Value = SocketEventKind> {
                 capabilities
             }
         ),
+        server_session().prop_map(|told| SocketEventKind::ServerSession(Box::new(told))),
+        (0..3_u64).prop_map(|thread_id| SocketEventKind::SessionGone { thread_id }),
+        Just(SocketEventKind::ObserversOwn),
         (any::<u32>(), command_text()).prop_map(|(length, text)| SocketEventKind::Command { length, text }),
         (any::<u32>(), any::<bool>(), option::of(account())).prop_map(|(capabilities, tls, account)| {
             SocketEventKind::Login { capabilities, tls, account: account.map(Box::new) }

@@ -13,6 +13,7 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
     if args.bpf_log {
         bpf_log::print()?;
     }
+    let servers = args.asked.servers()?;
     in_runtime(async {
         let clock = ObservationClock::new()?;
         let options = LiveOptions {
@@ -24,6 +25,7 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
             bpf_log: args.bpf_log,
             statements: args.statements.statements(),
             kernel: !args.no_kernel,
+            servers,
         };
         let watched = Watch {
             sources: options.sources(),

@@ -33,7 +33,7 @@ pub use command::{Command, tellable};
 pub use greeting::Greeting;
 pub use literals::without_literals;
 pub use login::{LOGIN_FIXED, LOGIN_HEAD, LOGIN_REST, Login};
-pub use packet::{Packet, stored};
+pub use packet::{Packet, length_encoded_bytes, stored};
 pub use reply::{Reply, lone_error};
 pub use statement::{Kept, Statements, keepable, prepares, statement, statement_id};
 pub use tail::Tail;

@@ -56,7 +56,7 @@ pub(super) fn happened(mark: Mark, account: &Account) -> String {
     match mark {
         Mark::Opened => "the connection is opened".to_owned(),
         Mark::Warning => "observer warns: net_write_timeout is running out".to_owned(),
-        Mark::GaveUp => "the server gives up; its socket or its RST shows it".to_owned(),
+        Mark::GaveUp => "the server gives up; its socket, its RST or its process list shows it".to_owned(),
         Mark::Deadline => {
             format!("net_write_timeout ({timeout}) is over; nothing on the wire shows it yet")
         }

@@ -1,4 +1,5 @@
-//! The running host: kernel programs and socket diagnostics, merged into one stream of events.
+//! The running host: kernel programs, socket diagnostics and the servers themselves, if they are asked, merged into one
+//! stream of events.
 
 mod capabilities;
 mod cgroup;
@@ -7,6 +8,7 @@ pub mod diag;
 mod kernel;
 mod mounts;
 mod observation_clock;
+pub mod server;
 mod tracefs;
 
 use std::path::PathBuf;
@@ -26,6 +28,7 @@ use diag::DiagOptions;
 pub use kernel::{Attempt, Kernel, KernelOptions, Step};
 pub(crate) use kernel::{TRACEPOINTS, WITHOUT_ALL};
 pub use observation_clock::ObservationClock;
+use server::{Naming, Server};
 pub use tracefs::{Field, Format, Tracefs};
 
 /// Batches of events that may wait for the one who handles them. Beyond it the kernel's ring buffer fills.
@@ -50,6 +53,8 @@ pub struct LiveOptions {
     pub bpf_log: bool,
     /// Whether the kernel programs are used; without them there is socket polling only.
     pub kernel: bool,
+    /// The servers that are asked about the connections.
+    pub servers: Vec<Server>,
 }
 
 impl Default for LiveOptions {
@@ -63,6 +68,7 @@ impl Default for LiveOptions {
             statements: Statements::default(),
             bpf_log: false,
             kernel: true,
+            servers: Vec::new(),
         }
     }
 }
@@ -71,7 +77,8 @@ impl LiveOptions {
     /// What was asked for, by the names of the log's header.
     pub fn sources(&self) -> Vec<String> {
         let kernel = self.kernel.then_some(kernel::PART);
-        kernel.into_iter().chain(["socket diagnostics"]).map(str::to_owned).collect()
+        let asked = (!self.servers.is_empty()).then_some(server::SOURCE);
+        kernel.into_iter().chain(["socket diagnostics"]).chain(asked).map(str::to_owned).collect()
     }
 
     /// How the kernel programs are loaded for this; `observer doctor` tries them with [`Kernel::load`].
@@ -92,6 +99,8 @@ impl LiveOptions {
 pub struct LiveSource {
     /// What is observed, in batches.
     pub events: mpsc::Receiver<Vec<Event>>,
+    /// What tells the servers that are asked about which connections; `None` where none is.
+    pub naming: Option<Naming>,
     /// What keeps the events coming.
     pub running: Running,
     degraded: Vec<Degradation>,
@@ -148,6 +157,7 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         clock,
     };
     let mut running = Running { tasks: Vec::new(), diag: Arc::new(diag::spawn(diag, sender.clone())?) };
+    let naming = server::start(&options.servers, &sender, clock, &mut running);
     if let Some(mut kernel) = kernel {
         if options.bpf_log {
             running.spawn(kernel::forward_log(&mut kernel)?);
@@ -158,7 +168,7 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
             kernel::read(kernel, decoder, poll, statements, Arc::clone(&running.diag), sender.clone());
         running.spawn(tell_failure(reader, sender, clock));
     }
-    Ok(LiveSource { events, running, degraded })
+    Ok(LiveSource { events, naming, running, degraded })
 }
 
 fn load_kernel(options: &LiveOptions) -> anyhow::Result<(Option<Kernel>, Vec<Degradation>)> {

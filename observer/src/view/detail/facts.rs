@@ -103,6 +103,17 @@ fn at_server(connection: &Connection) -> Vec<Fact> {
         facts.push(("thread", greeting.thread_id.to_string()));
         facts.push(("version", greeting.name()));
     }
+    if let Some((_, told)) = connection.told_by_server() {
+        facts.push(("user", safe(&told.user).into_owned()));
+        let doing = [Some(told.command.as_str()), told.state.as_deref()];
+        facts.push((
+            "session",
+            safe(&doing.into_iter().flatten().collect::<Vec<_>>().join(", ")).into_owned(),
+        ));
+        if let Some(statement) = &told.statement {
+            facts.push(("statement", safe(statement).into_owned()));
+        }
+    }
     facts
 }
 
