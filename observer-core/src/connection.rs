@@ -19,8 +19,9 @@ pub(crate) use window::{Told, Window, WindowChange};
 use crate::clock::{Timeout, WriteClock};
 use crate::flow::{ConnectionId, End, Flow};
 use crate::seq::SeqNumber;
-use crate::session::{Doubt, IDLE, ServerSession, Session};
+use crate::session::{Doubt, Hidden, IDLE, ServerSession, Session};
 pub use crate::session::{Greeting, ServerProgram};
+use crate::statement::{Account, Statement};
 use crate::time::{TimeRange, Timestamp};
 use crate::tracker::Slot;
 
@@ -306,6 +307,28 @@ impl Connection {
     /// or all that the session did.
     pub fn timeout_doubt(&self) -> Option<Doubt> {
         self.session().map_or(Some(Doubt::BeganBefore), Session::doubt)
+    }
+
+    /// Who logged in, where that could be read.
+    pub fn account(&self) -> Option<&Account> {
+        self.session()?.account()
+    }
+
+    /// The command that the client waited for when its connection stood still last, where that could be read.
+    pub fn statement(&self) -> Option<&Statement> {
+        self.session()?.statement()
+    }
+
+    /// What keeps an observer from reading all that the client says.
+    pub fn hidden(&self) -> Option<Hidden> {
+        self.session().map_or(Some(Hidden::Unseen), Session::hidden)
+    }
+
+    /// Whether the answer to [`statement`](Self::statement) is under way: some of it waits behind the client's window, or
+    /// its end had not passed when that was looked at. `None` where neither is known.
+    pub fn result_in_flight(&self) -> Option<bool> {
+        let waits = self.clock().is_some() && self.phase < Phase::Lost;
+        if waits { Some(true) } else { self.statement()?.in_result.filter(|_| self.phase < Phase::Closed) }
     }
 
     /// How long the server waits for the next command, and how that is known: the session's wait_timeout.

@@ -69,7 +69,10 @@ impl Connection {
                 let (version, thread_id, capabilities) = (version.clone(), *thread_id, *capabilities);
                 self.greeted(Greeting { version, thread_id, capabilities });
             }
-            SocketEventKind::Login { capabilities, tls } => self.login(seen_at, *capabilities, *tls),
+            SocketEventKind::Login { capabilities, tls, account } => {
+                self.login(seen_at, *capabilities, *tls, account.as_deref());
+            }
+            SocketEventKind::Statement(statement) => self.asked(statement),
             SocketEventKind::Command { text, .. } => {
                 self.commanded(at);
                 self.command(seen_at, text, cx.config);
@@ -107,10 +110,16 @@ impl Connection {
         let (connection, flow) = (Some(self.id), Some(self.flow));
         let server_program = self.server_program();
         let closed_ack = self.window.closed_ack;
+        let (account, statement) = match kind {
+            FindingKind::Stalled { .. } | FindingKind::Lost { .. } => {
+                (self.account().cloned().map(Box::new), self.statement().cloned().map(Box::new))
+            }
+            _ => (None, None),
+        };
         let history = self.history_mut();
         history.note(at, &kind, closed_ack);
         history.last_finding = history.last_finding.max(at);
         let at = history.last_finding;
-        cx.findings.push_back(Finding { at, connection, flow, server_program, kind });
+        cx.findings.push_back(Finding { at, connection, flow, server_program, account, statement, kind });
     }
 }

@@ -10,8 +10,11 @@ mod told;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::{Timeout, TimeoutSource};
 use crate::flow::Vantage;
+use crate::statement::{Account, Statement};
 use crate::time::Timestamp;
 
 pub use greeting::{Greeting, ServerProgram};
@@ -41,12 +44,15 @@ pub struct Session {
     /// Those of the greeting and the login; `None` where the login was not seen.
     capabilities: Option<u32>,
     tls: bool,
+    account: Option<Box<Account>>,
+    /// The command it waited for when it stood still last.
+    statement: Option<Box<Statement>>,
     write: Value,
     wait: Value,
     /// What was asked for and not answered yet.
     asked: Option<Changes>,
     /// net_write_timeout for the present command alone.
-    statement: Option<Value>,
+    for_statement: Option<Value>,
     /// What the server told of it last, and when it was asked.
     told: Option<Box<(Timestamp, ServerSession)>>,
 }
@@ -61,6 +67,27 @@ impl Session {
     /// was not seen.
     pub fn capabilities(&self) -> Option<u32> {
         self.capabilities
+    }
+
+    /// Who logged in, where that could be read.
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_deref()
+    }
+
+    /// The command that the client waited for when its connection stood still last.
+    pub fn statement(&self) -> Option<&Statement> {
+        self.statement.as_deref()
+    }
+
+    /// What keeps an observer from reading all that the client says.
+    pub fn hidden(&self) -> Option<Hidden> {
+        if self.tls {
+            Some(Hidden::Tls)
+        } else if self.is_compressed() {
+            Some(Hidden::Compression)
+        } else {
+            self.capabilities.is_none().then_some(Hidden::Unseen)
+        }
     }
 
     /// Whether TLS hides what the session does.
@@ -99,7 +126,7 @@ impl Session {
     pub(crate) fn write_timeout(&self, global: Timeout) -> Timeout {
         let own = self.by_server(|told| told.net_write_timeout);
         let global = own.or_else(|| self.by_server(|told| told.global_net_write_timeout)).unwrap_or(global);
-        match self.statement.unwrap_or(self.write) {
+        match self.for_statement.unwrap_or(self.write) {
             Value::Unreadable => own.unwrap_or(in_force(Value::Unreadable, global)),
             value => in_force(value, global),
         }
@@ -113,7 +140,7 @@ impl Session {
     /// Why the session may have a net_write_timeout that was not seen.
     pub(crate) fn doubt(&self) -> Option<Doubt> {
         let is_told = self.by_server(|told| told.net_write_timeout).is_some();
-        match self.statement.unwrap_or(self.write) {
+        match self.for_statement.unwrap_or(self.write) {
             Value::Unreadable | Value::Global if is_told => None,
             Value::Unreadable => Some(Doubt::Unreadable),
             Value::Global if self.tls => Some(Doubt::Tls),
@@ -142,11 +169,25 @@ impl Session {
     }
 
     /// The client's answer to the greeting.
-    pub(crate) fn login(&mut self, seen_at: Vantage, capabilities: u32, tls: bool) {
+    pub(crate) fn login(
+        &mut self,
+        seen_at: Vantage,
+        capabilities: u32,
+        tls: bool,
+        account: Option<&Account>,
+    ) {
         if self.tells(seen_at) {
+            self.account = account.cloned().map(Box::new);
             let offered = self.greeting().and_then(|greeting| greeting.capabilities).unwrap_or(u32::MAX);
             self.capabilities = Some(capabilities & offered);
             self.tls = tls;
+        }
+    }
+
+    /// What the client waits for. Seen at both ends, it is the same.
+    pub(crate) fn asked(&mut self, statement: &Statement) {
+        if self.statement().is_none_or(|known| known.sent_at <= statement.sent_at) {
+            self.statement = Some(Box::new(statement.clone()));
         }
     }
 
@@ -156,7 +197,7 @@ impl Session {
             return;
         }
         self.take_for_granted();
-        self.statement = None;
+        self.for_statement = None;
         let version = self.greeting().and_then(|greeting| Version::parse(&greeting.version));
         let mut characters = text.chars();
         let changes = match characters.next() {
@@ -168,7 +209,10 @@ impl Session {
             }
             _ => return,
         };
-        self.statement = changes.statement;
+        if text.starts_with(command::CHANGE_USER) {
+            self.account = None;
+        }
+        self.for_statement = changes.statement;
         self.asked = (changes.write.is_some() || changes.wait.is_some()).then_some(changes);
     }
 
@@ -176,7 +220,7 @@ impl Session {
     pub(crate) fn reply(&mut self, seen_at: Vantage, ok: bool) {
         if self.tells(seen_at) && !ok {
             self.asked = None;
-            self.statement = None;
+            self.for_statement = None;
         } else if self.tells(seen_at) {
             self.take_for_granted();
         }
@@ -202,6 +246,29 @@ fn in_force(value: Value, global: Timeout) -> Timeout {
             Timeout { duration: Duration::from_secs(seconds.into()), source: TimeoutSource::Session }
         }
         Value::Unreadable => Timeout { source: TimeoutSource::Assumed, ..global },
+    }
+}
+
+/// Why what a client says cannot be read, or not all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hidden {
+    /// TLS hides all but the greeting.
+    Tls,
+    /// Packets are compressed; only short ones can be read.
+    Compression,
+    /// The login was not seen: it was before the observation, or was lost.
+    Unseen,
+}
+
+impl fmt::Display for Hidden {
+    /// A clause that can stand by itself: `TLS hides it`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls => "TLS hides it",
+            Self::Compression => "compression hides it",
+            Self::Unseen => "its login was not seen",
+        })
     }
 }
 

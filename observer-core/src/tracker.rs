@@ -276,6 +276,8 @@ impl Tracker {
             connection: None,
             flow: None,
             server_program: ServerProgram::default(),
+            account: None,
+            statement: None,
             kind,
         });
     }

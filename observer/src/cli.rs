@@ -2,6 +2,7 @@
 
 mod asked;
 mod recordings;
+mod statements;
 mod values;
 mod view;
 
@@ -17,6 +18,7 @@ use crate::source::recording::Given;
 
 pub use asked::AskedArgs;
 pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
+pub use statements::StatementArgs;
 pub use values::{GivenServer, GivenTimeout};
 pub use view::{ThemeArg, ViewArgs};
 
@@ -160,6 +162,10 @@ pub struct LiveArgs {
     /// Size of the kernel's ring buffer: bytes, or with K or M; a power of two, 4K to 1024M
     #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = parse_ring_size)]
     pub ring_buffer: u32,
+
+    /// What is kept and told of clients' statements.
+    #[command(flatten)]
+    pub statements: StatementArgs,
 
     /// Print what the kernel programs log, to standard error; for work on them
     #[arg(long, requires = "plain")]

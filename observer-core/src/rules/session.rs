@@ -4,14 +4,25 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::flow::Vantage;
 use crate::session::{Greeting, Session};
+use crate::statement::{Account, Statement};
 
 impl Connection {
     pub(super) fn greeted(&mut self, greeting: Greeting) {
         self.session_mut().greeted(greeting);
     }
 
-    pub(super) fn login(&mut self, seen_at: Vantage, capabilities: u32, tls: bool) {
-        self.session_mut().login(seen_at, capabilities, tls);
+    pub(super) fn login(
+        &mut self,
+        seen_at: Vantage,
+        capabilities: u32,
+        tls: bool,
+        account: Option<&Account>,
+    ) {
+        self.session_mut().login(seen_at, capabilities, tls, account);
+    }
+
+    pub(super) fn asked(&mut self, statement: &Statement) {
+        self.session_mut().asked(statement);
     }
 
     pub(super) fn command(&mut self, seen_at: Vantage, text: &str, config: &Config) {

@@ -2,14 +2,14 @@
 
 use crate::connection::{Gone, Phase};
 use crate::flow::End;
-use crate::text::{Bytes, Seconds, clean, setting};
+use crate::text::{Bytes, Seconds, clean, logged_in, setting, waits_for};
 use crate::verdict::VerdictKind;
 use crate::verdict::cause::Cause;
 use crate::verdict::facts::{Facts, Versus};
 use crate::verdict::sentence::stall_of;
 use crate::verdict::words::{TimeOfDay, counted, timeout_and_source};
 
-/// So much of a statement is told, in characters.
+/// Characters of a statement that are shown.
 const STATEMENT: usize = 200;
 
 /// All of it.
@@ -24,7 +24,9 @@ pub(super) fn evidence(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
     ) || facts.stall().is_some();
     [
         server(facts),
+        client(facts),
         earlier_stalls(facts),
+        stalled.then(|| asked(facts)).flatten(),
         stalled.then(|| window(facts)).flatten(),
         stalled.then(|| probes(facts)).flatten(),
         (kind == VerdictKind::NetWriteTimeout || facts.stall().is_some()).then(|| deadline(facts)).flatten(),
@@ -49,9 +51,23 @@ pub(super) fn evidence(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
 /// By which the server's process list and its log name the connection.
 fn server(facts: &Facts<'_>) -> Option<String> {
     let greeting = facts.greeting()?;
-    let version = clean(&greeting.version);
-    let version = version.chars().take(60).collect::<String>();
-    Some(format!("The server is {version}; its thread (connection) id was {}.", greeting.thread_id))
+    let name = greeting.name().chars().take(60).collect::<String>();
+    Some(format!("The server is {name}; its thread (connection) id was {}.", greeting.thread_id))
+}
+
+/// Who the client says it is.
+fn client(facts: &Facts<'_>) -> Option<String> {
+    let who = logged_in(facts.connection.account()?)?;
+    Some(format!("The client logged in {who}."))
+}
+
+/// What it waited for when it stood still last.
+fn asked(facts: &Facts<'_>) -> Option<String> {
+    stall_of(facts)?;
+    let statement = facts.connection.statement()?;
+    let what = waits_for(statement, STATEMENT);
+    let under_way = if statement.in_result == Some(true) { "; the answer was under way" } else { "" };
+    Some(format!("It waited for {what}, sent at {}{under_way}.", TimeOfDay(statement.sent_at)))
 }
 
 fn earlier_stalls(facts: &Facts<'_>) -> Option<String> {

@@ -23,9 +23,9 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
             ring_bytes: args.ring_buffer,
             poll: args.poll,
             bpf_log: args.bpf_log,
+            statements: args.statements.statements(),
             kernel: !args.no_kernel,
             servers,
-            ..LiveOptions::default()
         };
         let watched = Watch {
             sources: options.sources(),

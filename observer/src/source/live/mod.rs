@@ -19,11 +19,13 @@ use observer_core::{Config, Event, EventKind, SourceEvent};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use crate::mysql::Statements;
+
 pub use capabilities::{Capabilities, Capability};
 pub use cgroup::Cgroup;
 pub use degradation::Degradation;
 use diag::DiagOptions;
-pub use kernel::{Attempt, Kernel, KernelOptions, LastCommand, LastCommands, Step};
+pub use kernel::{Attempt, Kernel, KernelOptions, Step};
 pub(crate) use kernel::{TRACEPOINTS, WITHOUT_ALL};
 pub use observation_clock::ObservationClock;
 use server::{Naming, Server};
@@ -45,9 +47,8 @@ pub struct LiveOptions {
     pub ring_bytes: u32,
     /// How often every connection is looked at; those in trouble five times as often.
     pub poll: Duration,
-    /// Whether the kernel programs keep the beginning of every connection's last command, for
-    /// [`LiveSource::last_commands`].
-    pub keep_commands: bool,
+    /// What of clients' statements the kernel programs keep, and is told when a connection stands still.
+    pub statements: Statements,
     /// Whether the kernel programs log what they do, for debugging them.
     pub bpf_log: bool,
     /// Whether the kernel programs are used; without them there is socket polling only.
@@ -64,7 +65,7 @@ impl Default for LiveOptions {
             max_connections: Config::MAX_CONNECTIONS,
             ring_bytes: 1 << 20,
             poll: Duration::from_secs(1),
-            keep_commands: false,
+            statements: Statements::default(),
             bpf_log: false,
             kernel: true,
             servers: Vec::new(),
@@ -87,7 +88,7 @@ impl LiveOptions {
             cgroup: self.cgroup.clone(),
             max_connections: self.max_connections,
             ring_bytes: self.ring_bytes,
-            keep_commands: self.keep_commands,
+            keep_commands: self.statements != Statements::None,
             log: self.bpf_log,
         }
     }
@@ -98,8 +99,6 @@ impl LiveOptions {
 pub struct LiveSource {
     /// What is observed, in batches.
     pub events: mpsc::Receiver<Vec<Event>>,
-    /// What clients asked last, where [`LiveOptions::keep_commands`] is set and the programs are loaded.
-    pub last_commands: Option<LastCommands>,
     /// What tells the servers that are asked about which connections; `None` where none is.
     pub naming: Option<Naming>,
     /// What keeps the events coming.
@@ -159,19 +158,17 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
     };
     let mut running = Running { tasks: Vec::new(), diag: Arc::new(diag::spawn(diag, sender.clone())?) };
     let naming = server::start(&options.servers, &sender, clock, &mut running);
-    let mut last_commands = None;
     if let Some(mut kernel) = kernel {
-        if options.keep_commands {
-            last_commands = Some(LastCommands::new(&mut kernel, clock)?);
-        }
         if options.bpf_log {
             running.spawn(kernel::forward_log(&mut kernel)?);
         }
         let decoder = kernel::Decoder::new(options.ports.clone(), clock);
-        let reader = kernel::read(kernel, decoder, options.poll, Arc::clone(&running.diag), sender.clone());
+        let (poll, statements) = (options.poll, options.statements);
+        let reader =
+            kernel::read(kernel, decoder, poll, statements, Arc::clone(&running.diag), sender.clone());
         running.spawn(tell_failure(reader, sender, clock));
     }
-    Ok(LiveSource { events, last_commands, naming, running, degraded })
+    Ok(LiveSource { events, naming, running, degraded })
 }
 
 fn load_kernel(options: &LiveOptions) -> anyhow::Result<(Option<Kernel>, Vec<Degradation>)> {
