@@ -136,9 +136,11 @@ impl Connection {
     /// Where both sockets are polled, the server's is read within the same poll as the client's, a moment before or
     /// after it.
     fn server_sample_due(&self, config: &Config) -> Option<Timestamp> {
+        let (at, _) = self.client.socket.as_deref()?;
         let polled = self.server.socket.is_some() && self.server.is_alive();
-        let (at, _) = self.client.socket.as_deref().filter(|_| polled)?;
-        Some(*at + patience(config))
+        // In the first poll it is not known yet whether the server's socket is on this host as well.
+        let is_first = *at == self.first_seen;
+        (polled || is_first).then(|| *at + patience(config))
     }
 
     /// When the wait began, by what the client has acknowledged.
