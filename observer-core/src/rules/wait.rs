@@ -34,9 +34,9 @@ const SEGMENT_BUFFER: u64 = 68 * 1024;
 /// Data that took longer than this came slowly, if the time counts that the server took to begin.
 const SLOW: Duration = Duration::from_millis(300);
 
-/// Data of an answer that took longer than this from its first byte on came slowly. Its longest pause does not count: a
-/// busy host makes one, and goes on as fast as before.
-const SLOW_ANSWER: Duration = Duration::from_millis(60);
+/// Data of an answer that took longer than this from its first byte on came slowly, if it came steadily. Its longest
+/// pause does not count: a busy host makes one, and goes on as fast as before.
+const SLOW_ANSWER: Duration = Duration::from_millis(75);
 
 /// A server that is not slow fills its buffer in this time.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -167,19 +167,22 @@ impl Connection {
         if stall.reopened || self.window.closings > 1 {
             return Duration::ZERO;
         }
-        let (came, taken, slow) = match stall.answer.filter(|answer| answer.began > begun.earliest) {
+        let (came, taken, is_slow) = match stall.answer.filter(|answer| answer.began > begun.earliest) {
             Some(answer) => {
                 let taken = begun.latest.since(answer.began).saturating_sub(answer.pause);
-                (answer.bytes, taken, SLOW_ANSWER)
+                (answer.bytes, taken, taken >= SLOW_ANSWER.max(answer.pause))
             }
-            None => (stall.curve.acknowledged_since(begun.earliest), begun.width(), SLOW),
+            None => {
+                let taken = begun.width();
+                (stall.curve.acknowledged_since(begun.earliest), taken, taken >= SLOW)
+            }
         };
         if came == 0 {
             return Duration::ZERO;
         }
         #[expect(clippy::cast_precision_loss, reason = "a guess needs no more than 52 bits")]
         let share = buffer as f64 / came as f64;
-        let most = if taken < slow { MOMENT } else { Duration::MAX };
+        let most = if is_slow { Duration::MAX } else { MOMENT };
         Duration::try_from_secs_f64(taken.as_secs_f64() * share).map_or(most, |time| time.min(most))
     }
 
