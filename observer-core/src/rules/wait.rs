@@ -167,15 +167,13 @@ impl Connection {
         if stall.reopened || self.window.closings > 1 {
             return Duration::ZERO;
         }
-        let (came, taken, is_slow) = match stall.answer.filter(|answer| answer.began > begun.earliest) {
-            Some(answer) => {
-                let taken = begun.latest.since(answer.began).saturating_sub(answer.pause);
-                (answer.bytes, taken, taken >= SLOW_ANSWER.max(answer.pause))
-            }
-            None => {
-                let taken = begun.width();
-                (stall.curve.acknowledged_since(begun.earliest), taken, taken >= SLOW)
-            }
+        let answer = stall.answer.filter(|answer| answer.began > begun.earliest);
+        let (came, taken, is_slow) = if let Some(answer) = answer {
+            let taken = begun.latest.since(answer.began).saturating_sub(answer.pause);
+            (answer.bytes, taken, taken >= SLOW_ANSWER.max(answer.pause))
+        } else {
+            let taken = begun.width();
+            (stall.curve.acknowledged_since(begun.earliest), taken, taken >= SLOW)
         };
         if came == 0 {
             return Duration::ZERO;
