@@ -11,14 +11,14 @@ mod config;
 mod connection;
 mod record;
 
-pub use config::{Config, CookieField, MAX_PORTS, ResetFields, StateFields};
+pub use config::{Config, CookieField, MAX_PORTS, PollFields, ResetFields, ResultField, StateFields};
 pub use connection::{
     CommandHead, ConnectionState, DirectionState, Ends, LastRead, MILESTONE_STEP, MILESTONES, Rare,
     TAIL_BYTES, Tail, beginning, flag, scale,
 };
 pub use record::{
-    Counter, DestroyedRecord, Direction, Header, RecordKind, SegmentRecord, StateRecord, TEXT_BYTES,
-    TextRecord, UnknownNumber, transition,
+    Counter, DestroyedRecord, Direction, Header, RecordKind, SHORT_WAIT, SegmentRecord, StateRecord,
+    TEXT_BYTES, TextRecord, UnknownNumber, Wait, WaitRecord, transition,
 };
 
 /// Names of the object's maps and globals, by which the observer finds them.
@@ -33,6 +33,10 @@ pub mod name {
     pub const COMMANDS: &str = "COMMANDS";
     /// Per-CPU array of [`Counter`](crate::Counter)s.
     pub const COUNTERS: &str = "COUNTERS";
+    /// Hash: process ids of the servers whose waits are followed, in the first pid namespace.
+    pub const SERVERS: &str = "SERVERS";
+    /// LRU hash: `pid_tgid` of a server's thread to its [`Wait`](crate::Wait).
+    pub const WAITS: &str = "WAITS";
     /// The [`Config`](crate::Config), frozen before the programs are verified.
     pub const CONFIG: &str = "CONFIG";
 }

@@ -21,6 +21,7 @@ mod report;
 mod segment;
 mod tracepoints;
 mod track;
+mod waits;
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::macros::cgroup_skb;
