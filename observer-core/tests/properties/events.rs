@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use observer_core::{
     DirectionSample, End, Event, EventKind, Flow, LastRead, LossPoint, Process, SeqNumber, SocketEvent,
-    SocketEventKind, SocketRef, SocketSample, SourceEvent, TcpState, TimerKind, Timestamp, Vantage,
-    WireSample,
+    SocketEventKind, SocketRef, SocketSample, SourceEvent, TcpState, TimeRange, TimerKind, Timestamp,
+    Vantage, WireSample,
 };
 
 /// A moment within some minutes; rarely one that only a broken source has.
@@ -84,8 +84,22 @@ fn kind() -> impl Strategy<Value = SocketEventKind> {
         wire_sample().prop_map(|sample| SocketEventKind::Wire(Box::new(sample))),
         socket_sample().prop_map(|sample| SocketEventKind::Socket(Box::new(sample))),
         any::<u32>().prop_map(|pid| SocketEventKind::ProcessEnds { pid }),
+        server_waits(),
+        any::<bool>().prop_map(|timed_out| SocketEventKind::ServerWaitEnds { timed_out }),
         Just(SocketEventKind::Destroyed),
     ]
+}
+
+fn server_waits() -> impl Strategy<Value = SocketEventKind> {
+    let since = option::of((0..600_000_i64, 0..1_000_000_i64).prop_map(|(millis, width)| {
+        let earliest = Timestamp::from_micros(millis * 1000);
+        TimeRange { earliest, latest: Timestamp::from_micros(millis * 1000 + width) }
+    }));
+    (since, 0..100_000_u64).prop_map(|(since, millis)| SocketEventKind::ServerWaits {
+        since,
+        timeout: Duration::from_millis(millis),
+        process: Process { pid: 7, tid: Some(8), comm: "mysqld".to_owned() },
+    })
 }
 
 /// Statements of a few words that mean something, and any text.
