@@ -1,6 +1,5 @@
 //! What clients asked last.
 
-use anyhow::Context as _;
 use aya::maps::{HashMap, MapData};
 use observer_common::{CommandHead, name};
 use observer_core::Timestamp;
@@ -25,8 +24,8 @@ pub struct LastCommands {
 }
 
 impl LastCommands {
-    pub(crate) fn new(kernel: &mut Kernel, clock: ObservationClock) -> anyhow::Result<Self> {
-        let map = kernel.ebpf.take_map(name::COMMANDS).context("the object has no map of commands")?;
+    pub(crate) fn new(kernel: &Kernel, clock: ObservationClock) -> anyhow::Result<Self> {
+        let map = kernel.take_map(name::COMMANDS)?;
         Ok(Self { map: map.try_into()?, clock })
     }
 
