@@ -14,3 +14,4 @@ mod samples;
 mod session;
 mod story;
 mod surroundings;
+mod waits;

@@ -14,6 +14,7 @@ mod many;
 mod session;
 mod stall;
 mod truth;
+mod waits;
 
 /// A case by its name.
 type Case = (&'static str, fn(&Setup) -> anyhow::Result<()>);
@@ -36,6 +37,8 @@ pub(crate) const ALL: &[Case] = &[
     ("mariadb_stall_on_loopback_is_one_connection", stall::mariadb_on_loopback),
     ("the_timeout_a_session_sets_is_the_one_that_runs", session::mysql_set),
     ("the_timeout_of_one_statement_is_the_one_that_runs", session::mariadb_set_statement),
+    ("mysqls_own_wait_is_the_clock", waits::mysql),
+    ("mariadbs_own_wait_is_the_clock", waits::mariadb),
     ("a_second_port_is_watched_too", many::second_port),
     ("ten_of_200_connections_stall", many::ten_of_200),
     ("a_pause_within_the_timeout_is_recovered_from", calm::short_pause),
