@@ -162,6 +162,17 @@ struct Known {
     inode: u32,
     /// The connection, once it was told.
     told: Option<SocketRef>,
+    /// How often it was looked for since it is no longer in the map: its end is on its way, or was lost.
+    missed: u8,
+}
+
+impl Known {
+    /// Looks missed by then were long enough for the end of a wait to come.
+    const MISSED: u8 = 3;
+
+    fn new(wait: Wait, since: Option<(u64, u64)>, inode: u32) -> Self {
+        Self { wait, since, inode, told: None, missed: 0 }
+    }
 }
 
 struct Follower {
@@ -173,8 +184,8 @@ struct Follower {
     servers: KernelHashMap<MapData, u32, u8>,
     followed: HashMap<u32, String>,
     waits: KernelHashMap<MapData, u64, WaitBytes>,
-    /// What of that is known, by thread.
-    known: HashMap<u64, Known>,
+    /// What of that is known, by thread and beginning.
+    known: HashMap<(u64, u64), Known>,
     owners: Owners,
     clock: ObservationClock,
     events: mpsc::Sender<Vec<Event>>,
@@ -289,7 +300,7 @@ impl Follower {
             let wait = Wait { at, timeout: wait.timeout, fd: wait.fd, reserved: 0 };
             let bytes: WaitBytes = bytemuck::cast(wait);
             if self.waits.insert(thread, bytes, NO_EXIST).is_ok() {
-                self.known.insert(thread, Known { wait, since, inode, told: None });
+                self.known.insert((thread, wait.at), Known::new(wait, since, inode));
             }
         }
     }
@@ -303,18 +314,23 @@ impl Follower {
             .filter_map(Result::ok)
             .map(|(thread, bytes)| (thread, bytemuck::pod_read_unaligned(&bytes)))
             .collect();
-        self.known.retain(|thread, known| there.get(thread) == Some(&known.wait));
+        self.known.retain(|(thread, _), known| {
+            let is_there = there.get(thread) == Some(&known.wait);
+            known.missed = if is_there { 0 } else { known.missed + 1 };
+            known.missed < Known::MISSED
+        });
         for (thread, wait) in there {
-            if now.saturating_sub(wait.at) < SHORT_WAIT || self.known.contains_key(&thread) {
+            if now.saturating_sub(wait.at) < SHORT_WAIT || self.known.contains_key(&(thread, wait.at)) {
                 continue;
             }
             if let Some(inode) = owners::inode(process_of(thread), wait.fd) {
                 let since = Some((wait.at, wait.at));
-                self.known.insert(thread, Known { wait, since, inode, told: None });
+                self.known.insert((thread, wait.at), Known::new(wait, since, inode));
             }
         }
         let mut batch = Vec::new();
-        for (thread, known) in self.known.iter_mut().filter(|(_, known)| known.told.is_none()) {
+        let untold = |known: &Known| known.told.is_none() && known.missed == 0;
+        for ((thread, _), known) in self.known.iter_mut().filter(|(_, known)| untold(known)) {
             let Some(writer) = writers.iter().find(|writer| writer.inode == known.inode) else { continue };
             known.told = Some(writer.socket);
             let pid = process_of(*thread);
@@ -335,10 +351,8 @@ impl Follower {
 
     fn ended(&mut self, record: &WaitRecord) {
         let thread = u64::from(record.tgid) << 32 | u64::from(record.tid);
-        let Some(known) = self.known.get(&thread).filter(|known| known.wait == record.wait) else { return };
-        let told = known.told;
-        self.known.remove(&thread);
-        if let Some(socket) = told {
+        let known = self.known.remove(&(thread, record.wait.at));
+        if let Some(socket) = known.and_then(|known| known.told) {
             let kind = SocketEventKind::ServerWaitEnds { timed_out: record.result == 0 };
             let at = self.clock.from_kernel(record.header.at);
             self.send(vec![Event { at, kind: EventKind::Socket(SocketEvent { socket, kind }) }]);
