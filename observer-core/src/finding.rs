@@ -8,6 +8,7 @@ use crate::clock::WriteClock;
 use crate::connection::ServerProgram;
 use crate::event::LossPoint;
 use crate::flow::{ConnectionId, End, Flow};
+use crate::statement::{Account, Statement};
 use crate::time::{Timestamp, seconds};
 use crate::verdict::Verdict;
 
@@ -26,6 +27,12 @@ pub struct Finding {
     /// The connection's server, where it is not [`ServerProgram::Mysqld`].
     #[serde(default, skip_serializing_if = "ServerProgram::is_mysqld")]
     pub server_program: ServerProgram,
+    /// Who logged in, where that is known; of findings that a connection is at risk or lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Box<Account>>,
+    /// What its client waits for, where that is known; of the same findings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Box<Statement>>,
     /// What was found.
     #[serde(flatten)]
     pub kind: FindingKind,

@@ -34,9 +34,9 @@ const SEGMENT_BUFFER: u64 = 68 * 1024;
 /// Data that took longer than this came slowly, if the time counts that the server took to begin.
 const SLOW: Duration = Duration::from_millis(300);
 
-/// Data of an answer that took longer than this from its first byte on came slowly. Its longest pause does not count: a
-/// busy host makes one, and goes on as fast as before.
-const SLOW_ANSWER: Duration = Duration::from_millis(60);
+/// Data of an answer that took longer than this from its first byte on came slowly, if it came steadily. Its longest
+/// pause does not count: a busy host makes one, and goes on as fast as before.
+const SLOW_ANSWER: Duration = Duration::from_millis(75);
 
 /// A server that is not slow fills its buffer in this time.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -73,6 +73,9 @@ impl Connection {
 
     /// The same, where the server's own wait is not seen.
     fn wait_by_model(&self, stall: &Stall, at: Timestamp, config: &Config) -> Wait {
+        if let Some(said_at) = stall.all_written.filter(|said_at| *said_at >= self.window.changed_at) {
+            return Wait::None(said_at);
+        }
         if let Some((read_at, sample)) = self.server_shows() {
             return if is_waiting(sample, self.last_write.as_deref()) {
                 Wait::Since(self.begun_at_server(stall, sample, at, config))
@@ -117,9 +120,9 @@ impl Connection {
         }
     }
 
-    /// What the server's socket says of the window as it is now.
+    /// What the server's socket says of the window as it is now, or said of it before it was gone.
     fn server_shows(&self) -> Option<(Timestamp, &SocketReading)> {
-        let (at, sample) = self.server.socket.as_deref().filter(|_| !self.server.gone)?;
+        let (at, sample) = self.server.socket.as_deref()?;
         (*at >= self.window.changed_at).then_some((*at, sample))
     }
 
@@ -148,9 +151,11 @@ impl Connection {
     /// Where both sockets are polled, the server's is read within the same poll as the client's, a moment before or
     /// after it.
     fn server_sample_due(&self, config: &Config) -> Option<Timestamp> {
+        let (at, _) = self.client.socket.as_deref()?;
         let polled = self.server.socket.is_some() && self.server.is_alive();
-        let (at, _) = self.client.socket.as_deref().filter(|_| polled)?;
-        Some(*at + patience(config))
+        // In the first poll it is not known yet whether the server's socket is on this host as well.
+        let is_first = *at == self.first_seen;
+        (polled || is_first).then(|| *at + patience(config))
     }
 
     /// When the wait began, by what the client has acknowledged.
@@ -177,19 +182,20 @@ impl Connection {
         if stall.reopened || self.window.closings > 1 {
             return Duration::ZERO;
         }
-        let (came, taken, slow) = match stall.answer.filter(|answer| answer.began > begun.earliest) {
-            Some(answer) => {
-                let taken = begun.latest.since(answer.began).saturating_sub(answer.pause);
-                (answer.bytes, taken, SLOW_ANSWER)
-            }
-            None => (stall.curve.acknowledged_since(begun.earliest), begun.width(), SLOW),
+        let answer = stall.answer.filter(|answer| answer.began > begun.earliest);
+        let (came, taken, is_slow) = if let Some(answer) = answer {
+            let taken = begun.latest.since(answer.began).saturating_sub(answer.pause);
+            (answer.bytes, taken, taken >= SLOW_ANSWER.max(answer.pause))
+        } else {
+            let taken = begun.width();
+            (stall.curve.acknowledged_since(begun.earliest), taken, taken >= SLOW)
         };
         if came == 0 {
             return Duration::ZERO;
         }
         #[expect(clippy::cast_precision_loss, reason = "a guess needs no more than 52 bits")]
         let share = buffer as f64 / came as f64;
-        let most = if taken < slow { MOMENT } else { Duration::MAX };
+        let most = if is_slow { Duration::MAX } else { MOMENT };
         Duration::try_from_secs_f64(taken.as_secs_f64() * share).map_or(most, |time| time.min(most))
     }
 

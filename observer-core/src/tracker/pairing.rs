@@ -97,6 +97,9 @@ fn can_begin(event: &SocketEvent) -> bool {
         | SocketEventKind::Reset { .. }
         | SocketEventKind::ProcessEnds { .. }
         | SocketEventKind::ServerWaitEnds { .. }
+        | SocketEventKind::ServerSession(_)
+        | SocketEventKind::SessionGone { .. }
+        | SocketEventKind::ObserversOwn
         | SocketEventKind::Destroyed => false,
         _ => true,
     }

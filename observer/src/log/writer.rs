@@ -257,6 +257,8 @@ mod tests {
             connection: None,
             flow: None,
             server_program: ServerProgram::Mysqld,
+            account: None,
+            statement: None,
             kind,
         }
     }

@@ -12,6 +12,7 @@ mod privilege;
 mod resets;
 mod samples;
 mod session;
+mod statements;
 mod story;
 mod surroundings;
 mod waits;

@@ -48,6 +48,9 @@ pub(super) fn event(event: &Map<String, Value>, defaults: &Map<String, Value>) -
             *end = json!(moment(end.as_f64().ok_or("a moment is a number of seconds")?).to_string());
         }
     }
+    if let Some(seconds) = event.get("sent_at").and_then(Value::as_f64) {
+        whole["sent_at"] = json!(moment(seconds).to_string());
+    }
     for direction in ["sent_by_client", "sent_by_server"] {
         if let Some(advance) =
             whole.get_mut(direction).and_then(|direction| direction.get_mut("last_ack_advance"))

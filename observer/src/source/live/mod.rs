@@ -1,4 +1,5 @@
-//! The running host: kernel programs and socket diagnostics, merged into one stream of events.
+//! The running host: kernel programs, socket diagnostics and the servers themselves, if they are asked, merged into one
+//! stream of events.
 
 mod capabilities;
 mod cgroup;
@@ -7,6 +8,7 @@ pub mod diag;
 mod kernel;
 mod mounts;
 mod observation_clock;
+pub mod server;
 mod tracefs;
 
 use std::path::PathBuf;
@@ -17,13 +19,16 @@ use observer_core::{Config, Event, EventKind, SourceEvent};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use crate::mysql::Statements;
+
 pub use capabilities::{Capabilities, Capability};
 pub use cgroup::Cgroup;
 pub use degradation::Degradation;
 use diag::DiagOptions;
-pub use kernel::{Attempt, Kernel, KernelOptions, LastCommand, LastCommands, Step};
+pub use kernel::{Attempt, Kernel, KernelOptions, Step};
 pub(crate) use kernel::{WITHOUT_ALL, tracepoints};
 pub use observation_clock::ObservationClock;
+use server::{Naming, Server};
 pub use tracefs::{Field, Format, Tracefs};
 
 /// Batches of events that may wait for the one who handles them. Beyond it the kernel's ring buffer fills.
@@ -42,13 +47,14 @@ pub struct LiveOptions {
     pub ring_bytes: u32,
     /// How often every connection is looked at; those in trouble five times as often.
     pub poll: Duration,
-    /// Whether the kernel programs keep the beginning of every connection's last command, for
-    /// [`LiveSource::last_commands`].
-    pub keep_commands: bool,
+    /// What of clients' statements the kernel programs keep, and is told when a connection stands still.
+    pub statements: Statements,
     /// Whether the kernel programs log what they do, for debugging them.
     pub bpf_log: bool,
     /// Whether the kernel programs are used; without them there is socket polling only.
     pub kernel: bool,
+    /// The servers that are asked about the connections.
+    pub servers: Vec<Server>,
 }
 
 impl Default for LiveOptions {
@@ -59,9 +65,10 @@ impl Default for LiveOptions {
             max_connections: Config::MAX_CONNECTIONS,
             ring_bytes: 1 << 20,
             poll: Duration::from_secs(1),
-            keep_commands: false,
+            statements: Statements::default(),
             bpf_log: false,
             kernel: true,
+            servers: Vec::new(),
         }
     }
 }
@@ -70,7 +77,8 @@ impl LiveOptions {
     /// What was asked for, by the names of the log's header.
     pub fn sources(&self) -> Vec<String> {
         let kernel = self.kernel.then_some(kernel::PART);
-        kernel.into_iter().chain(["socket diagnostics"]).map(str::to_owned).collect()
+        let asked = (!self.servers.is_empty()).then_some(server::SOURCE);
+        kernel.into_iter().chain(["socket diagnostics"]).chain(asked).map(str::to_owned).collect()
     }
 
     /// How the kernel programs are loaded for this; `observer doctor` tries them with [`Kernel::load`].
@@ -80,7 +88,7 @@ impl LiveOptions {
             cgroup: self.cgroup.clone(),
             max_connections: self.max_connections,
             ring_bytes: self.ring_bytes,
-            keep_commands: self.keep_commands,
+            keep_commands: self.statements != Statements::None,
             log: self.bpf_log,
         }
     }
@@ -91,8 +99,8 @@ impl LiveOptions {
 pub struct LiveSource {
     /// What is observed, in batches.
     pub events: mpsc::Receiver<Vec<Event>>,
-    /// What clients asked last, where [`LiveOptions::keep_commands`] is set and the programs are loaded.
-    pub last_commands: Option<LastCommands>,
+    /// What tells the servers that are asked about which connections; `None` where none is.
+    pub naming: Option<Naming>,
     /// What keeps the events coming.
     pub running: Running,
     degraded: Vec<Degradation>,
@@ -156,20 +164,18 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
     let polled = move |batch: &[Event]| waits.iter_mut().for_each(|waits| waits.polled(batch));
     let diag = Arc::new(diag::spawn_told(diag, sender.clone(), polled)?);
     let mut running = Running { tasks: Vec::new(), diag };
-    let mut last_commands = None;
+    let naming = server::start(&options.servers, &sender, clock, &mut running);
     if let Some(kernel) = kernel {
-        if options.keep_commands {
-            last_commands = Some(LastCommands::new(&kernel, clock)?);
-        }
         if options.bpf_log {
             running.spawn(kernel::forward_log(&kernel)?);
         }
         let decoder = kernel::Decoder::new(options.ports.clone(), clock);
-        let reader =
-            kernel::read(kernel, decoder, options.poll, Arc::clone(&running.diag), in_kernel, sender.clone());
+        let (poll, statements) = (options.poll, options.statements);
+        let diag = Arc::clone(&running.diag);
+        let reader = kernel::read(kernel, decoder, poll, statements, diag, in_kernel, sender.clone());
         running.spawn(tell_failure(reader, sender, clock));
     }
-    Ok(LiveSource { events, last_commands, running, degraded })
+    Ok(LiveSource { events, naming, running, degraded })
 }
 
 fn load_kernel(options: &LiveOptions) -> anyhow::Result<(Option<Kernel>, Vec<Degradation>)> {
