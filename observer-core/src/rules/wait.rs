@@ -58,6 +58,21 @@ pub(super) enum Wait {
 impl Connection {
     /// Whether the server waits for this client, judged at `at` while its window is closed or was closed lately.
     pub(super) fn server_wait(&self, stall: &Stall, at: Timestamp, config: &Config) -> Wait {
+        let Some(wait) = self.running_wait() else { return self.wait_by_model(stall, at, config) };
+        if let Some(since) = wait.since {
+            return Wait::Since(since);
+        }
+        // That it waits is certain; since when, the model tells better.
+        match self.wait_by_model(stall, at, config) {
+            Wait::Since(since) if since.earliest <= wait.told_at => {
+                Wait::Since(TimeRange { latest: since.latest.min(wait.told_at), ..since })
+            }
+            _ => Wait::Since(Self::begun_before_told(wait, stall)),
+        }
+    }
+
+    /// The same, where the server's own wait is not seen.
+    fn wait_by_model(&self, stall: &Stall, at: Timestamp, config: &Config) -> Wait {
         if let Some(said_at) = stall.all_written.filter(|said_at| *said_at >= self.window.changed_at) {
             return Wait::None(said_at);
         }
@@ -113,7 +128,7 @@ impl Connection {
 
     /// When it shows, if nothing happens until then, that the server does not wait: its kernel has nothing to send.
     pub(super) fn wait_ends_at(&self, stall: &Stall) -> Option<Timestamp> {
-        if self.server_shows().is_some() {
+        if self.running_wait().is_some() || self.server_shows().is_some() {
             return None;
         }
         let changed_at = self.window.changed_at;

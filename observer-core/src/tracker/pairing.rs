@@ -96,6 +96,7 @@ fn can_begin(event: &SocketEvent) -> bool {
         SocketEventKind::Fin { .. }
         | SocketEventKind::Reset { .. }
         | SocketEventKind::ProcessEnds { .. }
+        | SocketEventKind::ServerWaitEnds { .. }
         | SocketEventKind::ServerSession(_)
         | SocketEventKind::SessionGone { .. }
         | SocketEventKind::ObserversOwn

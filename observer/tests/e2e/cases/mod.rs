@@ -15,6 +15,7 @@ mod many;
 mod session;
 mod stall;
 mod truth;
+mod waits;
 mod wire;
 
 /// A case by its name.
@@ -38,6 +39,8 @@ pub(crate) const ALL: &[Case] = &[
     ("mariadb_stall_on_loopback_is_one_connection", stall::mariadb_on_loopback),
     ("the_timeout_a_session_sets_is_the_one_that_runs", session::mysql_set),
     ("the_timeout_of_one_statement_is_the_one_that_runs", session::mariadb_set_statement),
+    ("mysqls_own_wait_is_the_clock", waits::mysql),
+    ("mariadbs_own_wait_is_the_clock", waits::mariadb),
     ("what_a_client_of_mysql_asked_for_is_known", wire::mysql),
     ("what_a_client_of_mariadb_asked_for_is_known", wire::mariadb),
     ("what_a_client_asked_for_under_tls_is_said_to_be_hidden", wire::tls),

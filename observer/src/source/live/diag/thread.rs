@@ -67,6 +67,15 @@ struct Wishes {
 /// When there are no ports or too many, when the cgroup is none, when `/proc` cannot be read or when no thread can be
 /// started. Everything that may come right later is an event instead.
 pub fn spawn(options: DiagOptions, events: Sender<Vec<Event>>) -> anyhow::Result<DiagHandle> {
+    spawn_told(options, events, |_| ())
+}
+
+/// The same, and has `look` see at every batch before it is sent.
+pub(in crate::source::live) fn spawn_told(
+    options: DiagOptions,
+    events: Sender<Vec<Event>>,
+    look: impl FnMut(&[Event]) + Send + 'static,
+) -> anyhow::Result<DiagHandle> {
     let DiagOptions { ports, cgroup, period, clock } = options;
     ensure!(!ports.is_empty(), "socket diagnostics need at least one port");
     ensure!(ports.len() <= MAX_PORTS, "socket diagnostics take at most {MAX_PORTS} ports");
@@ -81,7 +90,7 @@ pub fn spawn(options: DiagOptions, events: Sender<Vec<Event>>) -> anyhow::Result
         .name("diag".to_owned())
         .spawn({
             let wishes = Arc::clone(&wishes);
-            move || run(Poller::new(sweep, clock, home), clock, &wishes, &rings, &events)
+            move || run(Poller::new(sweep, clock, home), clock, &wishes, &rings, &events, look)
         })
         .context("starting the thread for socket diagnostics")?;
     Ok(DiagHandle { wishes, bell: Some(bell), thread: Some(thread) })
@@ -128,6 +137,7 @@ fn run(
     wishes: &Wishes,
     rings: &Receiver<()>,
     events: &Sender<Vec<Event>>,
+    mut look: impl FnMut(&[Event]),
 ) {
     let mut took = Duration::ZERO;
     loop {
@@ -138,6 +148,7 @@ fn run(
                 let period = wishes.period().max(took * (REST + 1));
                 match poller.poll(thorough, period) {
                     Ok(batch) => {
+                        look(&batch);
                         room.send(batch);
                     }
                     Err(error) => {

@@ -18,6 +18,7 @@ use super::reads::Reads;
 use super::records::{Decoder, Malformed, Told};
 use super::sampler::Sampler;
 use super::scope::Scope;
+use super::waits::Waits;
 use crate::mysql::Statements;
 use crate::source::live::degradation::Degradation;
 use crate::source::live::diag::DiagHandle;
@@ -39,18 +40,19 @@ const LOSSES_PERIOD: Duration = Duration::from_secs(1);
 ///
 /// When the maps are not those this program knows, or the kernel takes back the ring buffer.
 pub(crate) async fn read(
-    mut kernel: Kernel,
+    kernel: Kernel,
     decoder: Decoder,
     period: Duration,
     statements: Statements,
     diag: Arc<DiagHandle>,
+    waits: Option<Waits>,
     events: mpsc::Sender<Vec<Event>>,
 ) -> anyhow::Result<()> {
-    let ring = kernel.ebpf.take_map(name::RECORDS).context("the object has no ring buffer")?;
+    let ring = kernel.take_map(name::RECORDS)?;
     // SAFETY: the ring buffer owns its file descriptor, gives always this one, and closes it when it is dropped.
     let mut ring = unsafe { AsyncFd::register_with_interest(RingBuf::try_from(ring)?, Interest::READABLE) }
         .context("waiting for the ring buffer")?;
-    let mut sampler = Sampler::new(&mut kernel, &decoder, statements)?;
+    let mut sampler = Sampler::new(&kernel, &decoder, statements)?;
     let mut deaths = Deaths::new();
     let mut scope = kernel.one_cgroup.then(|| Scope::new(kernel.capacity));
     let mut pass_is_due = every(period);
@@ -65,7 +67,7 @@ pub(crate) async fn read(
         tokio::select! {
             ready = ring.readable_mut() => {
                 let mut ready = ready.context("waiting for the ring buffer")?;
-                if drain(ready.get_inner_mut(), &decoder, &mut sampler, &mut deaths, &mut batch) {
+                if drain(ready.get_inner_mut(), &decoder, &mut sampler, &mut deaths, waits.as_ref(), &mut batch) {
                     ready.clear_ready();
                 }
             }
@@ -125,6 +127,7 @@ fn drain(
     decoder: &Decoder,
     sampler: &mut Sampler,
     deaths: &mut Deaths,
+    waits: Option<&Waits>,
     batch: &mut Vec<Event>,
 ) -> bool {
     let mut malformed = 0;
@@ -154,6 +157,11 @@ fn drain(
             Ok(Told::Closing) => {
                 let death = batch.last().and_then(|event| deaths.look(event, decoder.now()));
                 batch.extend(death);
+            }
+            Ok(Told::WaitEnds(record)) => {
+                if let Some(waits) = waits {
+                    waits.ended(record);
+                }
             }
             Ok(Told::Other) => {}
             Err(Malformed) => malformed += 1,
