@@ -84,6 +84,7 @@ impl Connection {
             SocketEventKind::ProcessEnds { .. } if seen_at == Vantage::Server => {
                 self.history_mut().server_died = true;
             }
+            SocketEventKind::Owners(owners) => self.owned(seen_at, owners),
             SocketEventKind::Destroyed => self.destroyed(at, seen_at, cx),
             // The server's window: a client that cannot send waits for itself, not for net_write_timeout.
             SocketEventKind::ZeroWindow { by: End::Server, .. }

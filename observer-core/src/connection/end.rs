@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use crate::connection::{SocketReading, WireReading};
 use crate::event::Process;
+use crate::owner::{Owner, Owners};
 use crate::sample::TcpState;
 use crate::time::Timestamp;
 
@@ -14,6 +15,8 @@ pub struct EndView {
     pub cookie: Option<NonZeroU64>,
     /// The process that opened or accepted the connection, where it was seen.
     pub process: Option<Box<Process>>,
+    /// The processes that have the socket open, or had it when it was last looked at.
+    pub owners: Option<Box<Owners>>,
     /// The newest counters of the kernel programs, with their time.
     pub wire: Option<Box<(Timestamp, WireReading)>>,
     /// The newest socket diagnostics, with their time.
@@ -29,6 +32,23 @@ pub struct EndView {
 }
 
 impl EndView {
+    /// The process that acts at this end, as far as it is known: the one that read last, while that was followed; else
+    /// the one that opened the connection, as long as it has the socket; else one that has it.
+    pub fn holder(&self) -> Option<&Process> {
+        let reader = || Some(&self.wire.as_ref()?.1.last_read.as_ref()?.process);
+        let owners = self.owners.as_deref().map_or(&[][..], |owners| &owners.processes);
+        let opener = self.process.as_deref();
+        let has_it = |process: &Process| owners.iter().any(|owner| owner.process.pid == process.pid);
+        reader()
+            .or_else(|| opener.filter(|opener| owners.is_empty() || has_it(opener)))
+            .or_else(|| owners.first().map(|owner| &owner.process))
+    }
+
+    /// What more is known of [`holder`](Self::holder).
+    pub fn holder_details(&self) -> Option<&Owner> {
+        self.owners.as_ref()?.process(self.holder()?.pid)
+    }
+
     /// Whether this end is on this host.
     pub fn is_local(&self) -> bool {
         self.cookie.is_some() || self.state.is_some() || self.wire.is_some()
