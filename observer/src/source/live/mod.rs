@@ -7,6 +7,7 @@ pub mod diag;
 mod kernel;
 mod mounts;
 mod observation_clock;
+mod owners;
 mod tracefs;
 
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use tokio::task::AbortHandle;
 pub use capabilities::{Capabilities, Capability};
 pub use cgroup::Cgroup;
 pub use degradation::Degradation;
-use diag::DiagOptions;
+use diag::{DiagOptions, cpu_time};
 pub use kernel::{Attempt, Kernel, KernelOptions, LastCommand, LastCommands, Step};
 pub(crate) use kernel::{TRACEPOINTS, WITHOUT_ALL};
 pub use observation_clock::ObservationClock;
@@ -142,13 +143,17 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         // The channel is empty, so there is room.
         let _ = sender.try_send(told);
     }
+    let owners = owners::spawn(clock, sender.clone())?;
     let diag = DiagOptions {
         ports: options.ports.clone(),
         cgroup: options.cgroup.clone(),
         period: options.poll,
         clock,
     };
-    let mut running = Running { tasks: Vec::new(), diag: Arc::new(diag::spawn(diag, sender.clone())?) };
+    let mut running = Running {
+        tasks: Vec::new(),
+        diag: Arc::new(diag::spawn_asking(diag, Some(owners.clone()), sender.clone())?),
+    };
     let mut last_commands = None;
     if let Some(mut kernel) = kernel {
         if options.keep_commands {
@@ -158,7 +163,8 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
             running.spawn(kernel::forward_log(&mut kernel)?);
         }
         let decoder = kernel::Decoder::new(options.ports.clone(), clock);
-        let reader = kernel::read(kernel, decoder, options.poll, Arc::clone(&running.diag), sender.clone());
+        let reader =
+            kernel::read(kernel, decoder, options.poll, Arc::clone(&running.diag), owners, sender.clone());
         running.spawn(tell_failure(reader, sender, clock));
     }
     Ok(LiveSource { events, last_commands, running, degraded })

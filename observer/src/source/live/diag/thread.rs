@@ -18,6 +18,7 @@ use super::poller::Poller;
 use super::request::MAX_PORTS;
 use super::scope::Scope;
 use super::sweep::Sweep;
+use crate::source::live::owners::{Asker, Asks};
 use crate::source::live::{Cgroup, ObservationClock};
 
 /// Polls are never closer together than this, however often they are asked for.
@@ -67,6 +68,15 @@ struct Wishes {
 /// When there are no ports or too many, when the cgroup is none, when `/proc` cannot be read or when no thread can be
 /// started. Everything that may come right later is an event instead.
 pub fn spawn(options: DiagOptions, events: Sender<Vec<Event>>) -> anyhow::Result<DiagHandle> {
+    spawn_asking(options, None, events)
+}
+
+/// The same; `owners` is asked whose the sockets are.
+pub(in crate::source::live) fn spawn_asking(
+    options: DiagOptions,
+    owners: Option<Asker>,
+    events: Sender<Vec<Event>>,
+) -> anyhow::Result<DiagHandle> {
     let DiagOptions { ports, cgroup, period, clock } = options;
     ensure!(!ports.is_empty(), "socket diagnostics need at least one port");
     ensure!(ports.len() <= MAX_PORTS, "socket diagnostics take at most {MAX_PORTS} ports");
@@ -81,7 +91,7 @@ pub fn spawn(options: DiagOptions, events: Sender<Vec<Event>>) -> anyhow::Result
         .name("diag".to_owned())
         .spawn({
             let wishes = Arc::clone(&wishes);
-            move || run(Poller::new(sweep, clock, home), clock, &wishes, &rings, &events)
+            move || run(Poller::new(sweep, clock, home), clock, owners.as_ref(), &wishes, &rings, &events)
         })
         .context("starting the thread for socket diagnostics")?;
     Ok(DiagHandle { wishes, bell: Some(bell), thread: Some(thread) })
@@ -125,6 +135,7 @@ fn micros(period: Duration) -> u64 {
 fn run(
     mut poller: Poller,
     clock: ObservationClock,
+    owners: Option<&Asker>,
     wishes: &Wishes,
     rings: &Receiver<()>,
     events: &Sender<Vec<Event>>,
@@ -138,7 +149,11 @@ fn run(
                 let period = wishes.period().max(took * (REST + 1));
                 match poller.poll(thorough, period) {
                     Ok(batch) => {
+                        let asks = owners.map(|owners| (owners, Asks::of_sockets(&batch)));
                         room.send(batch);
+                        if let Some((owners, asks)) = asks {
+                            owners.ask(asks);
+                        }
                     }
                     Err(error) => {
                         room.send(vec![stranded(clock, &error)]);
@@ -176,7 +191,7 @@ fn wait(wishes: &Wishes, rings: &Receiver<()>, started: Instant, took: Duration)
 }
 
 /// What this thread has had of a CPU; zero where the kernel does not tell.
-fn cpu_time() -> Duration {
+pub(in crate::source::live) fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 

@@ -34,8 +34,7 @@ pub(super) struct Deaths {
 
 impl Deaths {
     pub(super) fn new() -> Self {
-        let namespace = fs::metadata("/proc/self/ns/pid").map(|namespace| namespace.ino());
-        Self { ids_are_known: namespace.is_ok_and(|inode| inode == FIRST_NAMESPACE), alive: None }
+        Self { ids_are_known: ids_are_known(), alive: None }
     }
 
     /// What `event`, read just now, means if it is the end of a connection by its server.
@@ -58,6 +57,11 @@ impl Deaths {
         let kind = SocketEventKind::ProcessEnds { pid: process.pid };
         Some(Event { at: event.at, kind: EventKind::Socket(SocketEvent { socket: *socket, kind }) })
     }
+}
+
+/// Whether process ids mean here what they mean to the kernel.
+pub(super) fn ids_are_known() -> bool {
+    fs::metadata("/proc/self/ns/pid").is_ok_and(|namespace| namespace.ino() == FIRST_NAMESPACE)
 }
 
 /// Whether what was read of a process's memory is that of one that ends: its size is 0 pages, or it is gone.

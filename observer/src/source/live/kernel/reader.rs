@@ -12,7 +12,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::deaths::Deaths;
+use super::deaths::{Deaths, ids_are_known};
 use super::load::Kernel;
 use super::reads::Reads;
 use super::records::{Decoder, Malformed, Told};
@@ -20,6 +20,7 @@ use super::sampler::Sampler;
 use super::scope::Scope;
 use crate::source::live::degradation::Degradation;
 use crate::source::live::diag::DiagHandle;
+use crate::source::live::owners::{Asker, Asks};
 use crate::source::live::tell;
 
 /// Records taken from the ring buffer in one turn.
@@ -42,6 +43,7 @@ pub(crate) async fn read(
     decoder: Decoder,
     period: Duration,
     diag: Arc<DiagHandle>,
+    owners: Asker,
     events: mpsc::Sender<Vec<Event>>,
 ) -> anyhow::Result<()> {
     let ring = kernel.ebpf.take_map(name::RECORDS).context("the object has no ring buffer")?;
@@ -56,6 +58,7 @@ pub(crate) async fn read(
     let mut losses_are_due = every(period.min(LOSSES_PERIOD));
     let Kernel { ebpf, reads_are_told, .. } = kernel;
     let programs = Reads::new(ebpf, failure_of_reads(&decoder, &events))?;
+    let ids_are_known = ids_are_known();
     let mut in_pass = false;
     let mut in_trouble = false;
     loop {
@@ -89,9 +92,11 @@ pub(crate) async fn read(
         if let Some(scope) = &mut scope {
             scope.limit(&mut batch);
         }
+        let asks = if ids_are_known { Asks::of_processes(&batch) } else { Asks::default() };
         if !batch.is_empty() && events.send(batch).await.is_err() {
             return Ok(());
         }
+        owners.ask(asks);
     }
 }
 
