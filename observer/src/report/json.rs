@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Report;
 use super::account::{Account, Mark};
+use super::holder::Holder;
 use crate::source::recording::Origin;
 use crate::text::safe;
 
@@ -91,6 +92,8 @@ struct Connection {
     last_seen: Timestamp,
     thread_id: Option<u32>,
     server_version: Option<String>,
+    client_process: Option<Holder>,
+    server_process: Option<Holder>,
     net_write_timeout: Timeout,
     stalls: Vec<Stall>,
     stalls_left_out: u64,
@@ -207,6 +210,8 @@ impl Connection {
             last_seen: account.last_seen,
             thread_id: account.greeting.as_ref().map(|greeting| greeting.thread_id),
             server_version: account.greeting.as_ref().map(|greeting| clean(&greeting.version)),
+            client_process: account.client_process.as_deref().cloned(),
+            server_process: account.server_process.as_deref().cloned(),
             net_write_timeout: account.timeout,
             stalls: account.stalls.iter().map(Stall::of).collect(),
             stalls_left_out: account.stalls_left_out,

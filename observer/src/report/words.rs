@@ -124,6 +124,12 @@ pub(super) fn who(account: &Account) -> String {
     format!("{} -> {}{greeting}", account.flow.client, account.flow.server)
 }
 
+/// Who had the sockets open, a line each, where anything is known.
+pub(super) fn processes(account: &Account) -> impl Iterator<Item = String> {
+    let ends = [("client", &account.client_process), ("server", &account.server_process)];
+    ends.into_iter().filter_map(|(whose, holder)| Some(holder.as_ref()?.words(whose)))
+}
+
 /// When it was opened and closed, a line each.
 pub(super) fn life(account: &Account) -> [String; 2] {
     let opened = match account.opened_at {

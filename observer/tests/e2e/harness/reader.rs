@@ -79,6 +79,11 @@ impl Reader {
         Ok(Self { process, address: (side.address(server), port).into(), thread_id })
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid().as_raw().cast_unsigned()
+    }
+
     /// Sends the query, reads the first rows, and stops reading.
     pub(crate) fn query_and_pause(&mut self) -> anyhow::Result<()> {
         self.process.say("query")?;

@@ -123,41 +123,43 @@ mod tests {
     #[test]
     fn no_secret_is_told() {
         for (line, expected) in [
-            ("mysql|-uroot|-pSECRET|shop", "mysql -uroot -p*** shop"),
+            ("mysql|-uroot|-pHIDDEN|shop", "mysql -uroot -p*** shop"),
             ("/usr/bin/mysql|-p|shop", "/usr/bin/mysql -p shop"),
             ("mariadb-dump|-p|shop", "mariadb-dump -p shop"),
-            ("mydumper|-p|SECRET|-o|/dump", "mydumper -p *** -o /dump"),
-            ("mysql|-BNpSECRET", "mysql -BNp***"),
+            ("mydumper|-p|HIDDEN|-o|/dump", "mydumper -p *** -o /dump"),
+            ("mysql|-BNpHIDDEN", "mysql -BNp***"),
             ("mysql|-uapp|-hexample", "mysql -uapp -hexample"),
-            ("mysql|--password=SECRET|--host=db", "mysql --password=*** --host=db"),
-            ("mysql|--PASSWORD1=SECRET", "mysql --PASSWORD1=***"),
+            ("mysql|--password=HIDDEN|--host=db", "mysql --password=*** --host=db"),
+            ("mysql|--PASSWORD1=HIDDEN", "mysql --PASSWORD1=***"),
             ("mysql|--passw=SEC RET=x", "mysql --passw=***"),
             ("mysql|--password=|x", "mysql --password= x"),
-            ("tool|--password|SECRET|--host|db", "tool --password *** --host db"),
+            ("tool|--password|HIDDEN|--host|db", "tool --password *** --host db"),
             ("tool|--password|--host|db", "tool --password --host db"),
-            ("tool|-pass|SECRET", "tool -p*** ***"),
-            ("tool|--api-key|SECRET|x", "tool --api-key *** x"),
+            ("tool|-pass|HIDDEN", "tool -p*** ***"),
+            ("tool|--api-key|HIDDEN|x", "tool --api-key *** x"),
             ("tool|--defaults-file=/etc/passwords.cnf", "tool --defaults-file=/etc/passwords.cnf"),
-            ("env|MYSQL_PWD=SECRET|mysql", "env MYSQL_PWD=*** mysql"),
-            ("app|mysql://root:SECRET@db:3306/shop", "app mysql://root:***@db:3306/shop"),
+            ("env|MYSQL_PWD=HIDDEN|mysql", "env MYSQL_PWD=*** mysql"),
+            ("app|mysql://root:HIDDEN@db:3306/shop", "app mysql://root:***@db:3306/shop"),
             ("app|--dsn=mysql://root:S@C:R/E@db/shop", "app --dsn=mysql://root:***@db/shop"),
-            ("app|root:SECRET@tcp(db:3306)/shop", "app root:***@tcp(db:3306)/shop"),
-            ("app|mysql://root:SECRET@db/shop?password=SECRET", "app mysql://root:***"),
+            ("app|root:HIDDEN@tcp(db:3306)/shop", "app root:***@tcp(db:3306)/shop"),
+            ("app|mysql://root:HIDDEN@db/shop?password=HIDDEN", "app mysql://root:***"),
             ("app|mysql://root@db:3306/shop", "app mysql://root@db:3306/shop"),
-            ("app|mysql://db/shop?user=x&password=SECRET", "app mysql://db/shop?user=x&password=***"),
-            ("sh|-c|mysql -uroot -pSECRET shop", "sh -c mysql -uroot -p***"),
+            ("app|mysql://db/shop?user=x&password=HIDDEN", "app mysql://db/shop?user=x&password=***"),
+            ("sh|-c|mysql -uroot -pHIDDEN shop", "sh -c mysql -uroot -p***"),
             ("sh|-c|mysql --password='SEC RET' x", "sh -c mysql --password=***"),
-            ("sh|-c|app mysql://root:SECRET@db x", "sh -c app mysql://root:***"),
-            ("mysql|-e|ALTER USER x IDENTIFIED BY 'SECRET'", "mysql -e ALTER USER x IDENTIFIED ***"),
-            ("mysql|-e|SET PASSWORD = 'SECRET'", "mysql -e SET PASSWORD ***"),
-            (r#"app|{"user":"x","password":"SECRET"}"#, r#"app {"user":"x","password"***"#),
-            ("curl|-H|Authorization: Bearer SECRET", "curl -H Authorization:***"),
+            ("sh|-c|app mysql://root:HIDDEN@db x", "sh -c app mysql://root:***"),
+            ("mysql|-e|ALTER USER x IDENTIFIED BY 'HIDDEN'", "mysql -e ALTER USER x IDENTIFIED ***"),
+            ("mysql|-e|SET PASSWORD = 'HIDDEN'", "mysql -e SET PASSWORD ***"),
+            (r#"app|{"user":"x","password":"HIDDEN"}"#, r#"app {"user":"x","password"***"#),
+            ("curl|-H|Authorization: Bearer HIDDEN", "curl -H Authorization:***"),
             ("python3|app.py|--port|3306", "python3 app.py --port 3306"),
             ("mysqld|--port=3306|--datadir=/var/lib/mysql", "mysqld --port=3306 --datadir=/var/lib/mysql"),
             ("tool|--pässword|x|-pSECRÄT", "tool --pässword x -p***"),
             ("", ""),
         ] {
-            assert_eq!(masked(line.split('|')), expected, "{line}");
+            let told = masked(line.split('|'));
+            assert_eq!(told, expected, "{line}");
+            assert!(!told.contains("HIDDEN"), "{told}");
         }
     }
 
