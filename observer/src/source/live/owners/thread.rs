@@ -15,8 +15,8 @@ use crate::source::live::{ObservationClock, cpu_time};
 /// Two searches are never closer together.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// A search is followed by at least this many times as much rest as it took of CPU time: fiftieth parts of one CPU. With
-/// ten thousand processes it takes half a second, and comes twice a minute.
+/// A search is followed by at least this many times as much rest as it took of CPU time: it never takes more than a
+/// fiftieth of one CPU, however many processes there are.
 const REST: u32 = 49;
 
 /// As much CPU time processes that open connections may take within a [`SHARE_PERIOD`]. Of those beyond it, the
