@@ -32,7 +32,7 @@ pub use connection::{
     Connection, EndView, Ending, Greeting, Phase, ServerProgram, SocketReading, WireReading,
 };
 pub use event::{Event, EventKind, LossPoint, Process, SocketEvent, SocketEventKind, SourceEvent};
-pub use finding::{Finding, FindingKind, Severity};
+pub use finding::{Finding, FindingKind, Reader, Severity};
 pub use flow::{ConnectionId, End, Flow, SocketRef, Vantage};
 pub use owner::{Owner, Owners};
 pub use sample::{

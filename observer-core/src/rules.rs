@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 use crate::config::Config;
 use crate::connection::{Connection, Greeting};
 use crate::event::{SocketEvent, SocketEventKind};
-use crate::finding::{Finding, FindingKind};
+use crate::finding::{Finding, FindingKind, Reader};
 use crate::flow::{End, Vantage};
 use crate::time::Timestamp;
 
@@ -97,15 +97,22 @@ impl Connection {
         self.judge(at, cx);
     }
 
+    fn reader(&self) -> Option<Box<Reader>> {
+        let owner = self.client.holder_details()?;
+        let (pid, comm) = (owner.process.pid, owner.process.comm.clone());
+        Some(Box::new(Reader { pid, comm, place: owner.place().map(str::to_owned) }))
+    }
+
     /// Tells a finding. Those of one connection never go back in time, even if what they follow from came late.
     fn find(&mut self, at: Timestamp, kind: FindingKind, cx: &mut Context<'_>) {
         let (connection, flow) = (Some(self.id), Some(self.flow));
         let server_program = self.server_program();
+        let reader = kind.is_about_reading().then(|| self.reader()).flatten();
         let closed_ack = self.window.closed_ack;
         let history = self.history_mut();
         history.note(at, &kind, closed_ack);
         history.last_finding = history.last_finding.max(at);
         let at = history.last_finding;
-        cx.findings.push_back(Finding { at, connection, flow, server_program, kind });
+        cx.findings.push_back(Finding { at, connection, flow, server_program, reader, kind });
     }
 }

@@ -261,6 +261,7 @@ impl Tracker {
             connection: None,
             flow: None,
             server_program: ServerProgram::default(),
+            reader: None,
             kind,
         });
     }

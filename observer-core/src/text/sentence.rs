@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::{Timeout, TimeoutSource, WriteClock};
 use crate::connection::ServerProgram;
 use crate::event::LossPoint;
-use crate::finding::{Finding, FindingKind};
+use crate::finding::{Finding, FindingKind, Reader};
 use crate::flow::End;
 use crate::text::clean::clean;
 use crate::text::units::{Bytes, Seconds, setting};
@@ -14,6 +14,11 @@ use crate::time::Timestamp;
 impl Finding {
     /// The finding in one line for a person. It holds no control characters.
     pub fn sentence(&self) -> String {
+        let reader = self.reader.as_deref().map_or_else(String::new, |reader| format!(" {}", reads(reader)));
+        self.what() + &reader
+    }
+
+    fn what(&self) -> String {
         let server = self.server_program;
         let client = self.flow.map_or_else(|| "A client".to_owned(), |flow| flow.client.to_string());
         match &self.kind {
@@ -105,6 +110,16 @@ impl Finding {
             }
         }
     }
+}
+
+/// Places longer than this are left to the log.
+const SHORT: usize = 40;
+
+/// Who reads: `It is read by python3 4711 of etl.service.`
+fn reads(Reader { pid, comm, place }: &Reader) -> String {
+    let place = place.as_deref().filter(|place| place.len() <= SHORT);
+    let of = place.map_or_else(String::new, |place| format!(" of {}", clean(place)));
+    format!("It is read by {} {pid}{of}.", clean(comm))
 }
 
 /// When the server gives up, and under which assumption: `in 18.8 s if net_write_timeout is 60 s (assumed)`.

@@ -10,7 +10,7 @@ use ratatui::style::Style;
 
 use super::overview::counts_down;
 use super::theme;
-use crate::text::{safe, short};
+use crate::text::{fit, safe, short, shorten_middle, width};
 
 /// The sign of a connection and its style. The sign alone tells the cases apart, without colour.
 pub(super) fn sign(connection: &Connection) -> (&'static str, Style) {
@@ -112,12 +112,21 @@ pub(super) fn server(connection: &Connection) -> Option<String> {
     process_at(connection, End::Server).map(named)
 }
 
-/// The process at the end nearest to the reader that is on this host, and where it belongs to: `python3 4711 etl.service`.
-pub(super) fn process(connection: &Connection) -> Option<String> {
-    let end = nearest_end(connection)?;
-    let name = named(process_at(connection, end)?);
-    let place = connection.end(end).holder_details().and_then(Owner::place);
-    Some(place.map_or_else(|| name.clone(), |place| format!("{name} {}", safe(place))))
+/// The fewest cells in which a place still says something.
+const PLACE: usize = 6;
+
+/// The process at the end nearest to the reader that is on this host, and, where there is room, where it belongs to:
+/// `python3 4711 etl.service`.
+pub(super) fn process(connection: &Connection, cells: usize) -> String {
+    let nearest = nearest_end(connection).and_then(|end| Some((end, process_at(connection, end)?)));
+    let Some((end, process)) = nearest else { return String::new() };
+    // The end of it is the number.
+    let name = shorten_middle(&named(process), cells);
+    let room = cells.saturating_sub(width(&name) + 1);
+    match connection.end(end).holder_details().and_then(Owner::place) {
+        Some(place) if room >= PLACE => format!("{name} {}", fit(&safe(place), room)),
+        _ => name,
+    }
 }
 
 /// The same, as it was told.
