@@ -21,7 +21,7 @@ pub fn reported(bytes: &[u8], ports: &[u16]) -> Option<u64> {
     let file = memfd_create("made-up", MFdFlags::empty()).expect("there is memory for a file");
     let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     File::from(file.try_clone().expect("there is another number for it")).write_all(bytes).expect("it fits");
-    let reading = recording::Options { ports: ports.to_vec(), follow: None };
+    let reading = recording::Options { ports: ports.to_vec(), ..recording::Options::default() };
     let options = Options { reading, all: true, ..Options::default() };
     let report = report::build(&[Source::File(path)], &options).ok()?;
     let written = |form: fn(&Report, &mut Vec<u8>) -> std::io::Result<()>| {

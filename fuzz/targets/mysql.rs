@@ -3,10 +3,14 @@
 #![no_main]
 
 use observer_core::{
-    Config, End, Event, EventKind, Flow, SocketEvent, SocketEventKind, SocketRef, Timestamp, Vantage,
+    Config, End, Event, EventKind, Flow, SocketEvent, SocketEventKind, SocketRef, Statement, Timestamp,
+    Vantage,
 };
 use observer_fuzz::Judge;
-use observer_fuzz::mysql::{Command, Greeting, Login, Packet, Reply, Tail, lone_error, stored, tellable};
+use observer_fuzz::mysql::{
+    Command, Greeting, Kept, Login, Packet, Reply, Statements, Tail, keepable, lone_error, prepares,
+    statement, statement_id, stored, tellable, without_literals,
+};
 
 libfuzzer_sys::fuzz_target!(|conversation: &[u8]| {
     let mut judge = Judge::new(Config::default());
@@ -44,11 +48,31 @@ fn from_client(said: &[u8]) -> Vec<SocketEventKind> {
         assert!(packet.payload.len() + packet.rest.len() < said.len(), "{packet:?}");
         tellable(packet.payload);
     }
-    let login = Login::parse(said)
-        .map(|Login { capabilities, tls, .. }| SocketEventKind::Login { capabilities, tls });
+    let login = Login::parse(said).map(|Login { capabilities, tls, account }| SocketEventKind::Login {
+        capabilities,
+        tls,
+        account: account.map(Box::new),
+    });
     let command =
         Command::parse(said).map(|Command { length, text }| SocketEventKind::Command { length, text });
-    login.into_iter().chain(command).collect()
+    let statement = asked(said).map(|statement| SocketEventKind::Statement(Box::new(statement)));
+    login.into_iter().chain(command).chain(statement).collect()
+}
+
+/// What is waited for, prepared by the same bytes or by none.
+fn asked(said: &[u8]) -> Option<Statement> {
+    let at = Timestamp::from_micros(1_714_831_200_000_000);
+    let kept = keepable(said, false)?;
+    assert!(kept.len() <= 256 && said.starts_with(kept));
+    let last = Kept { at, bytes: kept, statement_id: statement_id(kept).unwrap_or(1) };
+    for cut in [true, false] {
+        without_literals(kept, cut);
+    }
+    for statements in [Statements::None, Statements::Raw] {
+        let told = statement(last, None, statements)?;
+        assert!(told.text.is_none() || statements == Statements::Raw, "{told:?}");
+    }
+    statement(last, prepares(kept).then_some(last), Statements::WithoutLiterals)
 }
 
 fn from_server(said: &[u8], tail: &mut Tail, capabilities: Option<u32>) -> Vec<SocketEventKind> {

@@ -14,7 +14,11 @@ const PORTS: [u16; 2] = [3306, 3307];
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 libfuzzer_sys::fuzz_target!(|capture: &[u8]| {
-    let options = PcapOptions { ports: PORTS.to_vec(), max_connections: CONNECTIONS };
+    let options = PcapOptions {
+        ports: PORTS.to_vec(),
+        max_connections: CONNECTIONS,
+        statements: observer_fuzz::mysql::Statements::default(),
+    };
     let Ok(mut reader) = Reader::new(capture, options) else { return };
     let mut judge = Judge::new(Config { max_connections: CONNECTIONS.get(), ..Config::default() });
     let mut gap = false;

@@ -62,6 +62,16 @@ pub mod beginning {
     pub const TLS: u8 = 4;
 }
 
+/// Values of [`ConnectionState::awaits_reply`]: what is told of the server's next answer.
+pub mod awaits {
+    /// Nothing.
+    pub const NOTHING: u8 = 0;
+    /// Its beginning: it answers a command that was told.
+    pub const REPLY: u8 = 1;
+    /// Nothing, but the number of the statement that it prepared is kept.
+    pub const STATEMENT_ID: u8 = 2;
+}
+
 /// What one end has sent, as it passed this host.
 ///
 /// Only the program of that direction writes it (but for `peer_closed`) and no other reads it for every segment:
@@ -172,7 +182,7 @@ pub struct ConnectionState {
     pub ingress_scale: u8,
     /// One of [`beginning`].
     pub beginning: u8,
-    /// Whether the answer to a command that was told has not come yet: 0 or 1.
+    /// One of [`awaits`]: what is done with an answer that has not come yet.
     pub awaits_reply: u8,
     /// This host's address.
     pub local: [u8; 16],
@@ -206,16 +216,21 @@ impl ConnectionState {
     }
 }
 
-/// Value of the map `COMMANDS`: the beginning of the client's last command.
+/// Value of the maps `COMMANDS` and `PREPARED`: the beginning of the client's last command, and of its last
+/// `COM_STMT_PREPARE`.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct CommandHead {
-    /// When it passed.
+    /// When it passed; early by at most one tick of the kernel (1 to 10 ms).
     pub at: u64,
+    /// The tick (jiffies) of `at`: within one tick the clock is not read again.
+    pub tick: u32,
+    /// The sequence number of its segment, by which one command is told from another.
+    pub seq: u32,
     /// How many of `bytes` are meant.
     pub length: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// In `PREPARED`, by which number the server calls the statement; 0: it has not answered.
+    pub statement_id: u32,
     /// From the MySQL packet header on.
     pub bytes: [u8; TEXT_BYTES],
 }
@@ -229,5 +244,5 @@ const _: () = {
     assert!(core::mem::offset_of!(ConnectionState, egress) + 56 == 128);
     assert!(core::mem::offset_of!(ConnectionState, ingress) + 56 == 2 * 128);
     assert!(size_of::<ConnectionState>() + 56 == 3 * 128);
-    assert!(size_of::<CommandHead>() == 272);
+    assert!(size_of::<CommandHead>() == 280);
 };

@@ -14,11 +14,11 @@ mod record;
 pub use config::{Config, CookieField, MAX_PORTS, ResetFields, StateFields};
 pub use connection::{
     CommandHead, ConnectionState, DirectionState, Ends, LastRead, MILESTONE_STEP, MILESTONES, Rare,
-    TAIL_BYTES, Tail, beginning, flag, scale,
+    TAIL_BYTES, Tail, awaits, beginning, flag, scale,
 };
 pub use record::{
-    Counter, DestroyedRecord, Direction, Header, RecordKind, SegmentRecord, StateRecord, TEXT_BYTES,
-    TextRecord, UnknownNumber, transition,
+    Counter, DestroyedRecord, Direction, Header, LOGIN_FIXED, LOGIN_HEAD, LOGIN_REST, LoginRecord,
+    RecordKind, SegmentRecord, StateRecord, TEXT_BYTES, TextRecord, UnknownNumber, transition,
 };
 
 /// Names of the object's maps and globals, by which the observer finds them.
@@ -29,8 +29,10 @@ pub mod name {
     pub const CONNECTIONS: &str = "CONNECTIONS";
     /// LRU hash: [`Ends`](crate::Ends) of a connection that is being accepted to what its SYNs said.
     pub const HANDSHAKES: &str = "HANDSHAKES";
-    /// LRU hash: socket cookie to [`CommandHead`](crate::CommandHead).
+    /// LRU hash: socket cookie to the [`CommandHead`](crate::CommandHead) of its last command.
     pub const COMMANDS: &str = "COMMANDS";
+    /// LRU hash: socket cookie to the [`CommandHead`](crate::CommandHead) of its last `COM_STMT_PREPARE`.
+    pub const PREPARED: &str = "PREPARED";
     /// Per-CPU array of [`Counter`](crate::Counter)s.
     pub const COUNTERS: &str = "COUNTERS";
     /// The [`Config`](crate::Config), frozen before the programs are verified.

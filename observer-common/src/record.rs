@@ -7,6 +7,15 @@ use crate::connection::{Ends, Tail};
 /// How many bytes of a text are told at most.
 pub const TEXT_BYTES: usize = 256;
 
+/// Where the user's name begins in a login: behind the packet's header and 32 bytes of flags, sizes and zeros.
+pub const LOGIN_FIXED: usize = 36;
+
+/// How many bytes of a login are looked at for the user's name; a power of two.
+pub const LOGIN_HEAD: usize = 128;
+
+/// How many bytes are told of what stands behind the response in a login; a power of two.
+pub const LOGIN_REST: usize = 256;
+
 /// A number from the kernel that means nothing to this observer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownNumber(pub u32);
@@ -44,7 +53,7 @@ numbered! {
         State = 4,
         /// A [`DestroyedRecord`].
         Destroyed = 5,
-        /// A [`TextRecord`] with the beginning of the client's answer to the greeting.
+        /// A [`LoginRecord`] with the client's answer to the greeting.
         Login = 6,
         /// A [`TextRecord`] with the beginning of the server's answer to the last command that was told.
         Reply = 7,
@@ -159,6 +168,23 @@ pub struct TextRecord {
     pub bytes: [u8; TEXT_BYTES],
 }
 
+/// The client's answer to the greeting, without the response by which it proves who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct LoginRecord {
+    /// How every record begins.
+    pub header: Header,
+    /// How many bytes of `head` are meant.
+    pub head_length: u32,
+    /// How many bytes of `rest` are meant.
+    pub rest_length: u32,
+    /// From the header of the MySQL packet up to the zero behind the user's name; up to the name where its end was not
+    /// found.
+    pub head: [u8; LOGIN_HEAD],
+    /// What stands behind the response.
+    pub rest: [u8; LOGIN_REST],
+}
+
 /// A change of state (`inet_sock_set_state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -189,6 +215,7 @@ const _: () = {
     assert!(size_of::<Header>() == 64);
     assert!(size_of::<SegmentRecord>() == 112);
     assert!(size_of::<TextRecord>() == 328);
+    assert!(size_of::<LoginRecord>() == 456);
     assert!(size_of::<StateRecord>() == 96);
     assert!(size_of::<DestroyedRecord>() == 64);
 };

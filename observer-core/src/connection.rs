@@ -11,7 +11,7 @@ mod window;
 pub(crate) use curve::{Count, Curve, GRACE, Limits};
 pub(crate) use drain::Drain;
 pub use end::EndView;
-pub(crate) use history::{History, ServerFin, Siblings, Unanswered};
+pub(crate) use history::{Gone, History, ServerFin, Siblings, Unanswered};
 pub use reading::{SocketReading, WireReading};
 pub(crate) use stall::{BeforeWrite, LastWrite, Progress, Stall};
 pub(crate) use window::{Told, Window, WindowChange};
@@ -19,8 +19,9 @@ pub(crate) use window::{Told, Window, WindowChange};
 use crate::clock::{Timeout, WriteClock};
 use crate::flow::{ConnectionId, End, Flow};
 use crate::seq::SeqNumber;
-use crate::session::{Doubt, IDLE, Session};
+use crate::session::{Doubt, Hidden, IDLE, ServerSession, Session};
 pub use crate::session::{Greeting, ServerProgram};
+use crate::statement::{Account, Statement};
 use crate::time::{TimeRange, Timestamp};
 use crate::tracker::Slot;
 
@@ -250,7 +251,8 @@ impl Connection {
         self.clock().map(WriteClock::abort)
     }
 
-    /// Whether the server's socket or its RST has shown that it gave up; otherwise only its deadline says so.
+    /// Whether the server's socket, its RST or its process list has shown that it gave up; otherwise only its deadline
+    /// says so.
     pub fn is_abort_seen(&self) -> bool {
         self.stall.as_ref().is_some_and(|stall| stall.abort_seen)
     }
@@ -296,10 +298,37 @@ impl Connection {
         self.session.as_deref()
     }
 
+    /// What the server told of the session when it was asked last, and when that was; `None` where it is not asked.
+    pub fn told_by_server(&self) -> Option<&(Timestamp, ServerSession)> {
+        self.session()?.told_by_server()
+    }
+
     /// Why the session may have a net_write_timeout that is not [`timeout`](Self::timeout); `None` where it was seen,
     /// or all that the session did.
     pub fn timeout_doubt(&self) -> Option<Doubt> {
         self.session().map_or(Some(Doubt::BeganBefore), Session::doubt)
+    }
+
+    /// Who logged in, where that could be read.
+    pub fn account(&self) -> Option<&Account> {
+        self.session()?.account()
+    }
+
+    /// The command that the client waited for when its connection stood still last, where that could be read.
+    pub fn statement(&self) -> Option<&Statement> {
+        self.session()?.statement()
+    }
+
+    /// What keeps an observer from reading all that the client says.
+    pub fn hidden(&self) -> Option<Hidden> {
+        self.session().map_or(Some(Hidden::Unseen), Session::hidden)
+    }
+
+    /// Whether the answer to [`statement`](Self::statement) is under way: some of it waits behind the client's window, or
+    /// its end had not passed when that was looked at. `None` where neither is known.
+    pub fn result_in_flight(&self) -> Option<bool> {
+        let waits = self.clock().is_some() && self.phase < Phase::Lost;
+        if waits { Some(true) } else { self.statement()?.in_result.filter(|_| self.phase < Phase::Closed) }
     }
 
     /// How long the server waits for the next command, and how that is known: the session's wait_timeout.

@@ -8,6 +8,8 @@ use crate::flow::{End, SocketRef};
 use crate::owner::Owners;
 use crate::sample::{SocketSample, TcpState, WireSample};
 use crate::seq::SeqNumber;
+use crate::session::ServerSession;
+use crate::statement::{Account, Statement};
 use crate::time::{Timestamp, seconds};
 
 /// One observation. Events are facts; what follows from them are [`Finding`](crate::Finding)s.
@@ -194,13 +196,19 @@ pub enum SocketEventKind {
         /// The bytes as text, what is not UTF-8 replaced. Not cleaned for a terminal.
         text: String,
     },
-    /// The client's answer to the greeting, of which only the beginning is looked at.
+    /// The client's answer to the greeting. What proves who the client is, is never looked at.
     Login {
         /// The capability flags the client sent (`CLIENT_SSL`, `CLIENT_COMPRESS` and so on, include/mysql_com.h).
         capabilities: u32,
         /// Whether TLS begins here: what follows cannot be read.
         tls: bool,
+        /// Who logs in; `None` where that cannot be read or was not looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<Box<Account>>,
     },
+    /// What the client waits for, told once for each command when its connection stands still: when the closed window is
+    /// probed, or has been closed for a moment.
+    Statement(Box<Statement>),
     /// How the server answered the last [`Command`](Self::Command) that was told.
     Reply {
         /// Whether it was carried out: anything but an ERR packet.
@@ -211,6 +219,15 @@ pub enum SocketEventKind {
         /// MySQL's error number: 4031 (disconnected because of inactivity), 1053 (shutdown), 1927 (killed).
         code: u16,
     },
+    /// The server was asked, and told of the session. `at` is when the question was sent: so it was then or later.
+    ServerSession(Box<ServerSession>),
+    /// The server was asked, and its process list no longer has the session that it had before.
+    SessionGone {
+        /// The thread (connection) id.
+        thread_id: u64,
+    },
+    /// The connection is the observer's own, by which it asks the server. It is not observed.
+    ObserversOwn,
     /// Counters of the kernel programs, sampled.
     Wire(Box<WireSample>),
     /// Socket diagnostics, sampled.

@@ -8,6 +8,7 @@ use crate::clock::WriteClock;
 use crate::connection::ServerProgram;
 use crate::event::LossPoint;
 use crate::flow::{ConnectionId, End, Flow};
+use crate::statement::{Account, Statement};
 use crate::time::{Timestamp, seconds};
 use crate::verdict::Verdict;
 
@@ -29,6 +30,12 @@ pub struct Finding {
     /// Who reads, or should: of findings about a client that does not, where more than its addresses is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reader: Option<Box<Reader>>,
+    /// Who logged in, where that is known; of findings that a connection is at risk or lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Box<Account>>,
+    /// What its client waits for, where that is known; of the same findings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Box<Statement>>,
     /// What was found.
     #[serde(flatten)]
     pub kind: FindingKind,

@@ -21,6 +21,7 @@ mod rules;
 mod sample;
 mod seq;
 mod session;
+mod statement;
 mod text;
 mod time;
 mod tracker;
@@ -40,8 +41,9 @@ pub use sample::{
     WireSample,
 };
 pub use seq::SeqNumber;
-pub use session::{Doubt, ServerAddress, ServerTimeout, Session, capability};
-pub use text::{Bytes, Headline, Seconds, headline};
+pub use session::{Doubt, Hidden, ServerAddress, ServerSession, ServerTimeout, Session, capability};
+pub use statement::{Account, Connector, Statement, StatementKind};
+pub use text::{Bytes, Headline, Seconds, headline, logged_in, waits_for};
 pub use time::{TimeRange, Timestamp};
 pub use tracker::Tracker;
 pub use verdict::{Confidence, RuledOut, Verdict, VerdictKind};

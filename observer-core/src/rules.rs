@@ -6,10 +6,12 @@
 //! | `sockets` | what sockets say: their states, their diagnostics, their disappearance |
 //! | `wait` | whether the server waits behind a closed window, and since when |
 //! | `session` | what the session sets for itself |
+//! | `asked` | what the server says when it is asked |
 //! | `stall` | the phases of a stall and their deadlines |
 //! | `ending` | how a connection ends, and what its client still has to read |
 //! | `outcome` | what is remembered for the verdict, and when the verdict is told |
 
+mod asked;
 mod ending;
 mod outcome;
 mod segments;
@@ -67,7 +69,10 @@ impl Connection {
                 let (version, thread_id, capabilities) = (version.clone(), *thread_id, *capabilities);
                 self.greeted(Greeting { version, thread_id, capabilities });
             }
-            SocketEventKind::Login { capabilities, tls } => self.login(seen_at, *capabilities, *tls),
+            SocketEventKind::Login { capabilities, tls, account } => {
+                self.login(seen_at, *capabilities, *tls, account.as_deref());
+            }
+            SocketEventKind::Statement(statement) => self.asked(statement),
             SocketEventKind::Command { text, .. } => {
                 self.commanded(at);
                 self.command(seen_at, text, cx.config);
@@ -76,6 +81,8 @@ impl Connection {
                 self.commanded(at);
                 self.reply(seen_at, *ok, cx.config);
             }
+            SocketEventKind::ServerSession(told) => self.told(at, told, cx),
+            SocketEventKind::SessionGone { thread_id } => self.session_gone(at, *thread_id, cx),
             SocketEventKind::Wire(sample) => self.wire_sample(at, seen_at, sample, cx),
             SocketEventKind::State { from, to, process } => {
                 self.state_changed(at, seen_at, *from, *to, process.as_ref(), cx);
@@ -92,7 +99,9 @@ impl Connection {
             | SocketEventKind::ZeroWindowProbe { by: End::Client }
             | SocketEventKind::ZeroWindowProbeAck { by: End::Server }
             // That a client is gone its FIN or RST tells.
-            | SocketEventKind::ProcessEnds { .. } => {}
+            | SocketEventKind::ProcessEnds { .. }
+            // The tracker has dropped it.
+            | SocketEventKind::ObserversOwn => {}
         }
         self.judge(at, cx);
     }
@@ -109,10 +118,25 @@ impl Connection {
         let server_program = self.server_program();
         let reader = kind.is_about_reading().then(|| self.reader()).flatten();
         let closed_ack = self.window.closed_ack;
+        let (account, statement) = match kind {
+            FindingKind::Stalled { .. } | FindingKind::Lost { .. } => {
+                (self.account().cloned().map(Box::new), self.statement().cloned().map(Box::new))
+            }
+            _ => (None, None),
+        };
         let history = self.history_mut();
         history.note(at, &kind, closed_ack);
         history.last_finding = history.last_finding.max(at);
         let at = history.last_finding;
-        cx.findings.push_back(Finding { at, connection, flow, server_program, reader, kind });
+        cx.findings.push_back(Finding {
+            at,
+            connection,
+            flow,
+            server_program,
+            reader,
+            account,
+            statement,
+            kind,
+        });
     }
 }

@@ -5,17 +5,23 @@ mod greeting;
 mod server;
 mod set;
 mod tokens;
+mod told;
 
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::{Timeout, TimeoutSource};
 use crate::flow::Vantage;
+use crate::statement::{Account, Statement};
+use crate::time::Timestamp;
 
 pub use greeting::{Greeting, ServerProgram};
 pub use server::{ServerAddress, ServerTimeout};
 use set::{Changes, Value};
 use tokens::Version;
+pub use told::ServerSession;
 
 /// First bytes of commands: <https://dev.mysql.com/doc/dev/mysql-server/latest/my__command_8h.html>.
 mod command {
@@ -38,12 +44,17 @@ pub struct Session {
     /// Those of the greeting and the login; `None` where the login was not seen.
     capabilities: Option<u32>,
     tls: bool,
+    account: Option<Box<Account>>,
+    /// The command it waited for when it stood still last.
+    statement: Option<Box<Statement>>,
     write: Value,
     wait: Value,
     /// What was asked for and not answered yet.
     asked: Option<Changes>,
     /// net_write_timeout for the present command alone.
-    statement: Option<Value>,
+    for_statement: Option<Value>,
+    /// What the server told of it last, and when it was asked.
+    told: Option<Box<(Timestamp, ServerSession)>>,
 }
 
 impl Session {
@@ -56,6 +67,27 @@ impl Session {
     /// was not seen.
     pub fn capabilities(&self) -> Option<u32> {
         self.capabilities
+    }
+
+    /// Who logged in, where that could be read.
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_deref()
+    }
+
+    /// The command that the client waited for when its connection stood still last.
+    pub fn statement(&self) -> Option<&Statement> {
+        self.statement.as_deref()
+    }
+
+    /// What keeps an observer from reading all that the client says.
+    pub fn hidden(&self) -> Option<Hidden> {
+        if self.tls {
+            Some(Hidden::Tls)
+        } else if self.is_compressed() {
+            Some(Hidden::Compression)
+        } else {
+            self.capabilities.is_none().then_some(Hidden::Unseen)
+        }
     }
 
     /// Whether TLS hides what the session does.
@@ -73,23 +105,43 @@ impl Session {
         self.has(capability::INTERACTIVE)
     }
 
+    /// What the server told of the session when it was asked last, and when that was; `None` where it is not asked.
+    pub fn told_by_server(&self) -> Option<&(Timestamp, ServerSession)> {
+        self.told.as_deref()
+    }
+
     fn has(&self, flags: u32) -> bool {
         self.capabilities.is_some_and(|known| known & flags != 0)
     }
 
     /// How long the server waits for the next command.
     pub(crate) fn idle_timeout(&self) -> Timeout {
-        in_force(self.wait, IDLE)
+        in_force(self.wait, self.by_server(|told| told.wait_timeout).unwrap_or(IDLE))
     }
 
     /// net_write_timeout, where `global` is what holds if the session has not set its own.
+    ///
+    /// A SET that was seen weighs more than what the server says: COM_RESET_CONNECTION gives the session its variables
+    /// back and leaves its socket with the timeout that was set (`THD::init`, sql/sql_class.cc).
     pub(crate) fn write_timeout(&self, global: Timeout) -> Timeout {
-        in_force(self.statement.unwrap_or(self.write), global)
+        let own = self.by_server(|told| told.net_write_timeout);
+        let global = own.or_else(|| self.by_server(|told| told.global_net_write_timeout)).unwrap_or(global);
+        match self.for_statement.unwrap_or(self.write) {
+            Value::Unreadable => own.unwrap_or(in_force(Value::Unreadable, global)),
+            value => in_force(value, global),
+        }
+    }
+
+    fn by_server(&self, timeout: impl Fn(&ServerSession) -> Option<Duration>) -> Option<Timeout> {
+        let (_, told) = self.told_by_server()?;
+        timeout(told).map(|duration| Timeout { duration, source: TimeoutSource::Server })
     }
 
     /// Why the session may have a net_write_timeout that was not seen.
     pub(crate) fn doubt(&self) -> Option<Doubt> {
-        match self.statement.unwrap_or(self.write) {
+        let is_told = self.by_server(|told| told.net_write_timeout).is_some();
+        match self.for_statement.unwrap_or(self.write) {
+            Value::Unreadable | Value::Global if is_told => None,
             Value::Unreadable => Some(Doubt::Unreadable),
             Value::Global if self.tls => Some(Doubt::Tls),
             Value::Global if self.capabilities.is_none() => Some(Doubt::BeganBefore),
@@ -106,12 +158,36 @@ impl Session {
         self.greeting = Some(Box::new(greeting));
     }
 
+    /// The server was asked at `at`, and told of the session.
+    pub(crate) fn told(&mut self, at: Timestamp, told: ServerSession) {
+        if self.greeting.is_none() {
+            #[expect(clippy::cast_possible_truncation, reason = "a greeting has the lower half too")]
+            let thread_id = told.thread_id as u32;
+            self.greeted(Greeting { version: told.version.clone(), thread_id, capabilities: None });
+        }
+        self.told = Some(Box::new((at, told)));
+    }
+
     /// The client's answer to the greeting.
-    pub(crate) fn login(&mut self, seen_at: Vantage, capabilities: u32, tls: bool) {
+    pub(crate) fn login(
+        &mut self,
+        seen_at: Vantage,
+        capabilities: u32,
+        tls: bool,
+        account: Option<&Account>,
+    ) {
         if self.tells(seen_at) {
+            self.account = account.cloned().map(Box::new);
             let offered = self.greeting().and_then(|greeting| greeting.capabilities).unwrap_or(u32::MAX);
             self.capabilities = Some(capabilities & offered);
             self.tls = tls;
+        }
+    }
+
+    /// What the client waits for. Seen at both ends, it is the same.
+    pub(crate) fn asked(&mut self, statement: &Statement) {
+        if self.statement().is_none_or(|known| known.sent_at <= statement.sent_at) {
+            self.statement = Some(Box::new(statement.clone()));
         }
     }
 
@@ -121,7 +197,7 @@ impl Session {
             return;
         }
         self.take_for_granted();
-        self.statement = None;
+        self.for_statement = None;
         let version = self.greeting().and_then(|greeting| Version::parse(&greeting.version));
         let mut characters = text.chars();
         let changes = match characters.next() {
@@ -133,7 +209,10 @@ impl Session {
             }
             _ => return,
         };
-        self.statement = changes.statement;
+        if text.starts_with(command::CHANGE_USER) {
+            self.account = None;
+        }
+        self.for_statement = changes.statement;
         self.asked = (changes.write.is_some() || changes.wait.is_some()).then_some(changes);
     }
 
@@ -141,7 +220,7 @@ impl Session {
     pub(crate) fn reply(&mut self, seen_at: Vantage, ok: bool) {
         if self.tells(seen_at) && !ok {
             self.asked = None;
-            self.statement = None;
+            self.for_statement = None;
         } else if self.tells(seen_at) {
             self.take_for_granted();
         }
@@ -167,6 +246,29 @@ fn in_force(value: Value, global: Timeout) -> Timeout {
             Timeout { duration: Duration::from_secs(seconds.into()), source: TimeoutSource::Session }
         }
         Value::Unreadable => Timeout { source: TimeoutSource::Assumed, ..global },
+    }
+}
+
+/// Why what a client says cannot be read, or not all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hidden {
+    /// TLS hides all but the greeting.
+    Tls,
+    /// Packets are compressed; only short ones can be read.
+    Compression,
+    /// The login was not seen: it was before the observation, or was lost.
+    Unseen,
+}
+
+impl fmt::Display for Hidden {
+    /// A clause that can stand by itself: `TLS hides it`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls => "TLS hides it",
+            Self::Compression => "compression hides it",
+            Self::Unseen => "its login was not seen",
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! All connections, and the way of events through the rules to findings.
 
 mod index;
+mod own;
 mod pairing;
 mod room;
 mod servers;
@@ -9,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::config::Config;
 use crate::connection::{Connection, Phase, ServerProgram};
-use crate::event::{Event, EventKind, LossPoint, SocketEvent, SourceEvent};
+use crate::event::{Event, EventKind, LossPoint, SocketEvent, SocketEventKind, SourceEvent};
 use crate::finding::{Finding, FindingKind};
 use crate::flow::ConnectionId;
 use crate::rules::Context;
@@ -17,6 +18,7 @@ use crate::time::Timestamp;
 
 use index::Index;
 pub(crate) use index::Slot;
+use own::Own;
 use pairing::Pairing;
 use servers::Servers;
 
@@ -36,6 +38,7 @@ pub struct Tracker {
     /// The few connections that are not [`Phase::Flowing`] and not [`Phase::Closed`].
     unsettled: BTreeSet<ConnectionId>,
     servers: Servers,
+    own: Own,
     findings: VecDeque<Finding>,
     /// Whether all connections are marked as having seen a loss.
     all_saw_loss: bool,
@@ -54,6 +57,7 @@ impl Tracker {
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             servers: Servers::default(),
+            own: Own::default(),
             findings: VecDeque::new(),
             all_saw_loss: false,
             lost: [0; LossPoint::ALL.len()],
@@ -177,6 +181,17 @@ impl Tracker {
 
 impl Tracker {
     fn handle_socket_event(&mut self, at: Timestamp, event: &SocketEvent) -> Option<ConnectionId> {
+        if let SocketEventKind::ObserversOwn = event.kind {
+            self.own.add(event.socket.flow);
+            // Where it was seen before this was known, nothing more is to be told of it.
+            if let Pairing::Known(id) = pairing::pair(&self.connections, at, event) {
+                self.forget(id);
+            }
+            return None;
+        }
+        if self.own.is_about(event) {
+            return None;
+        }
         let id = match pairing::pair(&self.connections, at, event) {
             Pairing::Known(id) => id,
             Pairing::New => self.add(at, event),
@@ -262,6 +277,8 @@ impl Tracker {
             flow: None,
             server_program: ServerProgram::default(),
             reader: None,
+            account: None,
+            statement: None,
             kind,
         });
     }

@@ -7,10 +7,12 @@
 //! | `judge` | finds the one |
 //! | `stalled` | the same where a client stood still |
 //! | `server_gone` | whether the server went on |
+//! | `connector` | what can be done in the client's library |
 //! | `sentence`, `evidence`, `ruled_out`, `advice` | put it into words |
 
 mod advice;
 mod cause;
+mod connector;
 mod evidence;
 mod facts;
 mod judge;

@@ -1,12 +1,13 @@
 //! The few packets of a server that are looked into: its greeting, the answer to a command that was told, errors that
 //! nobody asked for, and the end of what it has sent last.
 
-use observer_common::{Direction, DirectionState, RecordKind, TAIL_BYTES, Tail, beginning, flag};
+use observer_common::{Direction, DirectionState, RecordKind, TAIL_BYTES, Tail, awaits, beginning, flag};
 
 use crate::packet::Packet;
 use crate::payload::COMPRESSED_HEADER;
 use crate::report::{Text, at_most, header, now};
 use crate::segment::{Segment, ends, tcp};
+use crate::statements;
 
 const PROTOCOL_VERSION: u8 = 10;
 const ERR: u8 = 0xff;
@@ -39,9 +40,13 @@ impl Answer<'_> {
             let _ = self.greeting();
             return;
         }
-        if *awaits_reply != 0 && self.segment.ack == self.client.next_seq {
-            *awaits_reply = 0;
-            let _ = self.tell(RecordKind::Reply);
+        if *awaits_reply != awaits::NOTHING && self.segment.ack == self.client.next_seq {
+            let _ = if *awaits_reply == awaits::STATEMENT_ID {
+                statements::prepared(self.packet, self.segment, self.cookie)
+            } else {
+                self.tell(RecordKind::Reply)
+            };
+            *awaits_reply = awaits::NOTHING;
         }
         // A short answer to a command is whole nearly always, and the most frequent of all.
         let is_short = self.segment.payload < LONGEST_ERROR;

@@ -12,6 +12,7 @@ mod answer;
 mod config;
 mod handshake;
 mod limit;
+mod login;
 mod maps;
 mod milestones;
 mod opening;
@@ -19,6 +20,7 @@ mod packet;
 mod payload;
 mod report;
 mod segment;
+mod statements;
 mod tracepoints;
 mod track;
 

@@ -22,6 +22,9 @@ pub static HANDSHAKES: LruHashMap<Ends, Handshake> = LruHashMap::with_max_entrie
 pub static COMMANDS: LruHashMap<u64, CommandHead> = LruHashMap::with_max_entries(16_384, 0);
 
 #[map]
+pub static PREPARED: LruHashMap<u64, CommandHead> = LruHashMap::with_max_entries(16_384, 0);
+
+#[map]
 pub static CONNECTING: LruHashMap<u64, Connecting> = LruHashMap::with_max_entries(1_024, 0);
 
 #[map]

@@ -1,29 +1,18 @@
-//! The few packets of a client that are looked into: its login, and commands that change the session or end it.
+//! The few commands of a client that are looked into: those that change the session or end it.
 //!
 //! A MySQL packet is three bytes of length, one of sequence, and the payload; a command starts with sequence 0.
 //! See <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html>.
 
-use aya_ebpf::bindings::BPF_NOEXIST;
-use observer_common::{CommandHead, Direction, RecordKind, TEXT_BYTES, beginning, flag};
+use observer_common::{Direction, RecordKind, awaits, beginning, flag};
 
-use crate::config::field;
-use crate::maps::COMMANDS;
 use crate::packet::Packet;
-use crate::report::{Text, at_most, header, now};
+use crate::report::{Text, header, now};
 use crate::segment::{Segment, ends};
-
-const CLIENT_COMPRESS: u32 = 1 << 5;
-const CLIENT_PROTOCOL_41: u32 = 1 << 9;
-const CLIENT_SSL: u32 = 1 << 11;
-const CLIENT_ZSTD_COMPRESSION_ALGORITHM: u32 = 1 << 26;
-/// Payload of an SSLRequest, which ends before the user's name.
-const SSL_REQUEST: u8 = 32;
-/// What is told of a login: up to where the user's name begins.
-const LOGIN_BYTES: u32 = 36;
+use crate::statements::keep;
 
 const COM_QUIT: u8 = 0x01;
 const COM_QUERY: u8 = 0x03;
-const COM_CHANGE_USER: u8 = 0x11;
+pub const COM_CHANGE_USER: u8 = 0x11;
 const COM_RESET_CONNECTION: u8 = 0x1f;
 
 /// Bytes that are looked at first. No statement that sets net_write_timeout is shorter.
@@ -35,34 +24,6 @@ pub const COMPRESSED_HEADER: usize = 7;
 const MOST_ATTRIBUTES: u8 = 8;
 /// How far behind a comment `SET` is looked for.
 const SEARCHED: u32 = 128;
-
-/// What is put into the map to be written in place: the stack has no room for a command.
-#[unsafe(no_mangle)]
-static NO_COMMAND: CommandHead = CommandHead { at: 0, length: 0, reserved: 0, bytes: [0; TEXT_BYTES] };
-
-/// Tells the client's answer to the greeting, and gives what can be read after it: one of [`beginning`].
-///
-/// <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets_protocol_handshake_response.html>
-#[inline(always)]
-pub fn login(packet: Packet, segment: &Segment, direction: Direction, cookie: u64) -> Option<u8> {
-    let bytes = packet.load::<8>(segment.payload_at)?;
-    let capabilities = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
-    if bytes[3] != 1 || capabilities & CLIENT_PROTOCOL_41 == 0 {
-        return None;
-    }
-    let ends = ends(packet, segment, direction)?;
-    let header = header(now(), cookie, RecordKind::Login, direction, &ends);
-    let length = if segment.payload < LOGIN_BYTES { segment.payload } else { LOGIN_BYTES };
-    Text::copy(packet, header, segment.payload_at, length)?.tell_if(true);
-    let is_ssl_request = bytes[0] == SSL_REQUEST && bytes[1] == 0 && bytes[2] == 0;
-    Some(if is_ssl_request && capabilities & CLIENT_SSL != 0 {
-        beginning::TLS
-    } else if capabilities & (CLIENT_COMPRESS | CLIENT_ZSTD_COMPRESSION_ALGORITHM) != 0 {
-        beginning::COMPRESSED
-    } else {
-        beginning::PLAIN
-    })
-}
 
 /// A command that may change the session, or ends it.
 struct Command {
@@ -91,11 +52,12 @@ pub fn command(
     segment: &Segment,
     direction: Direction,
     cookie: u64,
+    beginning: u8,
     flags: &mut u8,
     awaits_reply: &mut u8,
 ) -> Option<()> {
     let ends_statement = *flags & flag::NEXT_COMMAND != 0;
-    let (kind, told) = match session_change(packet, segment, cookie)? {
+    let (kind, told) = match session_change(packet, segment, cookie, beginning, awaits_reply)? {
         Some(command) => (RecordKind::Command, command),
         None if ends_statement => (RecordKind::NextCommand, Command { at: 0, kind: Kind::Quit }),
         None => return None,
@@ -108,7 +70,7 @@ pub fn command(
     let worth_it = told.kind != Kind::Commented || ends_statement || has_set(&text);
     text.tell_if(worth_it);
     if worth_it && told.kind != Kind::Quit {
-        *awaits_reply = 1;
+        *awaits_reply = awaits::REPLY;
         if told.kind != Kind::Change {
             *flags |= flag::NEXT_COMMAND;
         }
@@ -119,13 +81,19 @@ pub fn command(
 /// The command that a segment begins with, if it may change the session; `None` where none begins.
 #[inline(always)]
 #[expect(clippy::option_option, reason = "no command, or none that changes the session")]
-fn session_change(packet: Packet, segment: &Segment, cookie: u64) -> Option<Option<Command>> {
+fn session_change(
+    packet: Packet,
+    segment: &Segment,
+    cookie: u64,
+    beginning: u8,
+    awaits_reply: &mut u8,
+) -> Option<Option<Command>> {
     if segment.payload < HEAD as u32 {
         let bytes = packet.load::<5>(segment.payload_at)?;
         if bytes[3] != 0 {
             return None;
         }
-        keep(packet, segment, cookie);
+        keep(packet, segment, cookie, Some(bytes[4]), awaits_reply);
         return Some(whole_command(&bytes, segment));
     }
     let bytes = packet.load::<HEAD>(segment.payload_at)?;
@@ -133,14 +101,19 @@ fn session_change(packet: Packet, segment: &Segment, cookie: u64) -> Option<Opti
     if bytes[3] != 0 {
         return None;
     }
-    keep(packet, segment, cookie);
+    let stored = bytes[4] == 0 && bytes[5] == 0 && bytes[6] == 0 && bytes[COMPRESSED_HEADER + 3] == 0;
+    let command = match (beginning == beginning::COMPRESSED, stored) {
+        (false, _) => Some(bytes[4]),
+        (true, true) => Some(bytes[COMPRESSED_HEADER + 4]),
+        (true, false) => None,
+    };
+    keep(packet, segment, cookie, command, awaits_reply);
     if let Some(command) = whole_command(&bytes, segment) {
         return Some(Some(command));
     }
     if bytes[4] == COM_QUERY {
         return Some(query(&bytes, 0));
     }
-    let stored = bytes[4] == 0 && bytes[5] == 0 && bytes[6] == 0 && bytes[COMPRESSED_HEADER + 3] == 0;
     if stored && bytes[COMPRESSED_HEADER + 4] == COM_QUERY {
         return Some(query(&bytes, COMPRESSED_HEADER));
     }
@@ -223,25 +196,4 @@ fn has_set(text: &Text) -> bool {
         at += 1;
     }
     found >> 31 != 0
-}
-
-/// Keeps the beginning of the client's last command, if that is wanted.
-#[inline(always)]
-fn keep(packet: Packet, segment: &Segment, cookie: u64) {
-    if field!(keep_commands) == 0 {
-        return;
-    }
-    let mut head = COMMANDS.get_ptr_mut(&cookie);
-    if head.is_none() {
-        let _ = COMMANDS.insert(&cookie, &NO_COMMAND, u64::from(BPF_NOEXIST));
-        head = COMMANDS.get_ptr_mut(&cookie);
-    }
-    let Some(head) = head else { return };
-    let length = at_most(segment.payload, TEXT_BYTES as u32);
-    // SAFETY: the entry was found just now; it has room for `TEXT_BYTES`.
-    unsafe {
-        (*head).at = now();
-        (*head).length = length;
-        let _ = packet.copy(segment.payload_at, (&raw mut (*head).bytes).cast(), length);
-    }
 }

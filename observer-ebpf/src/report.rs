@@ -27,7 +27,7 @@ pub fn header(at: u64, cookie: u64, kind: RecordKind, direction: Direction, ends
 
 /// Room for a record; what does not fit is counted.
 #[inline(always)]
-fn reserve<T: 'static>() -> Option<RingBufEntry<T>> {
+pub fn reserve<T: 'static>() -> Option<RingBufEntry<T>> {
     let room = RECORDS.reserve::<T>(0);
     if room.is_none() {
         count(Counter::RingBufferFull);

@@ -10,6 +10,7 @@ use crate::answer::Answer;
 use crate::config::field;
 use crate::handshake;
 use crate::limit;
+use crate::login;
 use crate::maps::CONNECTIONS;
 use crate::milestones;
 use crate::opening::{add, opening_or_reset};
@@ -126,15 +127,16 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
     // A MySQL packet has a header of four bytes.
     if to_server && is_new && segment.payload > 4 {
         let login = if state.beginning == beginning::SYN && sent_before == 0 {
-            payload::login(packet, &segment, direction, cookie)
+            login::login(packet, &segment, direction, cookie)
         } else {
             None
         };
         if let Some(beginning) = login {
             state.beginning = beginning;
         } else if state.beginning != beginning::TLS {
-            let awaits_reply = &mut state.awaits_reply;
-            let _ = payload::command(packet, &segment, direction, cookie, &mut own.flags, awaits_reply);
+            let (beginning, awaits_reply) = (state.beginning, &mut state.awaits_reply);
+            let flags = &mut own.flags;
+            let _ = payload::command(packet, &segment, direction, cookie, beginning, flags, awaits_reply);
         }
     }
     Some(())

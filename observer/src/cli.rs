@@ -1,6 +1,8 @@
 //! The command line.
 
+mod asked;
 mod recordings;
+mod statements;
 mod values;
 mod view;
 
@@ -14,8 +16,10 @@ use observer_core::{Config, Severity, Timeout};
 use self::values::{parse_poll, parse_ring_size, parse_timeout};
 use crate::source::recording::Given;
 
+pub use asked::AskedArgs;
 pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
-pub use values::GivenTimeout;
+pub use statements::StatementArgs;
+pub use values::{GivenServer, GivenTimeout};
 pub use view::{ThemeArg, ViewArgs};
 
 /// The port of the MySQL protocol (IANA: mysql).
@@ -114,6 +118,10 @@ pub struct LiveArgs {
     #[arg(long, value_name = "[ADDRESS=]SECONDS", value_parser = parse_timeout)]
     pub net_write_timeout: Vec<GivenTimeout>,
 
+    /// The servers that are asked.
+    #[command(flatten)]
+    pub asked: AskedArgs,
+
     /// Warn when this share of the timeout is used
     #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub warn_at: u8,
@@ -155,6 +163,10 @@ pub struct LiveArgs {
     #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = parse_ring_size)]
     pub ring_buffer: u32,
 
+    /// What is kept and told of clients' statements.
+    #[command(flatten)]
+    pub statements: StatementArgs,
+
     /// Print what the kernel programs log, to standard error; for work on them
     #[arg(long, requires = "plain")]
     pub bpf_log: bool,
@@ -171,6 +183,10 @@ pub struct DoctorArgs {
     #[arg(long = "port", short = 'p', value_name = "PORT", default_values_t = [DEFAULT_PORT],
           value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
+
+    /// The servers that are tried.
+    #[command(flatten)]
+    pub asked: AskedArgs,
 
     /// Print JSON
     #[arg(long)]
@@ -228,7 +244,7 @@ impl Cli {
         let checked = match &mut self.command {
             None => self.live.check(),
             Some(Command::Live(live)) => live.check(),
-            Some(Command::Doctor(doctor)) => distinct(&mut doctor.ports),
+            Some(Command::Doctor(doctor)) => doctor.asked.check().and_then(|()| distinct(&mut doctor.ports)),
             Some(Command::Report(report)) => distinct(&mut report.judging.ports),
             Some(Command::Replay(replay)) => distinct(&mut replay.judging.ports),
             Some(Command::Demo(_) | Command::Man | Command::Completions { .. }) => Ok(()),
@@ -256,6 +272,7 @@ impl LiveArgs {
         if critical_at < warn_at {
             return Err(format!("--critical-at {critical_at} comes before --warn-at {warn_at}"));
         }
+        self.asked.check()?;
         distinct(&mut self.ports)
     }
 

@@ -28,6 +28,10 @@ fn a_wrong_command_line_is_status_2_and_says_which_part() {
         (&["--warn-at", "90"], "--critical-at 80 comes before --warn-at 90"),
         (&["--ring-buffer", "3000"], "not a power of two"),
         (&["--fail-on", "panic"], "possible values: notice, warning, critical, lost"),
+        (&["--mysql", "db1"], "mysql://USER@HOST:PORT"),
+        (&["--mysql", "mysql://db1"], "no user for db1:3306"),
+        (&["doctor", "--mysql", "mysql://a@db1/x"], "a schema is of no use here"),
+        (&["--mysql-defaults-file", "/nonexistent"], "/nonexistent"),
         (
             &["--columns", "client,wnd"],
             "\"wnd\" is not a column; the columns are client, process, thread, state",
@@ -44,6 +48,25 @@ fn a_wrong_command_line_is_status_2_and_says_which_part() {
         assert_eq!((stdout.as_str(), status), ("", 2), "{args:?}");
         assert!(stderr.contains(part), "{args:?}: {stderr}");
     }
+}
+
+#[test]
+fn a_password_on_the_command_line_is_refused_and_not_repeated() {
+    for command in ["live", "doctor"] {
+        let (stdout, stderr, status) = run(&[command, "--mysql", "mysql://etl:hunter2@127.0.0.1:1"]);
+        assert_eq!((stdout.as_str(), status), ("", 2), "{stderr}");
+        assert!(stderr.contains("--mysql-defaults-file") && !stderr.contains("hunter2"), "{stderr}");
+    }
+}
+
+#[test]
+fn an_option_file_is_refused_with_the_line_that_is_wrong() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("my.cnf");
+    std::fs::write(&path, "[client]\nuser=etl\nport=hunter2\n").expect("a file");
+    let (stdout, stderr, status) = run(&["live", "--mysql-defaults-file", path.to_str().expect("UTF-8")]);
+    assert_eq!((stdout.as_str(), status), ("", 2), "{stderr}");
+    assert!(stderr.contains("my.cnf: line 3") && !stderr.contains("hunter2"), "{stderr}");
 }
 
 #[test]

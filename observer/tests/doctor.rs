@@ -22,7 +22,7 @@ const REPORT: &str = "OBSERVER_TEST_DOCTOR_REPORT";
 /// The report, as the test `name` gets it when `wrapper` runs it. `None` within: the report is written then.
 fn examined_under(wrapper: &[&str], name: &str) -> Option<Value> {
     if let Some(path) = std::env::var_os(REPORT) {
-        let options = DoctorOptions { ports: vec![3306], json: true };
+        let options = DoctorOptions { ports: vec![3306], servers: Vec::new(), json: true };
         let status = run(&options, &mut File::create(path).unwrap()).unwrap();
         assert!(matches!(status, Status::Full | Status::Degraded));
         return None;
@@ -131,7 +131,7 @@ fn counts_the_sockets_there_are_now() {
     let _client = TcpStream::connect(address).unwrap();
     let _server = listener.accept().unwrap();
     let mut out = Vec::new();
-    let options = DoctorOptions { ports: vec![address.port()], json: false };
+    let options = DoctorOptions { ports: vec![address.port()], servers: Vec::new(), json: false };
     let status = run(&options, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     let sockets = format!(
@@ -145,6 +145,7 @@ fn counts_the_sockets_there_are_now() {
 
 #[test]
 fn fails_without_ports() {
-    let error = run(&DoctorOptions { ports: vec![], json: false }, &mut Vec::new()).unwrap_err();
+    let error =
+        run(&DoctorOptions { ports: vec![], servers: Vec::new(), json: false }, &mut Vec::new()).unwrap_err();
     assert!(error.to_string().contains("port"), "{error:#}");
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use observer::log::{Line, Reader};
 use observer_core::{
-    FindingKind, LossPoint, Severity, SocketEventKind, SourceEvent, TcpState, TimeoutSource, TimerKind,
-    Vantage,
+    FindingKind, LossPoint, Severity, SocketEventKind, SourceEvent, StatementKind, TcpState, TimeoutSource,
+    TimerKind, Vantage,
 };
 use serde_json::{Value, json};
 
@@ -109,6 +109,7 @@ fn every_value_of_a_list_is_named() {
         variants::<TimeoutSource>(json!("?")),
         variants::<Vantage>(json!("?")),
         variants::<Severity>(json!("?")),
+        variants::<StatementKind>(json!("?")),
     ];
     for name in lists.iter().flatten() {
         assert!(DOCUMENT.contains(&format!("`{name}`")), "{name}");

@@ -179,7 +179,7 @@ fn names(schema: &Value, found: &mut Vec<String>) {
                 found.extend(properties.keys().cloned());
             }
             for value in object.get("enum").and_then(Value::as_array).into_iter().flatten() {
-                found.push(value.as_str().unwrap().to_owned());
+                found.extend(value.as_str().map(str::to_owned));
             }
             object.values().for_each(|value| names(value, found));
         }

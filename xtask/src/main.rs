@@ -1,4 +1,4 @@
-//! Set-up, build, demo, test, fuzzing, bench, accuracy and pictures of observer: `cargo xtask COMMAND`.
+//! Set-up, build, demo, test, fuzzing, bench, accuracy, kernels and pictures of observer: `cargo xtask COMMAND`.
 
 #![expect(clippy::print_stderr, reason = "this is a program that talks to who builds observer")]
 
@@ -17,12 +17,14 @@ mod screens;
 mod setup;
 mod step;
 mod test;
+mod vm;
 
 use accuracy::AccuracyArgs;
 use bench::BenchArgs;
 use fuzz::FuzzArgs;
+use vm::VmArgs;
 
-/// Set-up, build, demo, test, fuzzing, bench, accuracy and pictures of observer
+/// Set-up, build, demo, test, fuzzing, bench, accuracy, kernels and pictures of observer
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -43,6 +45,8 @@ enum Task {
     Accuracy(AccuracyArgs),
     /// Read what libFuzzer makes up: event logs, captures, MySQL sessions
     Fuzz(FuzzArgs),
+    /// Boot other kernels, play the story in them and judge what observer makes of it
+    Vm(VmArgs),
     /// Build the kernel programs into observer-ebpf/prebuilt/
     Ebpf(EbpfArgs),
     /// Draw the pictures in docs/screens/ as the program draws them now
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Accuracy(args) => accuracy::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Vm(args) => vm::run(&args),
         Task::Ebpf(args) => ebpf::build(args.check),
         Task::Screens => screens::run(),
         Task::Setup => setup::run(),

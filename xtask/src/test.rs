@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::places::{cache, cargo};
 use crate::step::{self, step};
-use crate::{ebpf, fuzz, root, setup};
+use crate::{ebpf, fuzz, root, setup, vm};
 
 /// Lints and tests; `quick` leaves out what needs root or set-up.
 pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
@@ -19,9 +19,10 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
     lints.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--lib", "--bins", "--tests"]);
+    let mut object = None;
     if !quick {
         step("set-up", setup::run)?;
-        let object = kernel_programs()?;
+        let object = object.insert(kernel_programs()?);
         for command in [&mut lints, &mut tests] {
             command.env("OBSERVER_EBPF_OBJECT", &object);
         }
@@ -29,8 +30,9 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
     }
     step("cargo clippy", || step::run(&mut lints))?;
     step("cargo test --doc", || step::run(cargo().args(["test", "--workspace", "--doc"])))?;
-    if !quick {
+    if let Some(object) = object {
         fuzz::test()?;
+        vm::test(&object)?;
     }
     // The last words are cargo's own.
     step::announce("cargo test");

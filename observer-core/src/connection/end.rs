@@ -59,3 +59,45 @@ impl EndView {
         self.is_local() && !self.gone
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32) -> Process {
+        Process { pid, tid: None, comm: "python3".to_owned() }
+    }
+
+    fn owners(pids: &[u32]) -> Option<Box<Owners>> {
+        let owner = |pid: &u32| Owner {
+            process: process(*pid),
+            started_at: Timestamp::EPOCH,
+            command: None,
+            uid: None,
+            user: None,
+            unit: None,
+            container: None,
+            pod: None,
+            cgroup: None,
+            netns: None,
+        };
+        Some(Box::new(Owners { processes: pids.iter().map(owner).collect(), ..Owners::default() }))
+    }
+
+    #[test]
+    fn the_opener_counts_as_long_as_it_has_the_socket() {
+        let holder = |end: &EndView| end.holder().map(|process| process.pid);
+        let mut end = EndView::default();
+        assert_eq!(holder(&end), None);
+        end.owners = owners(&[7, 8]);
+        assert_eq!(holder(&end), Some(7), "one that has it");
+        end.process = Some(Box::new(process(8)));
+        assert_eq!(holder(&end), Some(8), "the one that opened it");
+        assert!(end.holder_details().is_some());
+        end.owners = owners(&[7]);
+        assert_eq!(holder(&end), Some(7), "it was passed on");
+        end.owners = owners(&[]);
+        assert_eq!(holder(&end), Some(8), "who has it is not known");
+        assert!(end.holder_details().is_none());
+    }
+}

@@ -21,6 +21,8 @@ pub(crate) struct History {
     pub(crate) past: Past,
     /// When the server's own socket showed that it has closed.
     pub(crate) gave_up: Option<Timestamp>,
+    /// The server's process list no longer had the session.
+    pub(crate) gone: Option<Gone>,
     /// Whether the server's process ended and left it to the kernel to close.
     pub(crate) server_died: bool,
     /// The number of the last ERR packet that nobody asked for, and when it came.
@@ -47,6 +49,15 @@ pub(crate) struct History {
     pub(crate) siblings: Option<Siblings>,
     /// Whether the verdict was told.
     pub(crate) told: bool,
+}
+
+/// A session that the server's process list no longer had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gone {
+    /// When it was still there.
+    pub(crate) there: Timestamp,
+    /// When it was not.
+    pub(crate) at: Timestamp,
 }
 
 /// A stall that was told.

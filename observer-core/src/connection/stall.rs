@@ -58,6 +58,8 @@ pub(crate) struct Stall {
     pub(crate) told_of: Timestamp,
     /// Whether the server's socket or its RST has shown that it gave up.
     pub(crate) abort_seen: bool,
+    /// When the server said that it has written all, if that was the last it said.
+    pub(crate) all_written: Option<Timestamp>,
     /// Zero-window probes since the window closed.
     pub(crate) probes: Seen,
     /// The first of them.
@@ -121,6 +123,7 @@ impl Stall {
             announced: false,
             told_of: Timestamp::EPOCH,
             abort_seen: false,
+            all_written: None,
             probes: Seen::default(),
             first_probe: None,
             probe_acks: Seen::default(),

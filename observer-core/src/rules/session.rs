@@ -4,14 +4,25 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::flow::Vantage;
 use crate::session::{Greeting, Session};
+use crate::statement::{Account, Statement};
 
 impl Connection {
     pub(super) fn greeted(&mut self, greeting: Greeting) {
         self.session_mut().greeted(greeting);
     }
 
-    pub(super) fn login(&mut self, seen_at: Vantage, capabilities: u32, tls: bool) {
-        self.session_mut().login(seen_at, capabilities, tls);
+    pub(super) fn login(
+        &mut self,
+        seen_at: Vantage,
+        capabilities: u32,
+        tls: bool,
+        account: Option<&Account>,
+    ) {
+        self.session_mut().login(seen_at, capabilities, tls, account);
+    }
+
+    pub(super) fn asked(&mut self, statement: &Statement) {
+        self.session_mut().asked(statement);
     }
 
     pub(super) fn command(&mut self, seen_at: Vantage, text: &str, config: &Config) {
@@ -34,12 +45,12 @@ impl Connection {
         }
     }
 
-    fn session_mut(&mut self) -> &mut Session {
+    pub(super) fn session_mut(&mut self) -> &mut Session {
         self.session.get_or_insert_default()
     }
 
     /// A wait that has begun goes on with the timeout it began with: its clock has its own.
-    fn set_timeout(&mut self, config: &Config) {
+    pub(super) fn set_timeout(&mut self, config: &Config) {
         let global = config.net_write_timeout_of(self.flow.server);
         self.timeout = self.session.as_ref().map_or(global, |session| session.write_timeout(global));
     }

@@ -185,7 +185,8 @@ impl Connection {
     fn milestones(&self, clock: &WriteClock, cx: &Context<'_>) -> [(Phase, Option<Timestamp>); 3] {
         // A server that would show it has not given up before it shows, and an end that moves on never comes.
         let moves_on = self.stall.as_deref().is_some_and(|stall| stall.open_ended);
-        let lost = (!moves_on && !self.abort_shows()).then(|| clock.abort().latest);
+        let lost =
+            (!moves_on && !self.abort_shows()).then(|| clock.abort().latest.max(self.answer_stands_until()));
         [
             (Phase::Warning, Some(clock.used_at(cx.config.warning_share))),
             (Phase::Critical, Some(clock.used_at(cx.config.critical_share))),

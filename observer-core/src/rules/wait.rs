@@ -58,6 +58,9 @@ pub(super) enum Wait {
 impl Connection {
     /// Whether the server waits for this client, judged at `at` while its window is closed or was closed lately.
     pub(super) fn server_wait(&self, stall: &Stall, at: Timestamp, config: &Config) -> Wait {
+        if let Some(said_at) = stall.all_written.filter(|said_at| *said_at >= self.window.changed_at) {
+            return Wait::None(said_at);
+        }
         if let Some((read_at, sample)) = self.server_shows() {
             return if is_waiting(sample, self.last_write.as_deref()) {
                 Wait::Since(self.begun_at_server(stall, sample, at, config))
@@ -102,9 +105,9 @@ impl Connection {
         }
     }
 
-    /// What the server's socket says of the window as it is now.
+    /// What the server's socket says of the window as it is now, or said of it before it was gone.
     fn server_shows(&self) -> Option<(Timestamp, &SocketReading)> {
-        let (at, sample) = self.server.socket.as_deref().filter(|_| !self.server.gone)?;
+        let (at, sample) = self.server.socket.as_deref()?;
         (*at >= self.window.changed_at).then_some((*at, sample))
     }
 
@@ -133,9 +136,11 @@ impl Connection {
     /// Where both sockets are polled, the server's is read within the same poll as the client's, a moment before or
     /// after it.
     fn server_sample_due(&self, config: &Config) -> Option<Timestamp> {
+        let (at, _) = self.client.socket.as_deref()?;
         let polled = self.server.socket.is_some() && self.server.is_alive();
-        let (at, _) = self.client.socket.as_deref().filter(|_| polled)?;
-        Some(*at + patience(config))
+        // In the first poll it is not known yet whether the server's socket is on this host as well.
+        let is_first = *at == self.first_seen;
+        (polled || is_first).then(|| *at + patience(config))
     }
 
     /// When the wait began, by what the client has acknowledged.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::clean;
+
 /// The server's greeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Greeting {
@@ -19,6 +21,18 @@ impl Greeting {
     /// Which program it is.
     pub fn server_program(&self) -> ServerProgram {
         if self.version.contains("MariaDB") { ServerProgram::Mariadbd } else { ServerProgram::Mysqld }
+    }
+
+    /// Kind and version for people: `MySQL 9.7.4`, `MariaDB 10.11.19`, without control characters. MariaDB before 11 puts
+    /// `5.5.5-` before it, for the sake of old replicas; who does not name itself is MySQL, or speaks as it does.
+    pub fn name(&self) -> String {
+        let kind = match self.server_program() {
+            ServerProgram::Mariadbd => "MariaDB",
+            ServerProgram::Mysqld => return format!("MySQL {}", clean(&self.version)),
+        };
+        let version = self.version.strip_prefix("5.5.5-").unwrap_or(&self.version);
+        let version = version.split_once("-MariaDB").map_or(version, |(number, _)| number);
+        format!("{kind} {}", clean(version))
     }
 
     /// Whether the server gives up with an RST at once, as MariaDB does from 10.3.3 on (MDEV-14113:
@@ -56,5 +70,24 @@ impl fmt::Display for ServerProgram {
             Self::Mysqld => "mysqld",
             Self::Mariadbd => "mariadbd",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_and_version_are_named_for_people() {
+        for (version, name) in [
+            ("9.7.4", "MySQL 9.7.4"),
+            ("8.0.40-0ubuntu0.24.04.1", "MySQL 8.0.40-0ubuntu0.24.04.1"),
+            ("5.5.5-10.11.19-MariaDB-0+deb12u1", "MariaDB 10.11.19"),
+            ("11.8.2-MariaDB-ubu2404-log", "MariaDB 11.8.2"),
+            ("MariaDB\u{1b}", "MariaDB MariaDB\u{fffd}"),
+        ] {
+            let greeting = Greeting { version: version.to_owned(), thread_id: 1, capabilities: None };
+            assert_eq!(greeting.name(), name);
+        }
     }
 }

@@ -7,9 +7,13 @@ use crate::connection::ServerProgram;
 use crate::event::LossPoint;
 use crate::finding::{Finding, FindingKind, Reader};
 use crate::flow::End;
+use crate::text::asked::{logged_in, waits_for};
 use crate::text::clean::clean;
 use crate::text::units::{Bytes, Seconds, setting};
 use crate::time::Timestamp;
+
+/// Characters of a statement in a sentence.
+const SHORT: usize = 60;
 
 impl Finding {
     /// The finding in one line for a person. It holds no control characters.
@@ -29,7 +33,8 @@ impl Finding {
                     (None, None) => String::new(),
                 };
                 let countdown = countdown(clock, self.at);
-                format!("{client} has stopped reading{waiting}. {server} drops it {countdown}.")
+                let asked = self.asked();
+                format!("{client} has stopped reading{waiting}. {server} drops it {countdown}.{asked}")
             }
             FindingKind::Warning { clock, used } | FindingKind::Critical { clock, used } => {
                 let waited = Seconds(self.at.since(clock.started.earliest));
@@ -51,7 +56,8 @@ impl Finding {
             FindingKind::Lost { clock, seen } => {
                 // What was seen may be the RST itself.
                 let unshown = if *seen { "" } else { NOT_ON_THE_WIRE };
-                format!("{}{unshown}.", lost(server, &client, clock, *seen, self.at))
+                let asked = self.asked();
+                format!("{}{unshown}.{asked}", lost(server, &client, clock, *seen, self.at))
             }
             FindingKind::Recovered { stalled_for, used, .. } if *used >= 1.0 => format!(
                 "{client} goes on after {}: the server had not given up after all. Its net_write_timeout is longer \
@@ -113,13 +119,28 @@ impl Finding {
 }
 
 /// Places longer than this are left to the log.
-const SHORT: usize = 40;
+const PLACE: usize = 40;
 
 /// Who reads: `It is read by python3 4711 of etl.service.`
 fn reads(Reader { pid, comm, place }: &Reader) -> String {
-    let place = place.as_deref().filter(|place| place.len() <= SHORT);
+    let place = place.as_deref().filter(|place| place.len() <= PLACE);
     let of = place.map_or_else(String::new, |place| format!(" of {}", clean(place)));
     format!("It is read by {} {pid}{of}.", clean(comm))
+}
+
+impl Finding {
+    /// What its client waits for and who it is: ` It waits for "SELECT a FROM t", as app, schema shop, with PyMySQL 1.1.1.`
+    fn asked(&self) -> String {
+        let logged_in = self.account.as_deref().and_then(logged_in);
+        match (self.statement.as_deref(), logged_in) {
+            (None, None) => String::new(),
+            (None, Some(who)) => format!(" It logged in {who}."),
+            (Some(statement), who) => {
+                let who = who.map_or_else(String::new, |who| format!(", {who}"));
+                format!(" It waits for {}{who}.", waits_for(statement, SHORT))
+            }
+        }
+    }
 }
 
 /// When the server gives up, and under which assumption: `in 18.8 s if net_write_timeout is 60 s (assumed)`.

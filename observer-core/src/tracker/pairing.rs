@@ -97,6 +97,9 @@ fn can_begin(event: &SocketEvent) -> bool {
         | SocketEventKind::Reset { .. }
         | SocketEventKind::Owners(_)
         | SocketEventKind::ProcessEnds { .. }
+        | SocketEventKind::ServerSession(_)
+        | SocketEventKind::SessionGone { .. }
+        | SocketEventKind::ObserversOwn
         | SocketEventKind::Destroyed => false,
         _ => true,
     }

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use crate::connection::Phase;
 use crate::flow::End;
+use crate::session::Hidden;
+use crate::statement::StatementKind;
 use crate::text::{Bytes, Seconds, setting};
 use crate::verdict::VerdictKind;
 use crate::verdict::cause::{Cause, Sign};
+use crate::verdict::connector::setting as setting_of;
 use crate::verdict::facts::{Facts, Standstill};
 use crate::verdict::sentence::stall_of;
 use crate::verdict::words::TimeOfDay;
@@ -22,7 +25,7 @@ pub(super) fn advice(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
     match cause.kind() {
         VerdictKind::NetWriteTimeout => against_write_timeout(facts),
         VerdictKind::Recovered if facts.history().is_some_and(|history| history.past.used >= facts.config.warning_share) => {
-            vec![longer_timeout(facts), Some(read_faster())].into_iter().flatten().collect()
+            [longer_timeout(facts), Some(read_faster(facts)), connector(facts)].into_iter().flatten().collect()
         }
         VerdictKind::IdleTimeout => vec![
             "Let the pool close or test its connections before wait_timeout, or set wait_timeout longer for sessions that \
@@ -62,7 +65,7 @@ fn against_write_timeout(facts: &Facts<'_>) -> Vec<String> {
             Bytes(unread)
         )
     });
-    [stop_reading, longer_timeout(facts), Some(read_faster()), check_assumption(facts)]
+    [stop_reading, longer_timeout(facts), Some(read_faster(facts)), connector(facts), check_assumption(facts)]
         .into_iter()
         .flatten()
         .collect()
@@ -82,10 +85,20 @@ fn longer_timeout(facts: &Facts<'_>) -> Option<String> {
     ))
 }
 
-fn read_faster() -> String {
+fn read_faster(facts: &Facts<'_>) -> String {
+    if facts.connection.statement().is_some_and(|asked| asked.command == StatementKind::BinlogDump) {
+        return "Or find what keeps the replica from taking the binary log: its disk, or relay_log_space_limit."
+            .to_owned();
+    }
     "Or read the result faster than it is worked on: fetch in larger batches, buffer it in the client, or page through \
          it with several queries."
             .to_owned()
+}
+
+/// What there is for it in the client's own library.
+fn connector(facts: &Facts<'_>) -> Option<String> {
+    let connector = facts.connection.account()?.connector.as_ref()?;
+    setting_of(connector).map(str::to_owned)
 }
 
 fn check_assumption(facts: &Facts<'_>) -> Option<String> {
@@ -132,6 +145,12 @@ pub(super) fn missing(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
             }
         }
         _ => {}
+    }
+    if let Some(hidden @ (Hidden::Tls | Hidden::Compression)) = facts.connection.hidden()
+        && facts.connection.statement().is_none_or(|asked| asked.command == StatementKind::Other)
+        && stall_of(facts).is_some()
+    {
+        missing.push(format!("what the client asked for: {hidden}"));
     }
     if facts.connection.saw_loss {
         missing.push("the observations that were lost".to_owned());

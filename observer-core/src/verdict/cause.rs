@@ -61,6 +61,8 @@ pub(super) enum Sign {
     Deadline,
     /// Its own socket.
     Socket,
+    /// Its process list.
+    ProcessList,
     /// Its RST at the deadline.
     Reset,
     /// Its FIN behind the data.

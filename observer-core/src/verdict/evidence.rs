@@ -1,13 +1,16 @@
 //! What speaks for a verdict, one sentence each, in the order in which it happened.
 
-use crate::connection::Phase;
+use crate::connection::{Gone, Phase};
 use crate::flow::End;
-use crate::text::{Bytes, Seconds, clean, setting};
+use crate::text::{Bytes, Seconds, clean, logged_in, setting, waits_for};
 use crate::verdict::VerdictKind;
 use crate::verdict::cause::Cause;
 use crate::verdict::facts::{Facts, Versus};
 use crate::verdict::sentence::stall_of;
 use crate::verdict::words::{TimeOfDay, counted, timeout_and_source};
+
+/// Characters of a statement that are shown.
+const STATEMENT: usize = 200;
 
 /// All of it.
 pub(super) fn evidence(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
@@ -21,10 +24,13 @@ pub(super) fn evidence(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
     ) || facts.stall().is_some();
     [
         server(facts),
+        client(facts),
         earlier_stalls(facts),
+        stalled.then(|| asked(facts)).flatten(),
         stalled.then(|| window(facts)).flatten(),
         stalled.then(|| probes(facts)).flatten(),
         (kind == VerdictKind::NetWriteTimeout || facts.stall().is_some()).then(|| deadline(facts)).flatten(),
+        told(facts),
         gave_up(facts),
         traffic(facts, kind),
         unanswered(facts),
@@ -45,9 +51,23 @@ pub(super) fn evidence(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
 /// By which the server's process list and its log name the connection.
 fn server(facts: &Facts<'_>) -> Option<String> {
     let greeting = facts.greeting()?;
-    let version = clean(&greeting.version);
-    let version = version.chars().take(60).collect::<String>();
-    Some(format!("The server is {version}; its thread (connection) id was {}.", greeting.thread_id))
+    let name = greeting.name().chars().take(60).collect::<String>();
+    Some(format!("The server is {name}; its thread (connection) id was {}.", greeting.thread_id))
+}
+
+/// Who the client says it is.
+fn client(facts: &Facts<'_>) -> Option<String> {
+    let who = logged_in(facts.connection.account()?)?;
+    Some(format!("The client logged in {who}."))
+}
+
+/// What it waited for when it stood still last.
+fn asked(facts: &Facts<'_>) -> Option<String> {
+    stall_of(facts)?;
+    let statement = facts.connection.statement()?;
+    let what = waits_for(statement, STATEMENT);
+    let under_way = if statement.in_result == Some(true) { "; the answer was under way" } else { "" };
+    Some(format!("It waited for {what}, sent at {}{under_way}.", TimeOfDay(statement.sent_at)))
 }
 
 fn earlier_stalls(facts: &Facts<'_>) -> Option<String> {
@@ -104,7 +124,32 @@ fn deadline(facts: &Facts<'_>) -> Option<String> {
     Some(format!("Its net_write_timeout ({}) {runs} {when}.", timeout_and_source(&stall.clock)))
 }
 
+/// What the server told of the session when it was asked last.
+fn told(facts: &Facts<'_>) -> Option<String> {
+    let (at, told) = facts.connection.told_by_server()?;
+    let short = |text: &str, most| clean(text).chars().take(most).collect::<String>();
+    let state = told.state.as_deref().map_or_else(String::new, |state| format!(", \"{}\"", short(state, 64)));
+    let statement = told.statement.as_deref();
+    let statement =
+        statement.map_or_else(String::new, |text| format!("; its statement: {}", short(text, STATEMENT)));
+    Some(format!(
+        "Asked at {}, the server told of thread {} of user {}: {}{state} for {}{statement}.",
+        TimeOfDay(*at),
+        told.thread_id,
+        short(&told.user, 32),
+        short(&told.command, 32),
+        Seconds(told.time)
+    ))
+}
+
 fn gave_up(facts: &Facts<'_>) -> Option<String> {
+    if let Some(Gone { there, at }) = facts.gone() {
+        return Some(format!(
+            "The server's process list no longer had the session at {}; it had had it at {}.",
+            TimeOfDay(at),
+            TimeOfDay(there)
+        ));
+    }
     let at = facts.gave_up()?;
     let waited = stall_of(facts).map_or_else(String::new, |stall| {
         format!(", {} after its wait began", Seconds(at.since(stall.clock.started.earliest)))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::{TimeoutSource, WriteClock};
 use crate::config::Config;
-use crate::connection::{Connection, Ending, Greeting, History, Phase, ServerFin, Siblings};
+use crate::connection::{Connection, Ending, Gone, Greeting, History, Phase, ServerFin, Siblings};
 use crate::flow::End;
 use crate::time::Timestamp;
 
@@ -88,6 +88,11 @@ impl<'a> Facts<'a> {
     /// When the server's own socket showed that it had closed.
     pub(super) fn gave_up(&self) -> Option<Timestamp> {
         self.history?.gave_up
+    }
+
+    /// When the server's process list no longer had the session, where that is what showed that it had given up.
+    pub(super) fn gone(&self) -> Option<Gone> {
+        self.history?.gone
     }
 
     /// Whether the server's process was ending when its socket was closed: the kernel did that.

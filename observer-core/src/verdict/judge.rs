@@ -154,6 +154,8 @@ fn silent(facts: &Facts<'_>) -> Judgement {
         Some(unanswered) => because(Cause::Unanswered(unanswered.by.peer()), Likely),
         None => match facts.connection.retransmitter() {
             Some(by) => because(Cause::Unanswered(by.peer()), Likely),
+            // Its end was not seen, but that its trouble was over was.
+            None if facts.recoveries() > 0 => because(Cause::Recovered, Likely),
             None => because(Cause::Gone, Possible),
         },
     }

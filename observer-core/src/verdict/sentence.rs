@@ -157,7 +157,9 @@ fn gave_up(facts: &Facts<'_>, sign: Sign) -> String {
     let stall = stall_of(facts);
     let timeout = stall.map_or_else(String::new, |stall| match stall.clock.timeout.source {
         // What was assumed fits what was seen.
-        TimeoutSource::Assumed if matches!(sign, Sign::Socket | Sign::Reset | Sign::Disappeared) => {
+        TimeoutSource::Assumed
+            if matches!(sign, Sign::Socket | Sign::ProcessList | Sign::Reset | Sign::Disappeared) =>
+        {
             format!(" ({}, as was assumed)", setting(stall.clock.timeout.duration))
         }
         TimeoutSource::Assumed => format!(" if that is {} (assumed)", setting(stall.clock.timeout.duration)),
@@ -168,6 +170,7 @@ fn gave_up(facts: &Facts<'_>, sign: Sign) -> String {
         Sign::Deadline if facts.ending().is_none() => "; nothing on the wire shows it yet".to_owned(),
         Sign::Deadline => "; it was not seen to".to_owned(),
         Sign::Socket => "; its socket shows it".to_owned(),
+        Sign::ProcessList => "; its process list no longer has the session".to_owned(),
         Sign::Reset => " with an RST".to_owned(),
         Sign::Fin => after_deadline(facts, stall, "FIN came behind the last data"),
         Sign::LateReset => after_deadline(facts, stall, "RST answered the reader that came back"),

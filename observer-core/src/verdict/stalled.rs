@@ -19,9 +19,14 @@ const SOON: Duration = Duration::from_secs(10);
 /// The server gave up, as far as its socket or its deadline tell.
 pub(super) fn lost(facts: &Facts<'_>, stall: Standstill) -> Judgement {
     match facts.gave_up() {
-        Some(at) => gave_up(facts, stall, at, Sign::Socket),
+        Some(at) => gave_up(facts, stall, at, shown_by(facts)),
         None => because(Cause::GaveUp(Sign::Deadline), Likely),
     }
+}
+
+/// What has shown first that it gave up.
+fn shown_by(facts: &Facts<'_>) -> Sign {
+    if facts.gone().is_some() { Sign::ProcessList } else { Sign::Socket }
 }
 
 /// It was seen to give up at `at`.
@@ -71,7 +76,7 @@ pub(super) fn closed(facts: &Facts<'_>, stall: Standstill) -> Judgement {
         return ended_by_server(facts);
     }
     if let Some(at) = facts.gave_up() {
-        return gave_up(facts, stall, at, Sign::Socket);
+        return gave_up(facts, stall, at, shown_by(facts));
     }
     let Some(ending) = facts.ending() else { return lost(facts, stall) };
     let stood_still_until = stall.over.unwrap_or(ending.at);

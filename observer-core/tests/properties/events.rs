@@ -6,9 +6,9 @@ use proptest::option;
 use proptest::prelude::*;
 
 use observer_core::{
-    DirectionSample, End, Event, EventKind, Flow, LastRead, LossPoint, Owner, Owners, Process, SeqNumber,
-    SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent, TcpState, TimerKind, Timestamp,
-    Vantage, WireSample,
+    Account, Connector, DirectionSample, End, Event, EventKind, Flow, LastRead, LossPoint, Owner, Owners,
+    Process, SeqNumber, ServerSession, SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent,
+    Statement, StatementKind, TcpState, TimerKind, Timestamp, Vantage, WireSample,
 };
 
 /// A moment within some minutes; rarely one that only a broken source has.
@@ -50,6 +50,29 @@ fn source_event() -> impl Strategy<Value = SourceEvent> {
     ]
 }
 
+fn server_session() -> impl Strategy<Value = ServerSession> {
+    let command = prop_oneof![Just("Sleep".to_owned()), any::<String>()];
+    let texts =
+        (any::<String>(), any::<String>(), command, option::of(any::<String>()), option::of(any::<String>()));
+    let times = (duration(), option::of(duration()), option::of(duration()), option::of(duration()));
+    (0..3_u64, texts, times).prop_map(|(thread_id, texts, times)| {
+        let (version, user, command, state, statement) = texts;
+        let (time, net_write_timeout, global_net_write_timeout, wait_timeout) = times;
+        ServerSession {
+            thread_id,
+            version,
+            user,
+            command,
+            time,
+            state,
+            statement,
+            net_write_timeout,
+            global_net_write_timeout,
+            wait_timeout,
+        }
+    })
+}
+
 fn kind() -> impl Strategy<Value = SocketEventKind> {
     prop_oneof![
         (end(), option::of(0..15_u8), seq()).prop_map(|(by, window_scale, seq)| SocketEventKind::Syn {
@@ -76,9 +99,14 @@ fn kind() -> impl Strategy<Value = SocketEventKind> {
                 capabilities
             }
         ),
+        server_session().prop_map(|told| SocketEventKind::ServerSession(Box::new(told))),
+        (0..3_u64).prop_map(|thread_id| SocketEventKind::SessionGone { thread_id }),
+        Just(SocketEventKind::ObserversOwn),
         (any::<u32>(), command_text()).prop_map(|(length, text)| SocketEventKind::Command { length, text }),
-        (any::<u32>(), any::<bool>())
-            .prop_map(|(capabilities, tls)| SocketEventKind::Login { capabilities, tls }),
+        (any::<u32>(), any::<bool>(), option::of(account())).prop_map(|(capabilities, tls, account)| {
+            SocketEventKind::Login { capabilities, tls, account: account.map(Box::new) }
+        }),
+        statement().prop_map(|statement| SocketEventKind::Statement(Box::new(statement))),
         any::<bool>().prop_map(|ok| SocketEventKind::Reply { ok }),
         any::<u16>().prop_map(|code| SocketEventKind::ServerError { code }),
         wire_sample().prop_map(|sample| SocketEventKind::Wire(Box::new(sample))),
@@ -87,6 +115,34 @@ fn kind() -> impl Strategy<Value = SocketEventKind> {
         any::<u32>().prop_map(|pid| SocketEventKind::ProcessEnds { pid }),
         Just(SocketEventKind::Destroyed),
     ]
+}
+
+fn account() -> impl Strategy<Value = Account> {
+    let text = || option::of(any::<String>());
+    (text(), text(), text(), text(), text(), option::of(any::<u32>())).prop_map(
+        |(user, database, name, version, program, pid)| Account {
+            user,
+            database,
+            connector: Some(Connector { name, version, program, pid }),
+        },
+    )
+}
+
+fn statement() -> impl Strategy<Value = Statement> {
+    use StatementKind::{BinlogDump, Execute, Fetch, Other, Query};
+    let command = prop_oneof![Just(Query), Just(Execute), Just(Fetch), Just(BinlogDump), Just(Other)];
+    let flags = (any::<bool>(), any::<bool>(), option::of(any::<bool>()));
+    (moment(), command, any::<u32>(), option::of(any::<String>()), flags).prop_map(
+        |(sent_at, command, length, text, (cut, cursor, in_result))| Statement {
+            sent_at,
+            command,
+            length,
+            text,
+            cut,
+            cursor,
+            in_result,
+        },
+    )
 }
 
 /// Statements of a few words that mean something, and any text.

@@ -86,7 +86,7 @@ fn well(number: u32, step: u32) -> SocketEventKind {
             thread_id: number,
             capabilities: Some(0xdfff_ffff),
         },
-        5 => SocketEventKind::Login { capabilities: 0x19ff_a685, tls: false },
+        5 => SocketEventKind::Login { capabilities: 0x19ff_a685, tls: false, account: None },
         // COM_QUIT.
         95 => SocketEventKind::Command { length: 1, text: "\u{1}".to_owned() },
         96 => SocketEventKind::Fin { by: End::Client, seq: SeqNumber(5_000), in_result: None },

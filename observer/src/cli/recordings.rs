@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::values::{GivenTimeout, parse_client, parse_speed, parse_timeout};
-use super::{DEFAULT_PORT, FailOn, ViewArgs};
+use super::{DEFAULT_PORT, FailOn, StatementArgs, ViewArgs};
 use crate::report::Client;
 use crate::source::recording::Given;
 
@@ -76,6 +76,10 @@ pub struct JudgingArgs {
     /// [2001:db8::1]=30. May be given for several.
     #[arg(long, value_name = "[ADDRESS=]SECONDS", value_parser = parse_timeout)]
     pub net_write_timeout: Vec<GivenTimeout>,
+
+    /// What is told of clients' statements in a capture.
+    #[command(flatten)]
+    pub statements: StatementArgs,
 
     /// End with status 1 when there was a finding of this severity or above [default: never]
     #[arg(long, value_name = "LEVEL")]

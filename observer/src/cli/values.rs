@@ -5,6 +5,7 @@ use std::time::Duration;
 use observer_core::{ServerAddress, ServerTimeout, Timeout, TimeoutSource};
 
 use crate::report::Client;
+use crate::source::live::server::ServerUrl;
 use crate::source::recording::Given;
 use crate::view::LONGEST_FILTER;
 
@@ -15,6 +16,17 @@ pub enum GivenTimeout {
     All(Duration),
     /// That of some.
     Of(ServerTimeout),
+}
+
+/// A server to ask, as it was given. clap's own message would repeat what was given, with the password in it, so what is
+/// wrong with it is told later.
+#[derive(Clone, Debug)]
+pub struct GivenServer(pub(super) Result<ServerUrl, String>);
+
+impl From<&str> for GivenServer {
+    fn from(text: &str) -> Self {
+        Self(text.parse())
+    }
 }
 
 impl Given {

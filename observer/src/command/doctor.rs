@@ -8,7 +8,8 @@ use crate::doctor::{self, DoctorOptions, Status};
 
 /// Runs the command.
 pub(super) fn run(args: DoctorArgs) -> anyhow::Result<Outcome> {
-    let options = DoctorOptions { ports: args.ports, json: args.json };
+    let servers = args.asked.servers()?;
+    let options = DoctorOptions { ports: args.ports, servers, json: args.json };
     let mut stdout = io::stdout().lock();
     let status = doctor::run(&options, &mut stdout)?;
     stdout.flush()?;

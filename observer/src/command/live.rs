@@ -13,6 +13,7 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
     if args.bpf_log {
         bpf_log::print()?;
     }
+    let servers = args.asked.servers()?;
     in_runtime(async {
         let clock = ObservationClock::new()?;
         let options = LiveOptions {
@@ -22,8 +23,9 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
             ring_bytes: args.ring_buffer,
             poll: args.poll,
             bpf_log: args.bpf_log,
+            statements: args.statements.statements(),
             kernel: !args.no_kernel,
-            ..LiveOptions::default()
+            servers,
         };
         let watched = Watch {
             sources: options.sources(),

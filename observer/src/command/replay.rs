@@ -25,8 +25,8 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     if args.follow {
         return in_runtime(follow(args, &source, plain));
     }
-    let options = Options { ports: args.judging.ports.clone(), follow: None };
-    let recording = Recording::open(&source, &options)?;
+    let reading = options(args, None);
+    let recording = Recording::open(&source, &reading)?;
     let config = args.view.keep(args.judging.given().config(recording.origin()));
     let fail_on = args.judging.fail_on.map(Into::into);
     if plain {
@@ -44,18 +44,24 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
         let stop = signals()?;
         let inputs = inputs()?;
         let (_guard, view) = show(&args.view, &source.name(), &config)?;
-        let open = || Recording::open(&source, &options);
+        let open = || Recording::open(&source, &reading);
         let speed = Speed(args.speed);
         replay::play(replay::Parts { open, extent, config, fail_on, speed, view, inputs, stop }).await
     })
+}
+
+/// How the file is read.
+fn options(args: &ReplayArgs, follow: Option<Tail>) -> Options {
+    let judging = &args.judging;
+    Options { ports: judging.ports.clone(), statements: judging.statements.statements(), follow }
 }
 
 /// Shows what is being written as if it were live.
 async fn follow(args: &ReplayArgs, source: &Source, plain: bool) -> anyhow::Result<Outcome> {
     let stop = signals()?;
     let tail = Tail::default();
-    let options = Options { ports: args.judging.ports.clone(), follow: Some(tail.clone()) };
-    let recording = Recording::open(source, &options)?;
+    let reading = options(args, Some(tail.clone()));
+    let recording = Recording::open(source, &reading)?;
     let config = args.view.keep(args.judging.given().config(recording.origin()));
     let wall = ObservationClock::new()?;
     let clock = match recording.origin() {

@@ -12,7 +12,11 @@ use crate::source::recording::{self, Source};
 /// Runs the command.
 pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     let options = Options {
-        reading: recording::Options { ports: args.judging.ports.clone(), follow: None },
+        reading: recording::Options {
+            ports: args.judging.ports.clone(),
+            statements: args.judging.statements.statements(),
+            follow: None,
+        },
         given: args.judging.given(),
         client: args.client,
         all: args.all,

@@ -13,6 +13,7 @@ use crate::cli::ViewArgs;
 use crate::log::{Header, LogFile, SCHEMA, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
+use crate::source::live::server::Attended;
 use crate::source::live::{LiveSource, ObservationClock};
 use crate::text::safe;
 use crate::view::terminal::{self, Guard, LiveBackend};
@@ -114,7 +115,8 @@ async fn run<O: Output>(
 ) -> anyhow::Result<Ended> {
     let Watch { source, clock, config, fail_on, .. } = watch;
     // Held until the end: it is what keeps the events coming.
-    let LiveSource { events, running: _running, .. } = source;
+    let LiveSource { events, naming, running: _running, .. } = source;
+    let output = Attended::new(output, naming);
     let clock = move || clock.now();
     let grace = app::GRACE;
     app::run(Parts { events, inputs, stop, clock, output, log, config, grace, fail_on }).await

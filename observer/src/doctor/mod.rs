@@ -6,10 +6,13 @@ mod host;
 mod programs;
 mod render;
 mod report;
+mod servers;
 
 use std::io::Write;
 
 use anyhow::Context as _;
+
+use crate::source::live::server::Server;
 
 pub use report::{Check, NamespaceSockets, Report};
 
@@ -18,6 +21,8 @@ pub use report::{Check, NamespaceSockets, Report};
 pub struct DoctorOptions {
     /// The MySQL ports.
     pub ports: Vec<u16>,
+    /// The servers that are to be asked.
+    pub servers: Vec<Server>,
     /// JSON instead of lines.
     pub json: bool,
 }
@@ -49,6 +54,7 @@ fn examine(options: &DoctorOptions) -> anyhow::Result<Report> {
     report.checks.push(host::kernel()?);
     report.checks.extend(programs::checks(&options.ports)?);
     report.checks.extend(host::capabilities()?);
+    report.checks.extend(servers::checks(&options.servers)?);
     host::sockets(&options.ports, &mut report)?;
     Ok(report)
 }

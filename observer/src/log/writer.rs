@@ -258,6 +258,8 @@ mod tests {
             flow: None,
             server_program: ServerProgram::Mysqld,
             reader: None,
+            account: None,
+            statement: None,
             kind,
         }
     }

@@ -4,9 +4,9 @@ use super::attributes::without_attributes;
 use super::{Packet, stored};
 
 /// `COM_QUERY` and its like: <https://dev.mysql.com/doc/dev/mysql-server/latest/my__command_8h.html>.
-const COM_QUIT: u8 = 0x01;
-const COM_QUERY: u8 = 0x03;
-const COM_CHANGE_USER: u8 = 0x11;
+pub(super) const COM_QUIT: u8 = 0x01;
+pub(super) const COM_QUERY: u8 = 0x03;
+pub(super) const COM_CHANGE_USER: u8 = 0x11;
 const COM_RESET_CONNECTION: u8 = 0x1f;
 
 /// The variables whose change bears on how long a server waits.

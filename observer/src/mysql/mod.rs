@@ -7,6 +7,8 @@
 //! login       what the client answers
 //! command     what of a client's command is told
 //! attributes  what stands before a statement
+//! statement   what a client waits for
+//! literals    a statement without its literals
 //! reply       how the server answers a command
 //! tail        whether a server's stream ends where a result ends
 //! ```
@@ -18,16 +20,20 @@
 mod attributes;
 mod command;
 mod greeting;
+mod literals;
 mod login;
 mod packet;
 #[cfg(test)]
 mod properties;
 mod reply;
+mod statement;
 mod tail;
 
 pub use command::{Command, tellable};
 pub use greeting::Greeting;
-pub use login::Login;
-pub use packet::{Packet, stored};
+pub use literals::without_literals;
+pub use login::{LOGIN_FIXED, LOGIN_HEAD, LOGIN_REST, Login};
+pub use packet::{Packet, length_encoded_bytes, stored};
 pub use reply::{Reply, lone_error};
+pub use statement::{Kept, Statements, keepable, prepares, statement, statement_id};
 pub use tail::Tail;

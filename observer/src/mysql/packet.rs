@@ -70,7 +70,7 @@ pub(super) fn length_encoded(bytes: &[u8]) -> Option<(u64, &[u8])> {
 }
 
 /// As many bytes as the integer before them says, and what follows them.
-pub(super) fn length_encoded_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub fn length_encoded_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = length_encoded(bytes)?;
     rest.split_at_checked(usize::try_from(length).ok()?)
 }

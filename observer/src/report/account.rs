@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use observer_core::{
-    Confidence, Config, Connection, End, Ending, Event, EventKind, Finding, FindingKind, Flow, Greeting,
-    Phase, Severity, SocketEventKind, TcpState, TimeRange, Timeout, Timestamp, Vantage, Verdict, VerdictKind,
+    Account as Login, Confidence, Config, Connection, End, Ending, Event, EventKind, Finding, FindingKind,
+    Flow, Greeting, Hidden, Phase, Severity, SocketEventKind, Statement, TcpState, TimeRange, Timeout,
+    Timestamp, Vantage, Verdict, VerdictKind,
 };
 use serde::Serialize;
 
@@ -79,6 +80,12 @@ pub(super) struct Account {
     pub(super) client_process: Option<Box<Holder>>,
     /// Who has the server's.
     pub(super) server_process: Option<Box<Holder>>,
+    /// Who logged in.
+    pub(super) login: Option<Box<Login>>,
+    /// What the client waited for when it stood still last.
+    pub(super) statement: Option<Box<Statement>>,
+    /// What keeps an observer from reading all that the client says.
+    pub(super) hidden: Option<Hidden>,
     /// The net_write_timeout in force.
     pub(super) timeout: Timeout,
     /// The last of its stalls that were more than a touch.
@@ -114,6 +121,9 @@ impl Account {
             greeting: None,
             client_process: None,
             server_process: None,
+            login: None,
+            statement: None,
+            hidden: connection.hidden(),
             timeout: connection.timeout(),
             stalls: VecDeque::new(),
             stalls_left_out: 0,
@@ -206,6 +216,13 @@ impl Account {
         if self.greeting.as_ref() != connection.greeting() {
             self.greeting = connection.greeting().cloned();
         }
+        if self.login.as_deref() != connection.account() {
+            self.login = connection.account().cloned().map(Box::new);
+        }
+        if self.statement.as_deref() != connection.statement() {
+            self.statement = connection.statement().cloned().map(Box::new);
+        }
+        self.hidden = connection.hidden();
         self.abort = connection.abort();
         // A window that closes again after the server gave up, while the client reads what is left, is no stall of it.
         if let (Some(stall), Some(abort)) = (&mut self.stall, self.abort)

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use observer_core::{Confidence, LossPoint, RuledOut, TimeRange, Timeout, Timestamp, Vantage, VerdictKind};
+use observer_core::{
+    Account as Login, Confidence, Connector, Greeting, Hidden, LossPoint, RuledOut, ServerProgram, Statement,
+    TimeRange, Timeout, Timestamp, Vantage, VerdictKind,
+};
 use serde::Serialize;
 
 use super::Report;
@@ -94,6 +97,10 @@ struct Connection {
     server_version: Option<String>,
     client_process: Option<Holder>,
     server_process: Option<Holder>,
+    server_program: Option<ServerProgram>,
+    account: Option<Login>,
+    statement: Option<Statement>,
+    hidden: Option<Hidden>,
     net_write_timeout: Timeout,
     stalls: Vec<Stall>,
     stalls_left_out: u64,
@@ -212,6 +219,10 @@ impl Connection {
             server_version: account.greeting.as_ref().map(|greeting| clean(&greeting.version)),
             client_process: account.client_process.as_deref().cloned(),
             server_process: account.server_process.as_deref().cloned(),
+            server_program: account.greeting.as_ref().map(Greeting::server_program),
+            account: account.login.as_deref().map(clean_login),
+            statement: account.statement.as_deref().map(clean_statement),
+            hidden: account.hidden,
             net_write_timeout: account.timeout,
             stalls: account.stalls.iter().map(Stall::of).collect(),
             stalls_left_out: account.stalls_left_out,
@@ -240,6 +251,21 @@ impl Stall {
     fn of(stall: &super::account::Stall) -> Self {
         Self { start: stall.start, end: stall.end, probes: stall.probes, deadline: stall.deadline }
     }
+}
+
+fn clean_login(login: &Login) -> Login {
+    let text = |text: &Option<String>| text.as_deref().map(clean);
+    let connector = login.connector.as_ref().map(|connector| Connector {
+        name: text(&connector.name),
+        version: text(&connector.version),
+        program: text(&connector.program),
+        pid: connector.pid,
+    });
+    Login { user: text(&login.user), database: text(&login.database), connector }
+}
+
+fn clean_statement(statement: &Statement) -> Statement {
+    Statement { text: statement.text.as_deref().map(clean), ..statement.clone() }
 }
 
 /// JSON escapes some control characters, not all of them.

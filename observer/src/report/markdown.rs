@@ -7,7 +7,7 @@ use observer_core::Verdict;
 use super::Report;
 use super::account::Account;
 use super::timeline::{moments, picture};
-use super::words::{self, count, file, life, processes, reservations, seen_at, timeout, title, who};
+use super::words::{self, count, file, life, processes, reservations, seen_at, session, timeout, title, who};
 use crate::text::safe;
 
 /// Writes it.
@@ -38,7 +38,8 @@ fn connection(account: &Account, out: &mut impl Write) -> io::Result<()> {
     if let Some(verdict) = &account.verdict {
         writeln!(out, "**{}** {}\n", escaped(&verdict.sentence), escaped(&words::verdict(verdict)))?;
     }
-    for line in life(account).iter().chain([&timeout(account), &seen_at(account)]) {
+    let session = session(account);
+    for line in life(account).iter().chain([&timeout(account), &seen_at(account)]).chain(&session) {
         writeln!(out, "- {}", escaped(line))?;
     }
     for line in processes(account) {

@@ -6,7 +6,7 @@ use observer_core::Verdict;
 
 use super::account::Account;
 use super::timeline::{moments, picture};
-use super::words::{WIDTH, count, file, life, processes, reservations, seen_at, timeout, who, wrap};
+use super::words::{WIDTH, count, file, life, processes, reservations, seen_at, session, timeout, who, wrap};
 use super::{Report, words};
 use crate::text::safe;
 
@@ -47,6 +47,7 @@ fn connection(number: usize, account: &Account) -> Vec<String> {
     for process in processes(account) {
         lines.extend(wrap("   ", "   ", &process));
     }
+    lines.extend(session(account).iter().flat_map(|line| wrap("   ", "   ", line)));
     lines.push(String::new());
     if let Some(verdict) = &account.verdict {
         lines.extend(wrap("", "", &verdict.sentence));

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use observer_core::{Confidence, LossPoint, Seconds, TimeoutSource, Timestamp, Vantage, Verdict};
+use observer_core::{
+    Confidence, Hidden, LossPoint, Seconds, TimeoutSource, Timestamp, Vantage, Verdict, logged_in, waits_for,
+};
 
 use super::account::{Account, Mark};
 use super::accounts::Degradation;
@@ -12,6 +14,9 @@ use crate::text::{safe, width};
 
 /// Lines are at most so wide.
 pub(super) const WIDTH: usize = 78;
+
+/// Characters of a statement that are shown.
+const STATEMENT: usize = 400;
 
 /// Clocks that are so many microseconds apart are one: stamps on the way of a segment differ by as much.
 const SAME_CLOCK: u64 = 1_000;
@@ -51,7 +56,7 @@ pub(super) fn happened(mark: Mark, account: &Account) -> String {
     match mark {
         Mark::Opened => "the connection is opened".to_owned(),
         Mark::Warning => "observer warns: net_write_timeout is running out".to_owned(),
-        Mark::GaveUp => "the server gives up; its socket or its RST shows it".to_owned(),
+        Mark::GaveUp => "the server gives up; its socket, its RST or its process list shows it".to_owned(),
         Mark::Deadline => {
             format!("net_write_timeout ({timeout}) is over; nothing on the wire shows it yet")
         }
@@ -119,7 +124,7 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
 /// Who they are: `10.2.7.31:51844 -> 10.2.0.5:3306, thread 8812, MySQL 9.7.4`.
 pub(super) fn who(account: &Account) -> String {
     let greeting = account.greeting.as_ref().map_or_else(String::new, |greeting| {
-        format!(", thread {}, server {}", greeting.thread_id, safe(&greeting.version))
+        format!(", thread {}, server {}", greeting.thread_id, greeting.name())
     });
     format!("{} -> {}{greeting}", account.flow.client, account.flow.server)
 }
@@ -128,6 +133,25 @@ pub(super) fn who(account: &Account) -> String {
 pub(super) fn processes(account: &Account) -> impl Iterator<Item = String> {
     let ends = [("client", &account.client_process), ("server", &account.server_process)];
     ends.into_iter().filter_map(|(whose, holder)| Some(holder.as_ref()?.words(whose)))
+}
+
+/// Who logged in, and what it waited for, a line each where that is known; or why it is not.
+pub(super) fn session(account: &Account) -> Vec<String> {
+    let mut lines = Vec::new();
+    let who = account.login.as_deref().and_then(logged_in);
+    if let Some(who) = who {
+        lines.push(format!("logged in {who}"));
+    } else if let Some(hidden) = account.hidden {
+        lines.push(format!("who logged in is not known: {hidden}"));
+    }
+    if let Some(statement) = account.statement.as_deref() {
+        lines.push(format!("waited for {}", waits_for(statement, STATEMENT)));
+    } else if let Some(hidden @ (Hidden::Tls | Hidden::Compression)) = account.hidden
+        && !account.stalls.is_empty()
+    {
+        lines.push(format!("what it waited for is not known: {hidden}"));
+    }
+    lines
 }
 
 /// When it was opened and closed, a line each.

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use observer::source::live::{LastCommand, LiveOptions, LiveSource, ObservationClock, start};
+use observer::source::live::{LiveOptions, LiveSource, ObservationClock, start};
 use observer_core::{
     Event, EventKind, SocketEvent, SocketEventKind, SourceEvent, Timestamp, Vantage, WireSample,
 };
@@ -108,11 +108,6 @@ impl Observed {
             events.find(|(_, event)| event.socket.seen_at == seen_at && fits(&event.kind)).map(|(at, _)| at)
         })
         .await
-    }
-
-    /// The last command of a socket, where it is kept.
-    pub(crate) fn last_command(&self, cookie: u64) -> Option<LastCommand> {
-        self.source.last_commands.as_ref()?.get(cookie)
     }
 
     /// Everything told of sockets.

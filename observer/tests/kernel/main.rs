@@ -12,5 +12,6 @@ mod privilege;
 mod resets;
 mod samples;
 mod session;
+mod statements;
 mod story;
 mod surroundings;

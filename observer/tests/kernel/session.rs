@@ -3,20 +3,21 @@
 
 use std::net::Ipv4Addr;
 
-use observer_core::{End, SocketEventKind, Vantage, capability};
+use observer::source::live::LiveOptions;
+use observer_core::{Account, End, SocketEventKind, Vantage, capability};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::harness::{GREETING, Observed, connect, listen, run};
 
 const BOTH: [Vantage; 2] = [Vantage::Client, Vantage::Server];
-const PLAIN: u32 = capability::PROTOCOL_41 | capability::DEPRECATE_EOF;
+pub(crate) const PLAIN: u32 = capability::PROTOCOL_41 | capability::DEPRECATE_EOF;
 const OK: &[u8] = b"\0\0\0\x02\0\0\0";
 const ROW: &[u8] = b"\x0avalue ten!";
 const END: &[u8] = b"\xfe\0\0\x02\0\0\0";
 
 /// A MySQL packet of this.
-fn packet(sequence: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn packet(sequence: u8, payload: &[u8]) -> Vec<u8> {
     [&[u8::try_from(payload.len()).unwrap(), 0, 0, sequence], payload].concat()
 }
 
@@ -26,32 +27,37 @@ fn stored(sequence: u8, packet: &[u8]) -> Vec<u8> {
 }
 
 /// Both ends of a connection, and who observes it.
-struct Session {
-    told: Observed,
-    client: TcpStream,
-    server: TcpStream,
+pub(crate) struct Session {
+    pub(crate) told: Observed,
+    pub(crate) client: TcpStream,
+    pub(crate) server: TcpStream,
 }
 
 impl Session {
     /// Opened, greeted, and logged in with these capabilities.
     async fn begin(capabilities: u32) -> Self {
+        let user: &[u8] = if capabilities & capability::SSL == 0 { b"app\0" } else { b"" };
+        Self::begin_with(LiveOptions::default(), capabilities, user).await
+    }
+
+    /// The same, with options and with this behind what is fixed in the login.
+    pub(crate) async fn begin_with(options: LiveOptions, capabilities: u32, names: &[u8]) -> Self {
         let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
-        let told = Observed::start(&listener).await;
+        let told = Observed::start_with(&listener, options).await;
         let (client, server) = connect(&listener).await;
         let mut session = Self { told, client, server };
         session.server_says(GREETING).await;
-        let user: &[u8] = if capabilities & capability::SSL == 0 { b"app\0" } else { b"" };
-        let login = [&capabilities.to_le_bytes()[..], &[0; 28], user].concat();
+        let login = [&capabilities.to_le_bytes()[..], &[0; 28], names].concat();
         session.client_says(&packet(1, &login)).await;
         session
     }
 
-    async fn client_says(&mut self, bytes: &[u8]) {
+    pub(crate) async fn client_says(&mut self, bytes: &[u8]) {
         self.client.write_all(bytes).await.unwrap();
         self.server.read_exact(&mut vec![0; bytes.len()]).await.unwrap();
     }
 
-    async fn server_says(&mut self, bytes: &[u8]) {
+    pub(crate) async fn server_says(&mut self, bytes: &[u8]) {
         self.server.write_all(bytes).await.unwrap();
         self.client.read_exact(&mut vec![0; bytes.len()]).await.unwrap();
     }
@@ -87,7 +93,9 @@ impl Session {
 }
 
 fn login(capabilities: u32, tls: bool) -> SocketEventKind {
-    SocketEventKind::Login { capabilities, tls }
+    let user = Some("app".to_owned()).filter(|_| !tls);
+    let account = user.map(|user| Box::new(Account { user: Some(user), ..Account::default() }));
+    SocketEventKind::Login { capabilities, tls, account }
 }
 
 fn command(statement: &str) -> SocketEventKind {

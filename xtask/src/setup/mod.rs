@@ -12,6 +12,7 @@ use crate::places;
 use crate::step::step;
 
 mod bpf_linker;
+pub(crate) mod kernels;
 mod mysql;
 mod packages;
 mod python;
@@ -30,7 +31,7 @@ struct Item {
     build: fn(&Path) -> anyhow::Result<()>,
 }
 
-const ITEMS: [&Item; 3] = [&bpf_linker::ITEM, &mysql::ITEM, &python::ITEM];
+const ITEMS: [&Item; 4] = [&bpf_linker::ITEM, &mysql::ITEM, &python::ITEM, &kernels::STORY];
 
 /// Installs what is missing, and says so before it does.
 pub(crate) fn run() -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use crate::step::{run_quietly, step};
 /// A package and why it is needed.
 ///
 /// The `-core` packages of MariaDB bring the server without a service: nothing runs that a test did not start.
-const PACKAGES: [(&str, &str); 16] = [
+const PACKAGES: [(&str, &str); 19] = [
     ("mariadb-server-core", "MariaDB's server"),
     ("mariadb-client-core", "what MariaDB's set-up of a data directory calls"),
     ("mmdebstrap", "a system that has MySQL's own server, which this one does not"),
@@ -16,6 +16,9 @@ const PACKAGES: [(&str, &str); 16] = [
     ("tcpdump", "stamps to compare with"),
     ("tshark", "the bench of reading captures"),
     ("g++", "libFuzzer, for the fuzz targets"),
+    ("qemu-system-x86", "the machines that other kernels are booted in"),
+    ("busybox-static", "all there is in these machines beside the observer"),
+    ("xz-utils", "modules of these kernels, which are compressed"),
     ("libcap2-bin", "capabilities, in tests of too few of them"),
     ("util-linux", "setpriv, mount and unshare"),
     ("python3-venv", "the story's own client"),

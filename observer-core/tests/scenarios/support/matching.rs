@@ -82,6 +82,10 @@ pub(super) fn connection(connection: &Connection, now: Timestamp, config: &Confi
         "client_is_local": connection.is_local(End::Client),
         "server_is_local": connection.is_local(End::Server),
         "verdict": connection.verdict(now, config),
+        "account": connection.account(),
+        "statement": connection.statement(),
+        "hidden": connection.hidden(),
+        "in_flight": connection.result_in_flight(),
         "thread_id": connection.greeting().map(|greeting| greeting.thread_id),
     })
 }

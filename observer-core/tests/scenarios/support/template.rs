@@ -43,6 +43,9 @@ pub(super) fn event(event: &Map<String, Value>, defaults: &Map<String, Value>) -
         whole.as_object_mut().ok_or("not an object")?.remove("cookie");
     }
     let mut whole = merged(whole, json!({ "at": moment(at).to_string() }));
+    if let Some(seconds) = event.get("sent_at").and_then(Value::as_f64) {
+        whole["sent_at"] = json!(moment(seconds).to_string());
+    }
     for direction in ["sent_by_client", "sent_by_server"] {
         if let Some(advance) =
             whole.get_mut(direction).and_then(|direction| direction.get_mut("last_ack_advance"))

@@ -1,4 +1,5 @@
-//! The running host: kernel programs and socket diagnostics, merged into one stream of events.
+//! The running host: kernel programs, socket diagnostics and the servers themselves, if they are asked, merged into one
+//! stream of events.
 
 mod capabilities;
 mod cgroup;
@@ -8,6 +9,7 @@ mod kernel;
 mod mounts;
 mod observation_clock;
 mod owners;
+pub mod server;
 mod tracefs;
 
 use std::path::PathBuf;
@@ -18,13 +20,16 @@ use observer_core::{Config, Event, EventKind, SourceEvent};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use crate::mysql::Statements;
+
 pub use capabilities::{Capabilities, Capability};
 pub use cgroup::Cgroup;
 pub use degradation::Degradation;
 use diag::{DiagOptions, cpu_time};
-pub use kernel::{Attempt, Kernel, KernelOptions, LastCommand, LastCommands, Step};
+pub use kernel::{Attempt, Kernel, KernelOptions, Step};
 pub(crate) use kernel::{TRACEPOINTS, WITHOUT_ALL};
 pub use observation_clock::ObservationClock;
+use server::{Naming, Server};
 pub use tracefs::{Field, Format, Tracefs};
 
 /// Batches of events that may wait for the one who handles them. Beyond it the kernel's ring buffer fills.
@@ -43,13 +48,14 @@ pub struct LiveOptions {
     pub ring_bytes: u32,
     /// How often every connection is looked at; those in trouble five times as often.
     pub poll: Duration,
-    /// Whether the kernel programs keep the beginning of every connection's last command, for
-    /// [`LiveSource::last_commands`].
-    pub keep_commands: bool,
+    /// What of clients' statements the kernel programs keep, and is told when a connection stands still.
+    pub statements: Statements,
     /// Whether the kernel programs log what they do, for debugging them.
     pub bpf_log: bool,
     /// Whether the kernel programs are used; without them there is socket polling only.
     pub kernel: bool,
+    /// The servers that are asked about the connections.
+    pub servers: Vec<Server>,
 }
 
 impl Default for LiveOptions {
@@ -60,9 +66,10 @@ impl Default for LiveOptions {
             max_connections: Config::MAX_CONNECTIONS,
             ring_bytes: 1 << 20,
             poll: Duration::from_secs(1),
-            keep_commands: false,
+            statements: Statements::default(),
             bpf_log: false,
             kernel: true,
+            servers: Vec::new(),
         }
     }
 }
@@ -71,7 +78,8 @@ impl LiveOptions {
     /// What was asked for, by the names of the log's header.
     pub fn sources(&self) -> Vec<String> {
         let kernel = self.kernel.then_some(kernel::PART);
-        kernel.into_iter().chain(["socket diagnostics"]).map(str::to_owned).collect()
+        let asked = (!self.servers.is_empty()).then_some(server::SOURCE);
+        kernel.into_iter().chain(["socket diagnostics"]).chain(asked).map(str::to_owned).collect()
     }
 
     /// How the kernel programs are loaded for this; `observer doctor` tries them with [`Kernel::load`].
@@ -81,7 +89,7 @@ impl LiveOptions {
             cgroup: self.cgroup.clone(),
             max_connections: self.max_connections,
             ring_bytes: self.ring_bytes,
-            keep_commands: self.keep_commands,
+            keep_commands: self.statements != Statements::None,
             log: self.bpf_log,
         }
     }
@@ -92,8 +100,8 @@ impl LiveOptions {
 pub struct LiveSource {
     /// What is observed, in batches.
     pub events: mpsc::Receiver<Vec<Event>>,
-    /// What clients asked last, where [`LiveOptions::keep_commands`] is set and the programs are loaded.
-    pub last_commands: Option<LastCommands>,
+    /// What tells the servers that are asked about which connections; `None` where none is.
+    pub naming: Option<Naming>,
     /// What keeps the events coming.
     pub running: Running,
     degraded: Vec<Degradation>,
@@ -154,20 +162,17 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         tasks: Vec::new(),
         diag: Arc::new(diag::spawn_asking(diag, Some(owners.clone()), sender.clone())?),
     };
-    let mut last_commands = None;
+    let naming = server::start(&options.servers, &sender, clock, &mut running);
     if let Some(mut kernel) = kernel {
-        if options.keep_commands {
-            last_commands = Some(LastCommands::new(&mut kernel, clock)?);
-        }
         if options.bpf_log {
             running.spawn(kernel::forward_log(&mut kernel)?);
         }
         let decoder = kernel::Decoder::new(options.ports.clone(), clock);
-        let reader =
-            kernel::read(kernel, decoder, options.poll, Arc::clone(&running.diag), owners, sender.clone());
+        let (poll, statements, diag) = (options.poll, options.statements, Arc::clone(&running.diag));
+        let reader = kernel::read(kernel, decoder, poll, statements, diag, owners, sender.clone());
         running.spawn(tell_failure(reader, sender, clock));
     }
-    Ok(LiveSource { events, last_commands, running, degraded })
+    Ok(LiveSource { events, naming, running, degraded })
 }
 
 fn load_kernel(options: &LiveOptions) -> anyhow::Result<(Option<Kernel>, Vec<Degradation>)> {

@@ -8,6 +8,7 @@ use observer_core::{End, SocketEventKind, Timestamp, WireSample};
 use super::direction::{Direction, Followed};
 use super::segment::{ACK, FIN, RST, SYN, Segment, WindowScale};
 use super::session::{Said, Session};
+use crate::mysql::Statements;
 
 /// How far samples of a connection are apart while a window is closed, and else.
 const PACE_IN_TROUBLE: Duration = Duration::from_millis(200);
@@ -25,6 +26,8 @@ pub(super) struct Connection {
     session: Session,
     /// What is missing from here on is missing in the capture.
     whole_since: Timestamp,
+    /// What is told of clients' statements.
+    statements: Statements,
     /// When its counters are told next; `None` while they have not changed.
     pub(super) due: Option<Timestamp>,
     /// Tells it from others, also of the same addresses.
@@ -33,13 +36,14 @@ pub(super) struct Connection {
 
 impl Connection {
     /// The connection that begins with `segment`, or is seen first with it.
-    pub(super) fn new(serial: u64, at: Timestamp, segment: &Segment<'_>) -> Self {
+    pub(super) fn new(serial: u64, at: Timestamp, segment: &Segment<'_>, statements: Statements) -> Self {
         let begins = segment.has(SYN);
         Self {
             client: Direction::default(),
             server: Direction::default(),
             session: if begins { Session::begin() } else { Session::default() },
             whole_since: if begins { at } else { at + BEGINNING },
+            statements,
             due: None,
             serial,
         }
@@ -95,8 +99,11 @@ impl Connection {
             }
         } else {
             let followed = own.follow(at, whole_since, segment, peer);
-            if let Some(told) = self.converse(by, segment, followed) {
+            if let Some(told) = self.converse(at, by, segment, followed) {
                 tell(told);
+            }
+            if followed.shows_waiting() {
+                self.waits_for().into_iter().for_each(&mut tell);
             }
             let parts = by == End::Server && followed.fin;
             let in_result = if parts { self.session.in_result() } else { None };
@@ -111,7 +118,13 @@ impl Connection {
     }
 
     /// Takes what is new in the payload as the next words of the session.
-    fn converse(&mut self, by: End, segment: &Segment<'_>, followed: Followed) -> Option<SocketEventKind> {
+    fn converse(
+        &mut self,
+        at: Timestamp,
+        by: End,
+        segment: &Segment<'_>,
+        followed: Followed,
+    ) -> Option<SocketEventKind> {
         if followed.jumped && by == End::Server {
             self.session.server_sent_unseen();
         }
@@ -121,7 +134,7 @@ impl Connection {
         let known = (segment.length - followed.new) as usize;
         let payload = segment.payload.get(known..).unwrap_or_default();
         match by {
-            End::Client => self.session.client_sent(payload),
+            End::Client => self.session.client_sent(at, payload),
             End::Server => self.session.server_sent(&Said {
                 payload,
                 whole: segment.payload.len() >= segment.length as usize,
@@ -151,6 +164,12 @@ impl Connection {
     pub(super) fn settle_gaps(&mut self, now: Timestamp) -> u64 {
         let (client_ack, server_ack) = (self.client.ack, self.server.ack);
         self.client.settle_gaps(now, server_ack) + self.server.settle_gaps(now, client_ack)
+    }
+
+    /// What the client waits for, if its window or the server's is closed and it was not told yet.
+    pub(super) fn waits_for(&mut self) -> Option<SocketEventKind> {
+        let in_trouble = self.client.closed || self.server.closed;
+        if in_trouble { self.session.waits_for(self.statements) } else { None }
     }
 
     /// Its counters.

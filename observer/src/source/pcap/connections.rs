@@ -13,6 +13,7 @@ use observer_core::{
 
 use super::connection::Connection;
 use super::segment::{FIN, RST, SYN, Segment};
+use crate::mysql::Statements;
 
 /// How often losses are told.
 const LOSS_PACE: Duration = Duration::from_secs(1);
@@ -21,6 +22,7 @@ const LOSS_PACE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Connections {
     most: NonZeroUsize,
+    statements: Statements,
     table: LruCache<Flow, Connection>,
     /// The connections whose counters have changed, by when that is told.
     due: BTreeMap<(Timestamp, u64), Flow>,
@@ -41,9 +43,10 @@ struct Losses {
 }
 
 impl Connections {
-    pub(super) fn new(most: NonZeroUsize) -> Self {
+    pub(super) fn new(most: NonZeroUsize, statements: Statements) -> Self {
         Self {
             most,
+            statements,
             table: LruCache::unbounded(),
             due: BTreeMap::new(),
             serial: 0,
@@ -140,7 +143,7 @@ impl Connections {
             self.give_up(at, *silent, events);
         }
         self.serial += 1;
-        self.table.put(flow, Connection::new(self.serial, at, segment));
+        self.table.put(flow, Connection::new(self.serial, at, segment, self.statements));
     }
 
     /// Tells the last of a connection and forgets it.
@@ -163,6 +166,7 @@ impl Connections {
         let Some(connection) = self.table.peek_mut(&flow) else { return };
         connection.due = None;
         let gaps = connection.settle_gaps(at);
+        events.extend(connection.waits_for().map(|kind| event(at, flow, kind)));
         events.push_back(event(at, flow, connection.sample()));
         if gaps > 0 {
             self.note_lost_packets(at, gaps);

@@ -240,6 +240,11 @@ impl Direction {
 }
 
 impl Followed {
+    /// Whether it shows that data waits behind a closed window.
+    pub(super) fn shows_waiting(self) -> bool {
+        self.probe || self.probe_ack
+    }
+
     /// What is told of it, in the order in which it counts.
     pub(super) fn events(
         self,

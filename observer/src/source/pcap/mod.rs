@@ -12,12 +12,14 @@
 //! recent       the same packet captured twice
 //! gaps         what was sent and is not in the capture
 //! milestones   the curve of what was acknowledged
+//! asked        what a client waits for
 //! session      what both ends say in MySQL's protocol
 //! ```
 //!
 //! Every event has the vantage [`Wire`](observer_core::Vantage::Wire) and no cookie. A capture is read once, from front
 //! to back, in an amount of memory that does not depend on its length.
 
+mod asked;
 mod connection;
 mod connections;
 mod direction;
@@ -40,6 +42,7 @@ use std::num::NonZeroUsize;
 
 use observer_core::{Event, EventKind, SourceEvent, Timestamp};
 
+use crate::mysql::Statements;
 use packets::Packets;
 use records::{Record, Records};
 
@@ -54,6 +57,8 @@ pub struct PcapOptions {
     /// Connections that are followed at once; when there are more, those that were silent for longest are given up, and
     /// counted as lost if they had not ended.
     pub max_connections: NonZeroUsize,
+    /// What is kept and told of clients' statements.
+    pub statements: Statements,
 }
 
 /// What a capture says of itself. Texts are not cleaned for a terminal.

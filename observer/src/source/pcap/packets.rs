@@ -25,7 +25,7 @@ impl Packets {
     pub(super) fn new(options: PcapOptions) -> Self {
         Self {
             ports: options.ports,
-            connections: Connections::new(options.max_connections),
+            connections: Connections::new(options.max_connections, options.statements),
             statistics: Statistics::default(),
             server_elsewhere: None,
         }

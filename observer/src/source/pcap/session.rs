@@ -1,8 +1,9 @@
 //! What both ends say in MySQL's protocol, as far as it bears on how long the server waits.
 
-use observer_core::{SocketEventKind, capability};
+use observer_core::{SocketEventKind, Statement, Timestamp, capability};
 
-use crate::mysql::{Command, Greeting, Login, Reply, Tail, lone_error};
+use super::asked::Asked;
+use crate::mysql::{Command, Greeting, Login, Reply, Statements, Tail, lone_error};
 
 /// A command that has no answer.
 const COM_QUIT: &str = "\u{1}";
@@ -38,6 +39,7 @@ pub(super) struct Session {
     /// Whether the client has said something that the server has not answered yet.
     asked: bool,
     tail: Tail,
+    asked_for: Asked,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,18 +57,20 @@ impl Session {
     }
 
     /// Takes what the client sent next.
-    pub(super) fn client_sent(&mut self, payload: &[u8]) -> Option<SocketEventKind> {
+    pub(super) fn client_sent(&mut self, at: Timestamp, payload: &[u8]) -> Option<SocketEventKind> {
         self.asked = true;
         if self.handshake != Handshake::Over {
             self.handshake = Handshake::Over;
             let login = Login::parse(payload)?;
             self.capabilities = self.capabilities.map(|offered| offered & login.capabilities);
             self.tls = login.tls;
-            return Some(SocketEventKind::Login { capabilities: login.capabilities, tls: login.tls });
+            let Login { capabilities, tls, account } = login;
+            return Some(SocketEventKind::Login { capabilities, tls, account: account.map(Box::new) });
         }
         if self.tls {
             return None;
         }
+        self.asked_for.keep(at, payload, self.is_compressed());
         let command = if self.tells_next { Command::parse_any(payload) } else { Command::parse(payload) };
         let Command { length, text } = command?;
         self.awaits_reply = text != COM_QUIT;
@@ -97,7 +101,11 @@ impl Session {
             }
         } else if self.tls {
             return None;
-        } else if self.awaits_reply && said.answers_all {
+        }
+        if said.answers_all {
+            self.asked_for.answered(payload);
+        }
+        if self.awaits_reply && said.answers_all {
             self.awaits_reply = false;
             return Reply::parse(payload).map(|reply| SocketEventKind::Reply { ok: reply.is_ok() });
         }
@@ -117,6 +125,18 @@ impl Session {
     pub(super) fn parting_error(&self) -> Option<SocketEventKind> {
         let code = self.tail.error().filter(|code| !self.tls && PARTING.contains(code))?;
         Some(SocketEventKind::ServerError { code })
+    }
+
+    /// What the client waits for, if it was not told yet.
+    pub(super) fn waits_for(&mut self, statements: Statements) -> Option<SocketEventKind> {
+        let news = self.asked_for.news(statements).filter(|_| statements != Statements::None)?;
+        let statement = Statement { in_result: self.in_result(), ..news };
+        Some(SocketEventKind::Statement(Box::new(statement)))
+    }
+
+    fn is_compressed(&self) -> bool {
+        let compresses = capability::COMPRESS | capability::ZSTD_COMPRESSION_ALGORITHM;
+        self.capabilities.is_some_and(|known| known & compresses != 0)
     }
 
     /// Whether the server's stream has ended within a result; `None` where that cannot be told.

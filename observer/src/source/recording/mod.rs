@@ -19,6 +19,7 @@ use self::input::Input;
 use super::file::FileKind;
 use super::pcap::{self, PcapOptions};
 use crate::log::{self, Gap, Header};
+use crate::mysql::Statements;
 use crate::text::safe;
 
 /// Gaps that are remembered one by one; further ones are only counted.
@@ -61,6 +62,8 @@ impl Source {
 pub struct Options {
     /// Ports of the servers in a capture. An event log has its own.
     pub ports: Vec<u16>,
+    /// What is told of clients' statements in a capture. An event log has what was told when it was written.
+    pub statements: Statements,
     /// Wait at the end of the file for what is written there, until told to stop.
     pub follow: Option<Tail>,
 }
@@ -181,7 +184,11 @@ impl Recording {
                 (Origin::Log(Box::new(reader.header().clone())), Events::Log(Box::new(reader)))
             }
             FileKind::Pcap | FileKind::PcapNg => {
-                let options = PcapOptions { ports: options.ports.clone(), max_connections: MAX_CONNECTIONS };
+                let options = PcapOptions {
+                    ports: options.ports.clone(),
+                    max_connections: MAX_CONNECTIONS,
+                    statements: options.statements,
+                };
                 (Origin::Capture, Events::Capture(Box::new(pcap::Reader::new(input, options)?)))
             }
         };

@@ -1,10 +1,13 @@
 //! What is known of one connection at each of its ends, by name.
 
-use observer_core::{Bytes, Connection, End, Phase, TimeoutSource, Timestamp};
+use observer_core::{Bytes, Connection, End, Hidden, Phase, TimeoutSource, Timestamp, waits_for};
 
 use super::owners;
 use crate::text::{safe, short};
 use crate::view::words;
+
+/// Characters of a statement that are shown: the column cuts it further.
+const STATEMENT: usize = 60;
 
 /// A name and its value.
 pub(super) type Fact = (&'static str, String);
@@ -15,6 +18,7 @@ pub(super) fn facts(connection: &Connection, now: Timestamp) -> Vec<Fact> {
     facts.extend(window(connection, now));
     facts.extend(at_server(connection));
     facts.extend(at_client(connection, now));
+    facts.extend(said(connection));
     if let Some(at) = connection.opened_at() {
         facts.push(("opened", ago(at, now)));
     }
@@ -99,7 +103,18 @@ fn at_server(connection: &Connection) -> Vec<Fact> {
     facts.extend(owners::facts(end, owners::OF_SERVER));
     if let Some(greeting) = connection.greeting() {
         facts.push(("thread", greeting.thread_id.to_string()));
-        facts.push(("version", safe(&greeting.version).into_owned()));
+        facts.push(("version", greeting.name()));
+    }
+    if let Some((_, told)) = connection.told_by_server() {
+        facts.push(("user", safe(&told.user).into_owned()));
+        let doing = [Some(told.command.as_str()), told.state.as_deref()];
+        facts.push((
+            "session",
+            safe(&doing.into_iter().flatten().collect::<Vec<_>>().join(", ")).into_owned(),
+        ));
+        if let Some(statement) = &told.statement {
+            facts.push(("statement", safe(statement).into_owned()));
+        }
     }
     facts
 }
@@ -125,6 +140,31 @@ fn at_client(connection: &Connection, now: Timestamp) -> Vec<Fact> {
         facts.push(("reader", process));
     }
     facts.extend(owners::facts(connection.end(End::Client), owners::OF_READER));
+    facts
+}
+
+/// What the client has said of itself, and what it waits for.
+fn said(connection: &Connection) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let account = connection.account();
+    if let Some(user) = account.and_then(|account| account.user.as_deref()) {
+        facts.push(("user", safe(user).into_owned()));
+    }
+    if let Some(schema) = account.and_then(|account| account.database.as_deref()) {
+        facts.push(("schema", safe(schema).into_owned()));
+    }
+    if let Some(connector) = account.and_then(|account| account.connector.as_ref()) {
+        let words = [&connector.name, &connector.version].into_iter().flatten();
+        let words: Vec<_> = words.map(|word| safe(word).into_owned()).collect();
+        facts.push(("connector", words.join(" ")));
+    }
+    match (connection.statement(), connection.hidden()) {
+        (Some(statement), _) => facts.push(("waits for", waits_for(statement, STATEMENT))),
+        (None, Some(hidden @ (Hidden::Tls | Hidden::Compression))) => {
+            facts.push(("waits for", format!("not known: {hidden}")));
+        }
+        (None, _) => {}
+    }
     facts
 }
 

@@ -20,19 +20,19 @@ pub(super) struct Names {
 
 /// Those of the end that reads.
 pub(super) const OF_READER: Names = Names {
-    user: "user",
+    user: "system user",
     unit: "unit",
     container: "container",
     pod: "pod",
     cgroup: "cgroup",
-    command: "command",
+    command: "command line",
     netns: "netns",
     also: "also open in",
 };
 
 /// Those of the server's end.
 pub(super) const OF_SERVER: Names = Names {
-    user: "server user",
+    user: "server runs as",
     unit: "server unit",
     container: "server container",
     pod: "server pod",

@@ -7,6 +7,7 @@ use observer_core::{FindingKind, Timestamp};
 
 use crate::harness::Setup;
 
+mod asked;
 mod calm;
 mod demo;
 mod loss;
@@ -15,6 +16,7 @@ mod owners;
 mod session;
 mod stall;
 mod truth;
+mod wire;
 
 /// A case by its name.
 type Case = (&'static str, fn(&Setup) -> anyhow::Result<()>);
@@ -40,6 +42,13 @@ pub(crate) const ALL: &[Case] = &[
     ("sockets_of_servers_and_clients_have_owners", owners::servers_and_clients),
     ("a_socket_is_inherited_and_passed_on_and_dies_with_its_owner", owners::forked_and_passed),
     ("owners_are_seen_without_privilege_as_far_as_they_may", owners::without_privilege),
+    ("what_a_client_of_mysql_asked_for_is_known", wire::mysql),
+    ("what_a_client_of_mariadb_asked_for_is_known", wire::mariadb),
+    ("what_a_client_asked_for_under_tls_is_said_to_be_hidden", wire::tls),
+    ("mysql_tells_a_sessions_timeout_and_that_it_is_gone", asked::mysql),
+    ("mariadb_tells_what_it_can", asked::mariadb),
+    ("a_server_that_stands_still_is_waited_for_in_vain", asked::stopped),
+    ("servers_that_do_not_answer_are_told_once", asked::refused),
     ("a_second_port_is_watched_too", many::second_port),
     ("ten_of_200_connections_stall", many::ten_of_200),
     ("a_pause_within_the_timeout_is_recovered_from", calm::short_pause),

@@ -53,7 +53,17 @@ impl Reader {
         server: SocketAddr,
         query: &str,
     ) -> anyhow::Result<Self> {
-        Self::start(setup, side, server, &[query])
+        Self::start(setup, side, server, &[query], None)
+    }
+
+    /// The same over TLS.
+    pub(crate) fn connect_with_tls(
+        setup: &Setup,
+        side: &Side,
+        server: SocketAddr,
+        query: &str,
+    ) -> anyhow::Result<Self> {
+        Self::start(setup, side, server, &[query], Some("READER_TLS"))
     }
 
     /// The same, with a statement that is carried out as soon as the connection is there.
@@ -64,13 +74,20 @@ impl Reader {
         query: &str,
         first: &str,
     ) -> anyhow::Result<Self> {
-        Self::start(setup, side, server, &[query, first])
+        Self::start(setup, side, server, &[query, first], None)
     }
 
-    fn start(setup: &Setup, side: &Side, server: SocketAddr, statements: &[&str]) -> anyhow::Result<Self> {
+    fn start(
+        setup: &Setup,
+        side: &Side,
+        server: SocketAddr,
+        statements: &[&str],
+        option: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/harness/reader.py");
         let mut command = side.command(setup.python());
         command.args([script, &server.ip().to_string(), &server.port().to_string()]).args(statements);
+        command.envs(option.map(|name| (name, "1")));
         let process = Process::spawn("the client", &mut command)?;
         let (port, thread_id) = process.wait_stdout("the connection", |line| match parse(line) {
             Some(Told::Connected { port, thread_id }) => Some((port, thread_id)),
@@ -81,7 +98,7 @@ impl Reader {
 
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
-        self.process.pid().as_raw().cast_unsigned()
+        self.process.pid().as_raw().unsigned_abs()
     }
 
     /// Sends the query, reads the first rows, and stops reading.

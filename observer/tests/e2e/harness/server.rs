@@ -16,10 +16,15 @@ use super::lab::Side;
 use super::names::temporary_directory;
 use super::process::{Process, run};
 
-/// A user without a password, who may come from anywhere. A statement a line: the servers read it so.
+/// A user without a password, who may come from anywhere; one who may ask, as docs/SERVERS.md says, and one who may not.
+/// A statement a line: the servers read it so.
 const INIT_FILE: &str = "\
 CREATE USER reader@'%';
 GRANT ALL ON *.* TO reader@'%';
+CREATE USER asker@'%' IDENTIFIED BY 'sesame';
+GRANT PROCESS ON *.* TO asker@'%';
+GRANT SELECT ON performance_schema.* TO asker@'%';
+CREATE USER poor@'%' IDENTIFIED BY 'sesame';
 CREATE DATABASE story;
 ";
 
@@ -116,6 +121,18 @@ impl Server {
         port: u16,
         net_write_timeout: Duration,
     ) -> anyhow::Result<Self> {
+        Self::start_with(setup, dialect, side, port, net_write_timeout, &[])
+    }
+
+    /// The same with more options.
+    pub(crate) fn start_with(
+        setup: &Setup,
+        dialect: Dialect,
+        side: &Side,
+        port: u16,
+        net_write_timeout: Duration,
+        options: &[&str],
+    ) -> anyhow::Result<Self> {
         let place = temporary_directory()?;
         setup.templates.copy(setup, dialect, place.path())?;
         let mut command = match dialect {
@@ -141,6 +158,7 @@ impl Server {
         command.args(SMALL).args(["--skip-log-bin", "--max-connections=500"]);
         command.arg(format!("--port={port}"));
         command.arg(format!("--net-write-timeout={}", net_write_timeout.as_secs()));
+        command.args(options);
         let process = Process::spawn(&format!("{dialect:?}"), &mut command)?;
         process.wait_stderr("readiness", |line| {
             // The X plugin and the admin interface have lines of their own.

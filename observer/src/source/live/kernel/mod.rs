@@ -2,19 +2,18 @@
 //!
 //! ```text
 //! load      the object into the kernel, each program by itself; doctor shows how that goes
-//! commands  the beginning of every connection's last command, on demand
 //! deaths    whether a server that closed has died
 //! log       what the programs log, for debugging them
 //! records   bytes of the ring buffer to events
 //! sampler   the map of connections to samples, at the observer's own pace
 //! scope     keeps to one cgroup what knows no cgroups
+//! statements  what clients wait for, when their connections stand still
 //! reads     attaches what follows reads, while a window is closed
 //! reader    the task that does it all
 //! ```
 //!
 //! Everything is held by file descriptors of this process: when it ends, however it ends, the programs are gone.
 
-mod commands;
 mod deaths;
 mod load;
 mod log;
@@ -24,10 +23,10 @@ mod reads;
 mod records;
 mod sampler;
 mod scope;
+mod statements;
 mod surroundings;
 mod tracepoints;
 
-pub use commands::{LastCommand, LastCommands};
 pub(super) use load::PART;
 pub(crate) use load::WITHOUT_ALL;
 pub use load::{Attempt, Kernel, KernelOptions, Step};

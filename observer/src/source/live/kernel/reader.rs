@@ -18,6 +18,7 @@ use super::reads::Reads;
 use super::records::{Decoder, Malformed, Told};
 use super::sampler::Sampler;
 use super::scope::Scope;
+use crate::mysql::Statements;
 use crate::source::live::degradation::Degradation;
 use crate::source::live::diag::DiagHandle;
 use crate::source::live::owners::{Asker, Asks};
@@ -42,6 +43,7 @@ pub(crate) async fn read(
     mut kernel: Kernel,
     decoder: Decoder,
     period: Duration,
+    statements: Statements,
     diag: Arc<DiagHandle>,
     owners: Asker,
     events: mpsc::Sender<Vec<Event>>,
@@ -50,7 +52,7 @@ pub(crate) async fn read(
     // SAFETY: the ring buffer owns its file descriptor, gives always this one, and closes it when it is dropped.
     let mut ring = unsafe { AsyncFd::register_with_interest(RingBuf::try_from(ring)?, Interest::READABLE) }
         .context("waiting for the ring buffer")?;
-    let mut sampler = Sampler::new(&mut kernel)?;
+    let mut sampler = Sampler::new(&mut kernel, &decoder, statements)?;
     let mut deaths = Deaths::new();
     let mut scope = kernel.one_cgroup.then(|| Scope::new(kernel.capacity));
     let mut pass_is_due = every(period);
@@ -137,8 +139,16 @@ fn drain(
             emptied = true;
             break;
         };
+        let before = batch.len();
         match decoder.decode(&record, batch) {
             Ok(Told::Trouble(cookie)) => sampler.watch(cookie),
+            Ok(Told::Probed(cookie)) => {
+                // What it waits for comes before what shows that it does not read it.
+                let at = batch.get(before).map_or_else(|| decoder.now(), |event| event.at);
+                if let Some(statement) = sampler.probed(cookie, at, decoder) {
+                    batch.insert(before, statement);
+                }
+            }
             Ok(Told::Destroyed(cookie)) => {
                 // Its last sample comes before its end.
                 let end = batch.pop();

@@ -7,16 +7,19 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use observer_common::{
-    DestroyedRecord, Direction, Ends, Header, RecordKind, SegmentRecord, StateRecord, TextRecord, scale,
-    transition,
+    DestroyedRecord, Direction, Ends, Header, LOGIN_FIXED, LOGIN_HEAD, LOGIN_REST, LoginRecord, RecordKind,
+    SegmentRecord, StateRecord, TextRecord, scale, transition,
 };
 use observer_core::{
     End, Event, EventKind, Flow, Process, SeqNumber, SocketEvent, SocketEventKind, SocketRef, TcpState,
     Timestamp,
 };
 
-use crate::mysql::{Command, Greeting, Login, Reply, Tail, lone_error};
+use crate::mysql::{self, Command, Greeting, Login, Reply, Tail, lone_error};
 use crate::source::live::ObservationClock;
+
+/// Data waits behind the window.
+const PROBED: u32 = transition::ZERO_WINDOW_PROBE | transition::ZERO_WINDOW_PROBE_ACK;
 
 /// A record that could not be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub(super) struct Malformed;
 pub(super) enum Told {
     /// A window of this socket's connection has closed.
     Trouble(u64),
+    /// The closed window of this socket's connection is probed, or the probe answered.
+    Probed(u64),
     /// A socket has changed its state, perhaps because its process ends.
     Closing,
     /// This socket is gone.
@@ -93,15 +98,18 @@ impl Decoder {
                 if record.transitions & transition::ZERO_WINDOW != 0 {
                     return Ok(Told::Trouble(header.cookie));
                 }
+                if record.transitions & PROBED != 0 {
+                    return Ok(Told::Probed(header.cookie));
+                }
             }
+            RecordKind::Login => login(&whole(bytes)?, by)?.into_iter().for_each(tell),
             RecordKind::Greeting
-            | RecordKind::Login
             | RecordKind::Command
             | RecordKind::NextCommand
             | RecordKind::Reply
             | RecordKind::ServerError => {
                 let record: TextRecord = whole(bytes)?;
-                said(kind, by, text(&record)?).into_iter().for_each(tell);
+                said(kind, by, meant(&record.bytes, record.length)?).into_iter().for_each(tell);
             }
             RecordKind::State => {
                 tell(state(&whole(bytes)?)?);
@@ -173,9 +181,9 @@ pub(super) fn scaled(window: u16, own: u8, peer: u8) -> Option<u32> {
     }
 }
 
-/// The bytes of a text record that are meant.
-fn text(record: &TextRecord) -> Result<&[u8], Malformed> {
-    usize::try_from(record.length).ok().and_then(|length| record.bytes.get(..length)).ok_or(Malformed)
+/// Those of the bytes of a record that are meant.
+fn meant(bytes: &[u8], length: u32) -> Result<&[u8], Malformed> {
+    usize::try_from(length).ok().and_then(|length| bytes.get(..length)).ok_or(Malformed)
 }
 
 /// What a client or a server has said, if it is what the program took it for.
@@ -184,10 +192,6 @@ fn said(kind: RecordKind, by: End, bytes: &[u8]) -> Option<SocketEventKind> {
         (RecordKind::Greeting, End::Server) => {
             let Greeting { version, thread_id, capabilities } = Greeting::parse(bytes)?;
             Some(SocketEventKind::Greeting { version, thread_id, capabilities })
-        }
-        (RecordKind::Login, End::Client) => {
-            let Login { capabilities, tls } = Login::parse(bytes)?;
-            Some(SocketEventKind::Login { capabilities, tls })
         }
         (RecordKind::Command, End::Client) => {
             let Command { length, text } = Command::parse(bytes)?;
@@ -206,9 +210,26 @@ fn said(kind: RecordKind, by: End, bytes: &[u8]) -> Option<SocketEventKind> {
     }
 }
 
+/// A client's login, if it is what the program took it for.
+fn login(record: &LoginRecord, by: End) -> Result<Option<SocketEventKind>, Malformed> {
+    let head = meant(&record.head, record.head_length)?;
+    let rest = meant(&record.rest, record.rest_length)?;
+    let login = Login::from_parts(head, rest).filter(|_| by == End::Client);
+    Ok(login.map(|Login { capabilities, tls, account }| SocketEventKind::Login {
+        capabilities,
+        tls,
+        account: account.map(Box::new),
+    }))
+}
+
+/// Captures are read as the programs read.
+const _: () = assert!(
+    LOGIN_FIXED == mysql::LOGIN_FIXED && LOGIN_HEAD == mysql::LOGIN_HEAD && LOGIN_REST == mysql::LOGIN_REST
+);
+
 /// Whether a stream that ends so was cut off in a result. The tail is too short for the longest ends of results: only
 /// of a long payload it is sure that another end would be a part of it.
-fn ends_in_result(tail: &observer_common::Tail) -> Option<bool> {
+pub(super) fn ends_in_result(tail: &observer_common::Tail) -> Option<bool> {
     /// A result that ends with more than the tail shows tells of its session, or is a single packet.
     const LONG: u32 = 512;
     if tail.is_error != 0 {

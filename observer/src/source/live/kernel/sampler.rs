@@ -13,11 +13,13 @@ use observer_common::{
 };
 use observer_core::{
     Answered, DirectionSample, End, Event, EventKind, LastRead, LossPoint, Milestone, SeqNumber, SocketEvent,
-    SocketEventKind, SourceEvent, Timestamp, WireSample,
+    SocketEventKind, SourceEvent, Statement, Timestamp, WireSample,
 };
 
 use super::load::Kernel;
-use super::records::{Decoder, process, scaled};
+use super::records::{Decoder, ends_in_result, process, scaled};
+use super::statements::KeptStatements;
+use crate::mysql::Statements;
 
 /// Connections looked at in one turn.
 pub(super) const SLICE: usize = 256;
@@ -38,6 +40,8 @@ pub(super) struct Sampler {
     /// how often it had closed by then.
     trouble: HashMap<u64, u32>,
     told: HashMap<u64, Fingerprint>,
+    /// `None` where nothing is kept.
+    statements: Option<KeptStatements>,
     losses: Losses,
     /// Entries the map has room for.
     capacity: usize,
@@ -57,7 +61,15 @@ struct Losses {
 }
 
 impl Sampler {
-    pub(super) fn new(kernel: &mut Kernel) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        kernel: &mut Kernel,
+        decoder: &Decoder,
+        statements: Statements,
+    ) -> anyhow::Result<Self> {
+        let statements = match statements {
+            Statements::None => None,
+            kept => Some(KeptStatements::new(kernel, decoder.clock(), kept)?),
+        };
         let mut take =
             |name| kernel.ebpf.take_map(name).with_context(|| format!("the object has no map {name}"));
         Ok(Self {
@@ -66,6 +78,7 @@ impl Sampler {
             pass: Vec::new(),
             trouble: HashMap::new(),
             told: HashMap::new(),
+            statements,
             losses: Losses::default(),
             capacity: kernel.capacity,
             ends_are_told: kernel.ends_are_told,
@@ -83,6 +96,9 @@ impl Sampler {
         let present: HashSet<u64> = self.pass.iter().copied().collect();
         self.told.retain(|cookie, _| present.contains(cookie));
         self.trouble.retain(|cookie, _| present.contains(cookie));
+        if let Some(statements) = &mut self.statements {
+            statements.retain(|cookie| present.contains(&cookie));
+        }
         if self.ends_are_told && self.counter(Counter::ConnectionsAdded) == added {
             let accounted = self.removed.saturating_add(present.len() as u64);
             self.losses.dropped = self.losses.dropped.max(added.saturating_sub(accounted));
@@ -124,6 +140,16 @@ impl Sampler {
         }
         self.told.remove(&cookie);
         self.trouble.remove(&cookie);
+        if let Some(statements) = &mut self.statements {
+            statements.forget(cookie);
+        }
+    }
+
+    /// The closed window of a connection was probed at `at`: tells what its client waits for, if that is news.
+    pub(super) fn probed(&mut self, cookie: u64, at: Timestamp, decoder: &Decoder) -> Option<Event> {
+        let statement = self.statements.as_mut()?.news(cookie)?;
+        let state: ConnectionState = bytemuck::pod_read_unaligned(&self.connections.get(&cookie, 0).ok()?);
+        waits_for(statement, &state, cookie, at, decoder)
     }
 
     fn sample(&mut self, cookie: u64, at: Timestamp, decoder: &Decoder, events: &mut Vec<Event>) {
@@ -136,6 +162,10 @@ impl Sampler {
             self.trouble.insert(cookie, closings);
         } else {
             self.trouble.remove(&cookie);
+        }
+        if is_closed {
+            let statement = self.statements.as_mut().and_then(|statements| statements.news(cookie));
+            events.extend(statement.and_then(|told| waits_for(told, &state, cookie, at, decoder)));
         }
         let fingerprint = (state.egress.segments, state.ingress.segments, state.last_read.at);
         // Without an address it was put into the map just now, and is not written yet.
@@ -168,6 +198,25 @@ fn tell_loss(lost_by: LossPoint, total: u64, told: &mut u64, decoder: &Decoder, 
         let kind = EventKind::Source(SourceEvent::EventsLost { count, lost_by });
         events.push(Event { at: decoder.now(), kind });
     }
+}
+
+/// The event that tells what the client of a connection waits for.
+fn waits_for(
+    statement: Statement,
+    state: &ConnectionState,
+    cookie: u64,
+    at: Timestamp,
+    decoder: &Decoder,
+) -> Option<Event> {
+    let (socket, local_end) = decoder.socket(&state.ends(), cookie).ok()?;
+    let (client, server, tail) = match local_end {
+        End::Client => (&state.egress, &state.ingress, &state.ingress_tail),
+        End::Server => (&state.ingress, &state.egress, &state.egress_tail),
+    };
+    let is_answer = server.flags & flag::TAIL != 0 && server.payload_ack == client.next_seq;
+    let in_result = if is_answer { ends_in_result(tail) } else { None };
+    let kind = SocketEventKind::Statement(Box::new(Statement { in_result, ..statement }));
+    Some(Event { at, kind: EventKind::Socket(SocketEvent { socket, kind }) })
 }
 
 fn wire_sample(state: &ConnectionState, local_end: End, decoder: &Decoder) -> WireSample {

@@ -13,6 +13,9 @@ use crate::source::live::{Capability, ObservationClock};
 /// Sockets that are remembered, at most. Beyond it all are forgotten, and learnt again as they are told.
 const MAX_SOCKETS: usize = 65_536;
 
+/// Sockets told after one search, at most; the others wait for the next one.
+const AT_ONCE: usize = 4096;
+
 /// A socket that stands still is looked for again so long after it was.
 const RENEWED: Duration = Duration::from_secs(10);
 
@@ -115,17 +118,16 @@ impl Holders {
 
     /// Looks for all that are to be looked for, and tells what is news.
     pub(super) fn search(&mut self, events: &mut Vec<Event>) {
-        let wanted = self.sockets.values().filter(|socket| socket.wanted);
+        let wanted = self.sockets.values().filter(|socket| socket.wanted).take(AT_ONCE);
         let inodes: HashSet<u32> = wanted.map(|socket| socket.inode).collect();
         let found = search(&inodes);
-        self.wanted = 0;
         let mut known = HashMap::new();
         let mut not_found = false;
         let mut news = Vec::new();
-        for socket in self.sockets.values_mut() {
-            if !std::mem::replace(&mut socket.wanted, false) {
-                continue;
-            }
+        // The same ones: nothing has changed their order.
+        for socket in self.sockets.values_mut().filter(|socket| socket.wanted).take(AT_ONCE) {
+            socket.wanted = false;
+            self.wanted -= 1;
             socket.searched = Some(Instant::now());
             let owners = owners(socket, &found, &mut self.processes, &mut known);
             not_found |= owners.processes.is_empty();

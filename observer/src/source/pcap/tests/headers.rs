@@ -106,6 +106,7 @@ fn headers_are_enough() {
                 | SocketEventKind::Login { .. }
                 | SocketEventKind::Command { .. }
                 | SocketEventKind::Reply { .. }
+                | SocketEventKind::Statement(_)
         )
     };
     let expected = told(&whole).into_iter().filter(is_of_tcp).map(|kind| match kind {

@@ -8,6 +8,7 @@ mod headers;
 mod properties;
 mod room;
 mod session;
+mod statements;
 mod talk;
 mod vantages;
 mod windows;
@@ -24,7 +25,11 @@ use talk::Talk;
 const PORT: u16 = 3306;
 
 fn options() -> PcapOptions {
-    PcapOptions { ports: vec![PORT], max_connections: NonZeroUsize::new(64).unwrap() }
+    PcapOptions {
+        ports: vec![PORT],
+        max_connections: NonZeroUsize::new(64).unwrap(),
+        statements: crate::mysql::Statements::default(),
+    }
 }
 
 /// Everything a capture tells.

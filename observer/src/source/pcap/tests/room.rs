@@ -16,7 +16,11 @@ fn lost(talks: &[Talk]) -> u64 {
     all.packets = talks.iter().flat_map(|talk| talk.packets.clone()).collect();
     all.packets.sort_by_key(|(at, _)| *at);
     let file = Pcap::default().file(&all);
-    let options = PcapOptions { ports: vec![PORT], max_connections: NonZeroUsize::new(ROOM).unwrap() };
+    let options = PcapOptions {
+        ports: vec![PORT],
+        max_connections: NonZeroUsize::new(ROOM).unwrap(),
+        statements: crate::mysql::Statements::default(),
+    };
     let losses = Reader::new(&file[..], options).unwrap().map(|event| match event.unwrap().kind {
         EventKind::Source(SourceEvent::EventsLost { count, lost_by: LossPoint::Tracker }) => count,
         EventKind::Source(other) => panic!("{other:?}"),

@@ -1,6 +1,6 @@
 //! What is told of MySQL's protocol.
 
-use observer_core::{End, SocketEventKind};
+use observer_core::{Account, End, SocketEventKind};
 
 use super::files::Pcap;
 use super::talk::{GREETING, SECOND, Talk, login, packet};
@@ -32,7 +32,9 @@ fn greeting_and_login_are_told() {
         panic!("{events:?}")
     };
     assert_eq!((version.as_str(), *thread_id, *capabilities), ("9.7.4", 36, Some(0xdfff_f7ff)));
-    assert_eq!(events[3], SocketEventKind::Login { capabilities: 0x0100_8205, tls: false });
+    let account = Account { user: Some("app".into()), ..Account::default() };
+    let account = Some(Box::new(account));
+    assert_eq!(events[3], SocketEventKind::Login { capabilities: 0x0100_8205, tls: false, account });
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn a_story_is_told_in_the_terms_of_wireshark() {
         "command",
         "reply",
         "zero_window client",
+        "statement",
         "zero_window_probe server",
         "zero_window_probe_ack client",
         "zero_window_probe server",

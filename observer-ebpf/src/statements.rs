@@ -1,0 +1,81 @@
+//! The beginning of every client's last command, kept to be read when its connection stands still.
+
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::generated::bpf_jiffies64;
+use aya_ebpf::maps::LruHashMap;
+use observer_common::{CommandHead, TEXT_BYTES, awaits};
+
+use crate::config::field;
+use crate::maps::{COMMANDS, PREPARED};
+use crate::packet::Packet;
+use crate::payload::COM_CHANGE_USER;
+use crate::report::{at_most, now};
+use crate::segment::Segment;
+
+const COM_STMT_PREPARE: u8 = 0x16;
+/// A packet's header and the command byte: all that is kept of what is not looked into.
+const NAME_BYTES: u32 = 5;
+/// First byte of an answer that is no error.
+const OK: u8 = 0;
+
+/// What is put into the map to be written in place: the stack has no room for a command.
+#[unsafe(no_mangle)]
+static NO_COMMAND: CommandHead =
+    CommandHead { at: 0, tick: 0, seq: 0, length: 0, statement_id: 0, bytes: [0; TEXT_BYTES] };
+
+/// Keeps the beginning of a command, if that is wanted; of one that is compressed, `None`, only that there was one.
+#[inline(always)]
+pub fn keep(packet: Packet, segment: &Segment, cookie: u64, command: Option<u8>, awaits_reply: &mut u8) {
+    if field!(keep_commands) == 0 {
+        return;
+    }
+    match command {
+        Some(COM_STMT_PREPARE) => {
+            *awaits_reply = awaits::STATEMENT_ID;
+            keep_in(&PREPARED, packet, segment, segment.payload, cookie);
+        }
+        // What comes with another user proves who it is.
+        None | Some(COM_CHANGE_USER) => {
+            keep_in(&COMMANDS, packet, segment, NAME_BYTES, cookie);
+        }
+        Some(_) => keep_in(&COMMANDS, packet, segment, segment.payload, cookie),
+    }
+}
+
+#[inline(always)]
+fn keep_in(map: &LruHashMap<u64, CommandHead>, packet: Packet, segment: &Segment, length: u32, cookie: u64) {
+    let mut head = map.get_ptr_mut(&cookie);
+    if head.is_none() {
+        let _ = map.insert(&cookie, &NO_COMMAND, u64::from(BPF_NOEXIST));
+        head = map.get_ptr_mut(&cookie);
+    }
+    let Some(head) = head else { return };
+    let length = at_most(length, TEXT_BYTES as u32);
+    // SAFETY: a helper without arguments, which the verifier turns into one load.
+    let tick = unsafe { bpf_jiffies64() } as u32;
+    // SAFETY: the entry was found just now; it has room for `TEXT_BYTES`.
+    unsafe {
+        if tick != (*head).tick {
+            (*head).tick = tick;
+            (*head).at = now();
+        }
+        (*head).seq = segment.seq;
+        (*head).length = length;
+        (*head).statement_id = 0;
+        let _ = packet.copy(segment.payload_at, (&raw mut (*head).bytes).cast(), length);
+    }
+}
+
+/// Keeps by which number the server calls the statement it has prepared.
+///
+/// <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_prepare.html>
+#[inline(always)]
+pub fn prepared(packet: Packet, segment: &Segment, cookie: u64) -> Option<()> {
+    let bytes = packet.load::<9>(segment.payload_at)?;
+    if bytes[3] == 1 && bytes[4] == OK {
+        let head = PREPARED.get_ptr_mut(&cookie)?;
+        // SAFETY: the entry was found just now.
+        unsafe { (*head).statement_id = u32::from_le_bytes([bytes[5], bytes[6], bytes[7], bytes[8]]) };
+    }
+    Some(())
+}

@@ -1,0 +1,87 @@
+//! What clients wait for, read from the kernel's maps when their connections stand still.
+
+use std::collections::HashMap;
+
+use anyhow::Context as _;
+use aya::maps::{HashMap as KernelHashMap, MapData};
+use observer_common::{CommandHead, name};
+use observer_core::{SeqNumber, Statement};
+
+use super::load::Kernel;
+use crate::mysql::{Kept, Statements, statement};
+use crate::source::live::ObservationClock;
+
+/// A command as bytes: what aya can read without a promise of ours.
+type HeadBytes = [u8; size_of::<CommandHead>()];
+
+/// The kernel's maps of last commands, and what was told of them.
+pub(super) struct KeptStatements {
+    commands: KernelHashMap<MapData, u64, HeadBytes>,
+    prepared: KernelHashMap<MapData, u64, HeadBytes>,
+    clock: ObservationClock,
+    statements: Statements,
+    /// By socket, the sequence number of the command that was told last.
+    told: HashMap<u64, u32>,
+}
+
+impl KeptStatements {
+    pub(super) fn new(
+        kernel: &mut Kernel,
+        clock: ObservationClock,
+        statements: Statements,
+    ) -> anyhow::Result<Self> {
+        let mut take =
+            |name| kernel.ebpf.take_map(name).with_context(|| format!("the object has no map {name}"));
+        Ok(Self {
+            commands: take(name::COMMANDS)?.try_into()?,
+            prepared: take(name::PREPARED)?.try_into()?,
+            clock,
+            statements,
+            told: HashMap::new(),
+        })
+    }
+
+    /// What the client waits for, if it was not told yet.
+    pub(super) fn news(&mut self, cookie: u64) -> Option<Statement> {
+        let prepared = head(&self.prepared, cookie);
+        let last = head(&self.commands, cookie);
+        let last =
+            last.filter(|last| prepared.is_none_or(|prepared| is_after(last, &prepared))).or(prepared)?;
+        if self.told.insert(cookie, last.seq) == Some(last.seq) {
+            return None;
+        }
+        let prepared = prepared.as_ref().map(|head| self.kept(head));
+        statement(self.kept(&last), prepared, self.statements)
+    }
+
+    /// Keeps in mind what was told of these sockets alone.
+    pub(super) fn retain(&mut self, is_there: impl Fn(u64) -> bool) {
+        self.told.retain(|cookie, _| is_there(*cookie));
+    }
+
+    /// This socket is gone.
+    pub(super) fn forget(&mut self, cookie: u64) {
+        self.told.remove(&cookie);
+        // It may have said nothing.
+        let _ = self.commands.remove(&cookie);
+        let _ = self.prepared.remove(&cookie);
+    }
+
+    fn kept<'a>(&self, head: &'a CommandHead) -> Kept<'a> {
+        let length = usize::try_from(head.length).unwrap_or_default().min(head.bytes.len());
+        Kept {
+            at: self.clock.from_kernel(head.at),
+            bytes: &head.bytes[..length],
+            statement_id: head.statement_id,
+        }
+    }
+}
+
+/// Whether a command was sent after another of the same client.
+fn is_after(one: &CommandHead, other: &CommandHead) -> bool {
+    SeqNumber(one.seq).is_after(SeqNumber(other.seq))
+}
+
+fn head(map: &KernelHashMap<MapData, u64, HeadBytes>, cookie: u64) -> Option<CommandHead> {
+    map.get(&cookie, 0).ok().map(|bytes| bytemuck::pod_read_unaligned(&bytes))
+}

@@ -1,0 +1,187 @@
+//! Where a server is, as the user names it: `mysql://USER@HOST:PORT`, or with a socket of its host.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::cli::DEFAULT_PORT;
+
+/// The only parameter an address takes.
+const SOCKET: &str = "socket";
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A host's name or address, and a port.
+    Tcp {
+        /// The host. An IPv6 address has no brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A Unix socket of this host.
+    Socket(PathBuf),
+}
+
+/// A server as `--mysql` names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerUrl {
+    /// The account; `None` where the option file is to say it.
+    pub user: Option<String>,
+    /// Where it is.
+    pub place: Place,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Socket(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for ServerUrl {
+    type Err = String;
+
+    /// The message never repeats what was given: there may be a password in it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let rest = text.strip_prefix("mysql://").ok_or("not a URL of the form mysql://USER@HOST:PORT")?;
+        let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = authority.split_once('/').unwrap_or((authority, ""));
+        let (user, place) = match authority.rsplit_once('@') {
+            Some((user, place)) => (Some(user), place),
+            None => (None, authority),
+        };
+        if user.is_some_and(|user| user.contains(':')) {
+            return Err(
+                "a password does not belong on the command line, where every user of this host can read it: \
+                        write it into an option file (mode 0600) and name that with --mysql-defaults-file"
+                    .to_owned(),
+            );
+        }
+        if !path.is_empty() {
+            return Err("a schema is of no use here: leave out what follows the port".to_owned());
+        }
+        let user = user.map(decoded).transpose()?.filter(|user| !user.is_empty());
+        Ok(Self {
+            user,
+            place: socket(query)?.map_or_else(|| host_and_port(place), |path| Ok(Place::Socket(path)))?,
+        })
+    }
+}
+
+/// The socket that the parameters name, if they do.
+fn socket(query: &str) -> Result<Option<PathBuf>, String> {
+    let mut socket = None;
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        match parameter.split_once('=') {
+            Some((SOCKET, path)) => socket = Some(PathBuf::from(decoded(path)?)),
+            _ => return Err("the only parameter is ?socket=PATH".to_owned()),
+        }
+    }
+    Ok(socket)
+}
+
+fn host_and_port(text: &str) -> Result<Place, String> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(text) => {
+            let (host, behind) = text.split_once(']').ok_or("the address has no closing bracket")?;
+            (host, behind.strip_prefix(':'))
+        }
+        None => text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    if host.is_empty() {
+        return Err("no host: mysql://USER@HOST:PORT, or mysql://USER@localhost?socket=PATH".to_owned());
+    }
+    let port = match port {
+        Some(port) => {
+            port.parse().ok().filter(|port| *port > 0).ok_or("the port is not a number from 1 to 65535")?
+        }
+        None => DEFAULT_PORT,
+    };
+    Ok(Place::Tcp { host: decoded(host)?, port })
+}
+
+/// What percent signs stand for (RFC 3986, 2.1).
+fn decoded(text: &str) -> Result<String, String> {
+    const WRONG: &str = "a percent sign is to be followed by two hexadecimal digits of UTF-8";
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        if *first == b'%' {
+            let (digits, behind) = behind.split_at_checked(2).ok_or(WRONG)?;
+            let digits = std::str::from_utf8(digits).map_err(|_| WRONG)?;
+            bytes.push(u8::from_str_radix(digits, 16).map_err(|_| WRONG)?);
+            rest = behind;
+        } else {
+            bytes.push(*first);
+            rest = behind;
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| WRONG.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16) -> Place {
+        Place::Tcp { host: host.to_owned(), port }
+    }
+
+    fn parse(text: &str) -> Result<(Option<String>, Place), String> {
+        text.parse::<ServerUrl>().map(|url| (url.user, url.place))
+    }
+
+    #[test]
+    fn hosts_ports_and_sockets() {
+        let etl = || Some("etl".to_owned());
+        assert_eq!(parse("mysql://etl@db1:3307"), Ok((etl(), tcp("db1", 3307))));
+        assert_eq!(parse("mysql://db1"), Ok((None, tcp("db1", 3306))));
+        assert_eq!(parse("mysql://db1/"), Ok((None, tcp("db1", 3306))));
+        assert_eq!(
+            parse("mysql://a%40b@[2001:db8::1]:3307"),
+            Ok((Some("a@b".to_owned()), tcp("2001:db8::1", 3307)))
+        );
+        let socket = Place::Socket("/run/mysqld/mysqld.sock".into());
+        assert_eq!(parse("mysql://etl@localhost?socket=/run/mysqld/mysqld.sock"), Ok((etl(), socket)));
+    }
+
+    #[test]
+    fn a_password_is_refused_and_not_repeated() {
+        for text in ["mysql://etl:hunter2@db1", "mysql://etl:@db1", "mysql://etl:hunter2@db1:3306/x?y"] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains("--mysql-defaults-file") && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "db1",
+            "http://db1",
+            "mysql://",
+            "mysql://@",
+            "mysql://db1:0",
+            "mysql://db1:x",
+            "mysql://[::1",
+            "mysql://db1/orders",
+            "mysql://db1?tls=1",
+            "mysql://%zz@db1",
+            "mysql://%ff@db1",
+            "mysql://db%1",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_written_as_it_is_given() {
+        assert_eq!(tcp("2001:db8::1", 3307).to_string(), "[2001:db8::1]:3307");
+        assert_eq!(tcp("db1", 3306).to_string(), "db1:3306");
+        assert_eq!(Place::Socket("/s".into()).to_string(), "/s");
+    }
+}

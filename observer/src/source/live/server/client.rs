@@ -1,0 +1,169 @@
+//! A session at a server that only reads, and is never waited for long.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use observer_core::Flow;
+use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
+use tokio::time::timeout;
+
+use super::Server;
+use super::address::Place;
+use super::login::{Way, log_in};
+use super::packets::Packets;
+use super::trouble::Trouble;
+use crate::mysql::length_encoded_bytes;
+
+/// How long a connection and a login may take.
+const LOGIN: Duration = Duration::from_secs(5);
+
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// The columns of an answer at most.
+const COLUMNS: u8 = 16;
+
+/// A row: text, or nothing for NULL. What is not UTF-8 is replaced.
+pub(super) type Row = Vec<Option<String>>;
+
+/// A session.
+pub(super) struct Client {
+    packets: Packets,
+    /// The server's version as it names itself. Not cleaned for a terminal.
+    pub(super) version: String,
+    /// Where the server is, if it is not asked over a Unix socket.
+    pub(super) address: Option<SocketAddr>,
+}
+
+impl Client {
+    /// Connects and logs in. `announce` is told the two ends of the connection before there is one.
+    pub(super) async fn open(server: &Server, announce: impl AsyncFnOnce(Flow)) -> Result<Self, Trouble> {
+        timeout(LOGIN, Self::connect(server, announce)).await.map_err(|_| Trouble::Slow(LOGIN))?
+    }
+
+    async fn connect(server: &Server, announce: impl AsyncFnOnce(Flow)) -> Result<Self, Trouble> {
+        let (mut packets, way, address) = match &server.place {
+            Place::Socket(path) => (Packets::new(UnixStream::connect(path).await?), Way::Socket, None),
+            Place::Tcp { host, port } => {
+                let mut addresses = lookup_host((host.as_str(), *port)).await?;
+                let address = addresses.next().ok_or(Trouble::Protocol("its name has no address"))?;
+                let stream = dial(address, announce).await?;
+                let way =
+                    if address.ip().to_canonical().is_loopback() { Way::Loopback } else { Way::Network };
+                (Packets::new(stream), way, Some(address))
+            }
+        };
+        let version = log_in(&mut packets, &server.login, way).await?;
+        let mut client = Self { packets, version, address };
+        // A server without one of these variables is asked all the same.
+        client.command("SET SESSION TRANSACTION READ ONLY").await?;
+        let limit = if client.is_mariadb() { "max_statement_time = 2" } else { "max_execution_time = 2000" };
+        for setting in [limit, "lock_wait_timeout = 1", "wait_timeout = 120", "net_write_timeout = 5"] {
+            match client.command(&format!("SET SESSION {setting}")).await {
+                Err(trouble) if !trouble.is_refusal() => return Err(trouble),
+                _ => {}
+            }
+        }
+        Ok(client)
+    }
+
+    pub(super) fn is_mariadb(&self) -> bool {
+        self.version.contains("MariaDB")
+    }
+
+    /// Asks; the answer has `most` rows at most.
+    pub(super) async fn query(&mut self, statement: &str, most: usize) -> Result<Vec<Row>, Trouble> {
+        timeout(ANSWER, self.ask(statement, most)).await.map_err(|_| Trouble::Slow(ANSWER))?
+    }
+
+    async fn command(&mut self, statement: &str) -> Result<(), Trouble> {
+        self.ask(statement, 0).await.map(drop)
+    }
+
+    async fn ask(&mut self, statement: &str, most: usize) -> Result<Vec<Row>, Trouble> {
+        const COM_QUERY: u8 = 3;
+        self.packets.command(&[&[COM_QUERY], statement.as_bytes()].concat()).await?;
+        let columns = match self.packets.read().await?.as_slice() {
+            [0, ..] => return Ok(Vec::new()),
+            [columns @ 1..=COLUMNS] => usize::from(*columns),
+            _ => return Err(Trouble::Protocol("its answer is not understood")),
+        };
+        for _ in 0..columns {
+            self.packets.read().await?;
+        }
+        if !is_eof(&self.packets.read().await?) {
+            return Err(Trouble::Protocol("its answer is not understood"));
+        }
+        let mut rows = Vec::new();
+        loop {
+            let packet = self.packets.read().await?;
+            if is_eof(&packet) {
+                return Ok(rows);
+            }
+            if rows.len() >= most {
+                return Err(Trouble::Protocol("its answer has more rows than were asked for"));
+            }
+            rows.push(
+                row(&packet, columns).ok_or(Trouble::Protocol("a row of its answer is not understood"))?,
+            );
+        }
+    }
+}
+
+/// Connects from an address that is known before.
+async fn dial(to: SocketAddr, announce: impl AsyncFnOnce(Flow)) -> Result<TcpStream, Trouble> {
+    let (socket, any) = if to.is_ipv4() {
+        (TcpSocket::new_v4()?, IpAddr::from(Ipv4Addr::UNSPECIFIED))
+    } else {
+        (TcpSocket::new_v6()?, IpAddr::from(Ipv6Addr::UNSPECIFIED))
+    };
+    // Nothing is sent by this; it tells the address from which the host reaches that one.
+    let probe = UdpSocket::bind((any, 0))?;
+    probe.connect(to)?;
+    socket.bind((probe.local_addr()?.ip(), 0).into())?;
+    let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    announce(Flow { client: canonical(socket.local_addr()?), server: canonical(to) }).await;
+    Ok(socket.connect(to).await?)
+}
+
+/// An EOF packet; a row can begin with the same byte, but is longer then.
+fn is_eof(packet: &[u8]) -> bool {
+    matches!(packet, [0xfe, ..]) && packet.len() < 9
+}
+
+fn row(mut packet: &[u8], columns: usize) -> Option<Row> {
+    const NULL: u8 = 0xfb;
+    let mut row = Vec::with_capacity(columns);
+    for _ in 0..columns {
+        if let [NULL, rest @ ..] = packet {
+            row.push(None);
+            packet = rest;
+        } else {
+            let (text, rest) = length_encoded_bytes(packet)?;
+            row.push(Some(String::from_utf8_lossy(text).into_owned()));
+            packet = rest;
+        }
+    }
+    packet.is_empty().then_some(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_texts_and_nulls() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(row(b"\x027a\xfb\0", 3), Some(vec![text("7a"), None, text("")]));
+        for wrong in [&b"\x027a"[..], b"\x027a\xfb", b"\x037a", b"\x027a\xfb\0\0"] {
+            assert_eq!(row(wrong, 3), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_eof_packet_is_short() {
+        assert!(is_eof(b"\xfe\0\0\x02\0"));
+        assert!(!is_eof(b"\xfe\0\0\0\0\0\0\0\0"));
+        assert!(!is_eof(b"\x01a"));
+    }
+}

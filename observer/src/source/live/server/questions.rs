@@ -1,0 +1,334 @@
+//! What a server is asked, and what the account may know.
+//! <https://dev.mysql.com/doc/refman/en/performance-schema-system-variable-tables.html>
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::client::{Client, Row};
+use super::trouble::Trouble;
+
+/// Sessions that are read at once.
+pub(super) const SESSIONS: usize = 20_000;
+
+/// Sessions of which more than a row of the process list is read at once: for each, the server goes through all of its
+/// variables.
+pub(super) const CLOSELY: usize = 200;
+
+/// Grants of one account that are read.
+const GRANTS: usize = 1_000;
+
+/// Statements longer than this are cut off, in characters.
+const STATEMENT: u32 = 1_024;
+
+/// A row of the process list.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Listed {
+    pub(super) id: u64,
+    pub(super) user: String,
+    /// The client's address where it is not a name, and its port.
+    pub(super) client: (Option<IpAddr>, Option<u16>),
+    pub(super) command: String,
+    pub(super) time: Duration,
+    pub(super) state: Option<String>,
+}
+
+/// A session's own timeouts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Timeouts {
+    pub(super) net_write: Option<Duration>,
+    pub(super) wait: Option<Duration>,
+}
+
+/// What an account may know of a server.
+#[derive(Clone, Debug)]
+pub(super) struct Faculties {
+    /// The table that has the process list.
+    list: &'static str,
+    /// The server's version. Not cleaned for a terminal.
+    pub(super) version: String,
+    /// The account as the server knows it.
+    pub(super) account: String,
+    /// The observer's own thread id.
+    pub(super) own: u64,
+    /// The port the server listens on, as it says.
+    pub(super) port: Option<u16>,
+    /// The net_write_timeout that sessions begin with.
+    pub(super) net_write_timeout: Option<Duration>,
+    /// Whether it tells the variables of sessions.
+    has_timeouts: bool,
+    /// Whether it tells the statements of sessions.
+    has_statements: bool,
+    /// What is not known.
+    pub(super) lacks: Vec<Lack>,
+}
+
+/// Something an account may not know of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// Why.
+    pub because: String,
+    /// What cannot be known.
+    pub without: &'static str,
+    /// What can be done about it.
+    pub remedy: Option<&'static str>,
+}
+
+const WITHOUT_PROCESS: &str =
+    "sessions of other accounts: their timeouts and statements, and whether the server has given them up";
+const WITHOUT_TIMEOUTS: &str =
+    "the net_write_timeout that a session has set itself; the server's is taken for it";
+const WITHOUT_STATEMENTS: &str = "the statements that run";
+
+const PERFORMANCE_SCHEMA_LIST: &str = "performance_schema.processlist";
+const INFORMATION_SCHEMA_LIST: &str = "information_schema.processlist";
+
+impl Faculties {
+    /// Finds out by trying.
+    pub(super) async fn of(client: &mut Client) -> Result<Self, Trouble> {
+        let rows = client
+            .query("SELECT CONNECTION_ID(), CURRENT_USER(), @@port, @@global.net_write_timeout, @@version", 1)
+            .await?;
+        let mut cells = rows.into_iter().next().unwrap_or_default().into_iter();
+        let mut next = || cells.next().flatten();
+        let own = number(next()).ok_or(Trouble::Protocol("it does not tell its connection id"))?;
+        let mut faculties = Self {
+            list: INFORMATION_SCHEMA_LIST,
+            own,
+            account: next().unwrap_or_default(),
+            port: number(next()).and_then(|port| u16::try_from(port).ok()),
+            net_write_timeout: number(next()).map(Duration::from_secs),
+            version: next().unwrap_or_else(|| client.version.clone()),
+            has_timeouts: false,
+            has_statements: false,
+            lacks: Vec::new(),
+        };
+        // It needs no lock of the server's, but it is not everywhere, and empty without the performance schema.
+        if !client.is_mariadb() && faculties.try_list(client, PERFORMANCE_SCHEMA_LIST).await? {
+            faculties.list = PERFORMANCE_SCHEMA_LIST;
+        }
+        faculties.try_process(client).await?;
+        faculties.try_timeouts(client).await?;
+        faculties.try_statements(client).await?;
+        Ok(faculties)
+    }
+
+    async fn try_list(&self, client: &mut Client, list: &str) -> Result<bool, Trouble> {
+        let has_own =
+            tolerated(client.query(&format!("SELECT ID FROM {list} WHERE ID = {}", self.own), 1).await)?;
+        Ok(has_own.is_ok_and(|rows| !rows.is_empty()))
+    }
+
+    async fn try_process(&mut self, client: &mut Client) -> Result<(), Trouble> {
+        let grants = tolerated(client.query("SHOW GRANTS", GRANTS).await)?.unwrap_or_default();
+        if !grants.iter().filter_map(|row| row.first()?.as_deref()).any(grants_process) {
+            self.lacks.push(Lack {
+                because: format!("{} lacks the privilege PROCESS", self.account),
+                without: WITHOUT_PROCESS,
+                remedy: Some("GRANT PROCESS ON *.* TO the account"),
+            });
+        }
+        Ok(())
+    }
+
+    async fn try_timeouts(&mut self, client: &mut Client) -> Result<(), Trouble> {
+        let tried = "SELECT v.VARIABLE_VALUE FROM performance_schema.variables_by_thread v \
+                     JOIN performance_schema.threads t USING (THREAD_ID) \
+                     WHERE t.PROCESSLIST_ID = CONNECTION_ID() AND v.VARIABLE_NAME = 'net_write_timeout'";
+        let (because, remedy) = match tolerated(client.query(tried, 1).await)? {
+            Ok(rows) if !rows.is_empty() => {
+                self.has_timeouts = true;
+                return Ok(());
+            }
+            Ok(_) => ("the server runs without its performance schema".to_owned(), None),
+            Err(trouble) if trouble.is_no_such_table() => {
+                ("MariaDB does not tell the variables of other sessions".to_owned(), None)
+            }
+            Err(trouble) => {
+                (trouble.to_string(), Some("GRANT SELECT ON performance_schema.* TO the account"))
+            }
+        };
+        self.lacks.push(Lack { because, without: WITHOUT_TIMEOUTS, remedy });
+        Ok(())
+    }
+
+    async fn try_statements(&mut self, client: &mut Client) -> Result<(), Trouble> {
+        let tried = "SELECT COUNT(*) FROM performance_schema.events_statements_current e \
+                     JOIN performance_schema.threads t USING (THREAD_ID) WHERE t.PROCESSLIST_ID = CONNECTION_ID()";
+        let (because, remedy) = match tolerated(client.query(tried, 1).await)? {
+            Ok(rows) if number(rows.first().and_then(|row| row.first()?.clone())) != Some(0) => {
+                self.has_statements = true;
+                return Ok(());
+            }
+            Ok(_) => ("the server's performance schema does not keep them".to_owned(), None),
+            Err(trouble) => {
+                (trouble.to_string(), Some("GRANT SELECT ON performance_schema.* TO the account"))
+            }
+        };
+        self.lacks.push(Lack { because, without: WITHOUT_STATEMENTS, remedy });
+        Ok(())
+    }
+}
+
+impl Client {
+    /// The process list, whole or of these sessions.
+    pub(super) async fn sessions(
+        &mut self,
+        faculties: &Faculties,
+        of: Option<&[u64]>,
+    ) -> Result<Vec<Listed>, Trouble> {
+        let which = of.map_or_else(String::new, |ids| format!("WHERE ID IN ({})", joined(ids)));
+        let statement = format!(
+            "SELECT ID, USER, HOST, COMMAND, TIME, STATE FROM {} {which} LIMIT {SESSIONS}",
+            faculties.list
+        );
+        Ok(self.query(&statement, SESSIONS).await?.into_iter().filter_map(listed).collect())
+    }
+
+    /// The timeouts that these sessions have now.
+    pub(super) async fn timeouts(
+        &mut self,
+        faculties: &Faculties,
+        ids: &[u64],
+    ) -> Result<HashMap<u64, Timeouts>, Trouble> {
+        let mut found: HashMap<u64, Timeouts> = HashMap::new();
+        if !faculties.has_timeouts || ids.is_empty() {
+            return Ok(found);
+        }
+        let statement = format!(
+            "SELECT t.PROCESSLIST_ID, v.VARIABLE_NAME, v.VARIABLE_VALUE FROM performance_schema.threads t \
+             JOIN performance_schema.variables_by_thread v USING (THREAD_ID) WHERE t.PROCESSLIST_ID IN ({}) \
+             AND v.VARIABLE_NAME IN ('net_write_timeout', 'wait_timeout')",
+            joined(ids)
+        );
+        for row in self.query(&statement, ids.len() * 2).await? {
+            let [id, Some(name), value] = row.as_slice() else { continue };
+            let (Some(id), Some(seconds)) = (number(id.clone()), number(value.clone())) else { continue };
+            let timeouts = found.entry(id).or_default();
+            let duration = Some(Duration::from_secs(seconds));
+            if name == "wait_timeout" { timeouts.wait = duration } else { timeouts.net_write = duration }
+        }
+        Ok(found)
+    }
+
+    /// The digests of the statements that these sessions carry out.
+    pub(super) async fn statements(
+        &mut self,
+        faculties: &Faculties,
+        ids: &[u64],
+    ) -> Result<HashMap<u64, String>, Trouble> {
+        if !faculties.has_statements || ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        // Of a statement within a stored program the outer one is told.
+        let statement = format!(
+            "SELECT t.PROCESSLIST_ID, LEFT(e.DIGEST_TEXT, {STATEMENT}) FROM performance_schema.threads t \
+             JOIN performance_schema.events_statements_current e USING (THREAD_ID) WHERE t.PROCESSLIST_ID IN ({}) \
+             AND e.END_EVENT_ID IS NULL AND e.DIGEST_TEXT IS NOT NULL ORDER BY e.EVENT_ID DESC",
+            joined(ids)
+        );
+        let rows = self.query(&statement, ids.len() * 16).await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| match <[Option<String>; 2]>::try_from(row) {
+                Ok([id, text]) => Some((number(id)?, text?)),
+                Err(_) => None,
+            })
+            .collect())
+    }
+}
+
+/// What the server refuses is told; what is not understood or does not come ends the session.
+fn tolerated<T>(answer: Result<T, Trouble>) -> Result<Result<T, Trouble>, Trouble> {
+    match answer {
+        Err(trouble) if !trouble.is_refusal() => Err(trouble),
+        answer => Ok(answer),
+    }
+}
+
+/// Whether a line of SHOW GRANTS gives the global privilege PROCESS.
+fn grants_process(line: &str) -> bool {
+    let Some((privileges, _)) = line.strip_prefix("GRANT ").and_then(|line| line.split_once(" ON *.* TO "))
+    else {
+        return false;
+    };
+    privileges == "ALL PRIVILEGES" || privileges.split(", ").any(|privilege| privilege == "PROCESS")
+}
+
+fn number(cell: Option<String>) -> Option<u64> {
+    cell?.parse().ok()
+}
+
+fn joined(ids: &[u64]) -> String {
+    ids.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn listed(row: Row) -> Option<Listed> {
+    let [id, user, host, command, time, state] = <[Option<String>; 6]>::try_from(row).ok()?;
+    Some(Listed {
+        id: number(id)?,
+        user: user.unwrap_or_default(),
+        client: client_of(&host.unwrap_or_default()),
+        command: command.unwrap_or_default(),
+        // MariaDB has -1 for what has no time.
+        time: Duration::from_secs(number(time).unwrap_or(0)),
+        state: state.filter(|state| !state.is_empty()),
+    })
+}
+
+/// `10.0.0.2:51844`, `db7.example:51844`, `2001:db8::7:51844`, `localhost`.
+fn client_of(host: &str) -> (Option<IpAddr>, Option<u16>) {
+    match host.rsplit_once(':') {
+        Some((name, port)) => {
+            let address = name.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+            (address.map(|address| address.to_canonical()), port.parse().ok())
+        }
+        None => (host.parse().ok(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_an_address_or_a_name_and_a_port() {
+        let ip = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        assert_eq!(client_of("10.0.0.2:51844"), (ip("10.0.0.2"), Some(51844)));
+        assert_eq!(client_of("::ffff:10.0.0.2:51844"), (ip("10.0.0.2"), Some(51844)));
+        assert_eq!(client_of("2001:db8::7:51844"), (ip("2001:db8::7"), Some(51844)));
+        assert_eq!(client_of("db7.example:51844"), (None, Some(51844)));
+        assert_eq!(client_of("localhost"), (None, None));
+        assert_eq!(client_of(""), (None, None));
+    }
+
+    #[test]
+    fn process_is_a_global_privilege() {
+        for line in [
+            "GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` WITH GRANT OPTION",
+            "GRANT SELECT, PROCESS ON *.* TO `o`@`%`",
+            "GRANT PROCESS ON *.* TO `o`@`%` IDENTIFIED BY PASSWORD '*2470'",
+        ] {
+            assert!(grants_process(line), "{line}");
+        }
+        for line in [
+            "GRANT USAGE ON *.* TO `o`@`%`",
+            "GRANT ALL PRIVILEGES ON `PROCESS`.* TO `o`@`%`",
+            "GRANT `PROCESS`@`%` TO `o`@`%`",
+            "GRANT BACKUP_ADMIN,PROCESS_X ON *.* TO `o`@`%`",
+        ] {
+            assert!(!grants_process(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_read_even_where_it_has_holes() {
+        let row =
+            |cells: [&str; 6]| listed(cells.map(|cell| (cell != "-").then(|| cell.to_owned())).to_vec());
+        let listed = row(["7", "etl", "10.0.0.2:4", "Query", "12", "Sending to client"]).unwrap();
+        assert_eq!((listed.id, listed.time, listed.client.1), (7, Duration::from_secs(12), Some(4)));
+        let listed = row(["7", "system user", "-", "Daemon", "-1", ""]).unwrap();
+        assert_eq!((listed.time, listed.state, listed.client), (Duration::ZERO, None, (None, None)));
+        assert_eq!(row(["-", "etl", "-", "Query", "12", "-"]), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! Who asks for what: known from the wire where it can be read, and said to be unknown where it cannot.
+
+use anyhow::{Context as _, bail, ensure};
+use observer::demo::Dialect;
+use observer_core::{FindingKind, SocketEventKind, StatementKind};
+
+use super::TIMEOUT;
+use crate::harness::Setup;
+use crate::harness::lab::Lab;
+use crate::harness::observer::{Observer, Vantage};
+use crate::harness::reader::Reader;
+use crate::harness::server::{Server, story_query};
+
+/// The story's queries without their literals.
+const MYSQL: &str = "WITH RECURSIVE ids (id) AS (SELECT ? UNION ALL SELECT id + ? FROM ids WHERE id < ?) \
+                     SELECT id, REPEAT(?, …) FROM ids";
+const MARIADB: &str = "SELECT seq, REPEAT(?, …) FROM seq_1_to_400000";
+
+pub(crate) fn mysql(setup: &Setup) -> anyhow::Result<()> {
+    known(setup, Dialect::MySql, MYSQL)
+}
+
+pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
+    known(setup, Dialect::MariaDb, MARIADB)
+}
+
+fn known(setup: &Setup, dialect: Dialect, statement: &str) -> anyhow::Result<()> {
+    let lab = Lab::new()?;
+    let _server = Server::start(setup, dialect, lab.server(), lab.port, TIMEOUT)?;
+    let observer = observe(&lab)?;
+    let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(dialect))?;
+    let client = reader.address;
+    reader.query_and_pause()?;
+    let is_stalled = |kind: &FindingKind| matches!(kind, FindingKind::Stalled { .. });
+    observer.wait_finding("the stall", client, is_stalled)?;
+    let (lines, process) = (observer.lines(), reader.pid());
+    let (log, place) = observer.stop_and_keep()?;
+
+    let stalled = log.finding(client, is_stalled)?;
+    let account = stalled.account.as_deref().context("who logged in")?;
+    let connector = account.connector.as_ref().context("the connection attributes")?;
+    ensure!(account.user.as_deref() == Some("reader"), "{account:?}");
+    ensure!(account.database.as_deref() == Some("story"), "{account:?}");
+    ensure!(connector.name.as_deref() == Some("aiomysql"), "{account:?}");
+    ensure!(connector.program.as_deref() == Some("story.py"), "{account:?}");
+    ensure!(connector.pid == Some(process), "{account:?}, but the client is {process}");
+    let asked = stalled.statement.as_deref().context("what it waits for")?;
+    ensure!(asked.command == StatementKind::Query && !asked.cut, "{asked:?}");
+    ensure!(asked.text.as_deref() == Some(statement), "{asked:?}");
+    ensure!(asked.in_result == Some(true), "{asked:?}");
+    ensure!(
+        lines.all().iter().any(|line| line.contains("as reader, schema story, with aiomysql")),
+        "{:?}",
+        lines.all()
+    );
+    let text = std::fs::read_to_string(place.path().join("log")).context("reading the log")?;
+    for literal in ["'x'", "110)"] {
+        ensure!(!text.contains(literal), "{literal} is in the log");
+    }
+    Ok(())
+}
+
+/// Under TLS nothing but the greeting can be read, and that is what the verdict says.
+pub(crate) fn tls(setup: &Setup) -> anyhow::Result<()> {
+    let lab = Lab::new()?;
+    let _server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
+    let observer = observe(&lab)?;
+    let query = story_query(Dialect::MySql);
+    let mut reader = Reader::connect_with_tls(setup, &lab.client, lab.address(), query)?;
+    let (client, thread) = (reader.address, reader.thread_id);
+    reader.query_and_pause()?;
+    let is_lost = |kind: &FindingKind| matches!(kind, FindingKind::Lost { .. });
+    observer.wait_finding("the loss", client, is_lost)?;
+    reader.read_on()?;
+    reader.wait()?;
+    let is_verdict = |kind: &FindingKind| matches!(kind, FindingKind::Verdict(_));
+    observer.wait_finding("the verdict", client, is_verdict)?;
+    let log = observer.stop()?;
+
+    let greeted = |kind: &SocketEventKind| matches!(kind, SocketEventKind::Greeting { thread_id, .. } if *thread_id == thread);
+    ensure!(log.times_of(client, greeted).len() == 1, "thread {thread} was not told");
+    let lost = log.finding(client, is_lost)?;
+    ensure!(lost.account.is_none() && lost.statement.is_none(), "{lost:?}");
+    let FindingKind::Verdict(verdict) = &log.finding(client, is_verdict)?.kind else {
+        bail!("no verdict");
+    };
+    let hidden = "what the client asked for: TLS hides it";
+    ensure!(verdict.missing.iter().any(|missing| missing == hidden), "{verdict:?}");
+    ensure!(verdict.evidence.iter().any(|line| line.contains(&thread.to_string())), "{verdict:?}");
+    Ok(())
+}
+
+/// From the client's host.
+fn observe(lab: &Lab) -> anyhow::Result<Observer> {
+    let (port, timeout) = (lab.port.to_string(), TIMEOUT.as_secs().to_string());
+    Observer::start(Vantage::Side(&lab.client), &["--port", &port, "--net-write-timeout", &timeout])
+}
