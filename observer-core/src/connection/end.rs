@@ -68,7 +68,7 @@ mod tests {
         Process { pid, tid: None, comm: "python3".to_owned() }
     }
 
-    fn owners(pids: &[u32]) -> Box<Owners> {
+    fn owners(pids: &[u32]) -> Owners {
         let owner = |pid: &u32| Owner {
             process: process(*pid),
             started_at: Timestamp::EPOCH,
@@ -81,7 +81,7 @@ mod tests {
             cgroup: None,
             netns: None,
         };
-        Box::new(Owners { processes: pids.iter().map(owner).collect(), ..Owners::default() })
+        Owners { processes: pids.iter().map(owner).collect(), ..Owners::default() }
     }
 
     #[test]
@@ -89,14 +89,14 @@ mod tests {
         let holder = |end: &EndView| end.holder().map(|process| process.pid);
         let mut end = EndView::default();
         assert_eq!(holder(&end), None);
-        end.owners = Some(owners(&[7, 8]));
+        end.owners = Some(Box::new(owners(&[7, 8])));
         assert_eq!(holder(&end), Some(7), "one that has it");
         end.process = Some(Box::new(process(8)));
         assert_eq!(holder(&end), Some(8), "the one that opened it");
         assert!(end.holder_details().is_some());
-        end.owners = Some(owners(&[7]));
+        end.owners = Some(Box::new(owners(&[7])));
         assert_eq!(holder(&end), Some(7), "it was passed on");
-        end.owners = Some(owners(&[]));
+        end.owners = Some(Box::new(owners(&[])));
         assert_eq!(holder(&end), Some(8), "who has it is not known");
         assert!(end.holder_details().is_none());
     }

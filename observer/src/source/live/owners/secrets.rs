@@ -1,5 +1,9 @@
 //! Command lines without what may be a secret. Too much is taken away rather than too little.
 
+use std::borrow::Cow;
+
+use crate::mysql::without_literals;
+
 /// What stands for a secret.
 const MASK: &str = "***";
 
@@ -50,13 +54,23 @@ pub(super) fn masked<'a>(arguments: impl Iterator<Item = &'a str>) -> String {
             argument.starts_with('-') && is_name(argument)
         };
         let (from, to) = secret(argument).unwrap_or((argument.len(), argument.len()));
-        line.push_str(&argument[..from]);
+        line.push_str(&clear(&argument[..from], from < argument.len()));
         if from < to {
             line.push_str(MASK);
         }
         line.push_str(&argument[to..]);
     }
     line
+}
+
+/// A statement, or a script that may hold one, without its literals, as statements are told everywhere; `cut` where its
+/// end is missing. Other arguments are as they are.
+fn clear(argument: &str, cut: bool) -> Cow<'_, str> {
+    if argument.contains(char::is_whitespace) {
+        Cow::Owned(without_literals(argument.as_bytes(), cut))
+    } else {
+        Cow::Borrowed(argument)
+    }
 }
 
 /// From where to where there is a secret in an argument.
@@ -148,8 +162,13 @@ mod tests {
             ("sh|-c|mysql -uroot -pHIDDEN shop", "sh -c mysql -uroot -p***"),
             ("sh|-c|mysql --password='SEC RET' x", "sh -c mysql --password=***"),
             ("sh|-c|app mysql://root:HIDDEN@db x", "sh -c app mysql://root:***"),
-            ("mysql|-e|ALTER USER x IDENTIFIED BY 'HIDDEN'", "mysql -e ALTER USER x IDENTIFIED ***"),
-            ("mysql|-e|SET PASSWORD = 'HIDDEN'", "mysql -e SET PASSWORD ***"),
+            ("mysql|-e|ALTER USER x IDENTIFIED BY 'HIDDEN'", "mysql -e ALTER USER x IDENTIFIED***"),
+            (
+                "mysql|-e|SELECT a FROM t WHERE b = 'HIDDEN' AND c = 7",
+                "mysql -e SELECT a FROM t WHERE b = ? AND c = ?",
+            ),
+            ("sh|-c|mysql -e \"SELECT 'HIDDEN'\" shop", "sh -c mysql -e ? shop"),
+            ("mysql|-e|SET PASSWORD = 'HIDDEN'", "mysql -e SET PASSWORD***"),
             (r#"app|{"user":"x","password":"HIDDEN"}"#, r#"app {"user":"x","password"***"#),
             ("curl|-H|Authorization: Bearer HIDDEN", "curl -H Authorization:***"),
             ("python3|app.py|--port|3306", "python3 app.py --port 3306"),
