@@ -30,6 +30,14 @@ pub struct Config {
     pub rcv_space_adjust: CookieField,
     /// Where `tcp:tcp_destroy_sock` keeps the cookie.
     pub destroy_sock: CookieField,
+    /// Where `syscalls:sys_enter_ppoll` keeps its arguments.
+    pub ppoll: PollFields,
+    /// Where `syscalls:sys_enter_poll` keeps its arguments.
+    pub poll: PollFields,
+    /// Where `syscalls:sys_exit_ppoll` keeps its result.
+    pub ppoll_result: ResultField,
+    /// Where `syscalls:sys_exit_poll` keeps its result.
+    pub poll_result: ResultField,
 }
 
 /// Offsets in the record of `sock:inet_sock_set_state`, as its `format` file gives them.
@@ -73,4 +81,24 @@ pub struct CookieField {
     pub sock_cookie: u16,
 }
 
-const _: () = assert!(size_of::<Config>() == 78);
+/// Offsets in the record of `syscalls:sys_enter_ppoll` and of `_poll`, each of 8 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct PollFields {
+    /// `ufds`.
+    pub ufds: u16,
+    /// `nfds`.
+    pub nfds: u16,
+    /// `tsp` of `ppoll`, `timeout_msecs` of `poll`.
+    pub timeout: u16,
+}
+
+/// Offset of `ret` in the record of `syscalls:sys_exit_…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+#[expect(missing_docs, reason = "the name is that of the format file")]
+pub struct ResultField {
+    pub ret: u16,
+}
+
+const _: () = assert!(size_of::<Config>() == 94);

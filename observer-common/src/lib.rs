@@ -11,14 +11,15 @@ mod config;
 mod connection;
 mod record;
 
-pub use config::{Config, CookieField, MAX_PORTS, ResetFields, StateFields};
+pub use config::{Config, CookieField, MAX_PORTS, PollFields, ResetFields, ResultField, StateFields};
 pub use connection::{
     CommandHead, ConnectionState, DirectionState, Ends, LastRead, MILESTONE_STEP, MILESTONES, Rare,
     TAIL_BYTES, Tail, awaits, beginning, flag, scale,
 };
 pub use record::{
     Counter, DestroyedRecord, Direction, Header, LOGIN_FIXED, LOGIN_HEAD, LOGIN_REST, LoginRecord,
-    RecordKind, SegmentRecord, StateRecord, TEXT_BYTES, TextRecord, UnknownNumber, transition,
+    RecordKind, SHORT_WAIT, SegmentRecord, StateRecord, TEXT_BYTES, TextRecord, UnknownNumber, Wait,
+    WaitRecord, transition,
 };
 
 /// Names of the object's maps and globals, by which the observer finds them.
@@ -35,6 +36,10 @@ pub mod name {
     pub const PREPARED: &str = "PREPARED";
     /// Per-CPU array of [`Counter`](crate::Counter)s.
     pub const COUNTERS: &str = "COUNTERS";
+    /// Hash: process ids of the servers whose waits are followed, in the first pid namespace.
+    pub const SERVERS: &str = "SERVERS";
+    /// LRU hash: `pid_tgid` of a server's thread to its [`Wait`](crate::Wait).
+    pub const WAITS: &str = "WAITS";
     /// The [`Config`](crate::Config), frozen before the programs are verified.
     pub const CONFIG: &str = "CONFIG";
 }

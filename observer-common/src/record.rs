@@ -61,6 +61,8 @@ numbered! {
         ServerError = 8,
         /// A [`TextRecord`] with the beginning of a command that ends a `SET STATEMENT`.
         NextCommand = 9,
+        /// A [`WaitRecord`].
+        WaitEnds = 20,
     }
 }
 
@@ -203,6 +205,39 @@ pub struct StateRecord {
     pub comm: [u8; 16],
 }
 
+/// A thread's `poll` or `ppoll` until it can write to one file descriptor, which is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Wait {
+    /// When it began.
+    pub at: u64,
+    /// Its timeout in nanoseconds.
+    pub timeout: u64,
+    /// The file descriptor.
+    pub fd: i32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// A [`Wait`] that has taken at least [`SHORT_WAIT`] is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct WaitRecord {
+    /// How every record begins; without addresses, as what the descriptor means is not known here.
+    pub header: Header,
+    /// What is over.
+    pub wait: Wait,
+    /// The process, in the host's first pid namespace.
+    pub tgid: u32,
+    /// Its thread.
+    pub tid: u32,
+    /// What the system call returned: 0 if the time was up.
+    pub result: i64,
+}
+
+/// Waits of a server that are shorter than this many nanoseconds are not told: it is as fast as its client.
+pub const SHORT_WAIT: u64 = 100_000_000;
+
 /// The socket is gone (`tcp_destroy_sock`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -218,6 +253,7 @@ const _: () = {
     assert!(size_of::<LoginRecord>() == 456);
     assert!(size_of::<StateRecord>() == 96);
     assert!(size_of::<DestroyedRecord>() == 64);
+    assert!(size_of::<WaitRecord>() == 104);
 };
 
 #[cfg(test)]

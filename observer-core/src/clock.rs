@@ -31,7 +31,9 @@ impl Timeout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeoutSource {
-    /// The session set it, seen on the wire or in the server's own wait.
+    /// The server's own wait shows it.
+    Wait,
+    /// The session set it, seen on the wire.
     Session,
     /// The server told its value.
     Server,

@@ -4,6 +4,7 @@ mod curve;
 mod drain;
 mod end;
 mod history;
+mod own_wait;
 mod reading;
 mod stall;
 mod window;
@@ -12,11 +13,12 @@ pub(crate) use curve::{Count, Curve, GRACE, Limits};
 pub(crate) use drain::Drain;
 pub use end::EndView;
 pub(crate) use history::{Gone, History, ServerFin, Siblings, Unanswered};
+pub(crate) use own_wait::OwnWait;
 pub use reading::{SocketReading, WireReading};
 pub(crate) use stall::{BeforeWrite, LastWrite, Progress, Stall};
 pub(crate) use window::{Told, Window, WindowChange};
 
-use crate::clock::{Timeout, WriteClock};
+use crate::clock::{Timeout, TimeoutSource, WriteClock};
 use crate::flow::{ConnectionId, End, Flow};
 use crate::seq::SeqNumber;
 use crate::session::{Doubt, Hidden, IDLE, ServerSession, Session};
@@ -93,6 +95,8 @@ pub struct Connection {
     pub(crate) newest_ack: Option<SeqNumber>,
     /// When the server last wrote into its socket, by the samples of that socket, while something is queued.
     pub(crate) last_write: Option<Box<LastWrite>>,
+    /// The server's own wait, while it runs or when its time was up.
+    pub(crate) own_wait: Option<Box<OwnWait>>,
     /// Whether it was told that the server has closed.
     pub(crate) told_server_closed: bool,
     pub(crate) stall: Option<Box<Stall>>,
@@ -134,6 +138,7 @@ impl Connection {
             counted_ack: None,
             newest_ack: None,
             last_write: None,
+            own_wait: None,
             told_server_closed: false,
             stall: None,
             drain: None,
@@ -306,6 +311,9 @@ impl Connection {
     /// Why the session may have a net_write_timeout that is not [`timeout`](Self::timeout); `None` where it was seen,
     /// or all that the session did.
     pub fn timeout_doubt(&self) -> Option<Doubt> {
+        if self.timeout.source == TimeoutSource::Wait {
+            return None;
+        }
         self.session().map_or(Some(Doubt::BeganBefore), Session::doubt)
     }
 

@@ -10,7 +10,7 @@ use crate::sample::{SocketSample, TcpState, WireSample};
 use crate::seq::SeqNumber;
 use crate::session::ServerSession;
 use crate::statement::{Account, Statement};
-use crate::time::{Timestamp, seconds};
+use crate::time::{TimeRange, Timestamp, seconds};
 
 /// One observation. Events are facts; what follows from them are [`Finding`](crate::Finding)s.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -240,6 +240,23 @@ pub enum SocketEventKind {
     ProcessEnds {
         /// Process id, as in the state's process.
         pid: u32,
+    },
+    /// The server waits until it can write to this socket, by its own `ppoll` or `poll`: that wait is what
+    /// net_write_timeout ends. Told when it has lasted for a moment.
+    ServerWaits {
+        /// When the wait began; `None` where it was under way when it was found, and nothing tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<TimeRange>,
+        /// Its timeout.
+        #[serde(with = "seconds")]
+        timeout: Duration,
+        /// The server's thread that waits.
+        process: Process,
+    },
+    /// The wait that was told by the last [`ServerWaits`](Self::ServerWaits) is over.
+    ServerWaitEnds {
+        /// Whether its time was up: the server gives up. Otherwise it can write again, or the socket was shut down.
+        timed_out: bool,
     },
     /// The socket is gone from the kernel (`tcp_destroy_sock`, or no longer in the diagnostics).
     Destroyed,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `segments` | what segments say: SYN, windows, probes, FIN, RST, and the counters made of them |
 //! | `sockets` | what sockets say: their states, their diagnostics, their disappearance |
+//! | `own_wait` | what the server's own wait says, where its system calls are followed |
 //! | `wait` | whether the server waits behind a closed window, and since when |
 //! | `session` | what the session sets for itself |
 //! | `asked` | what the server says when it is asked |
@@ -14,6 +15,7 @@
 mod asked;
 mod ending;
 mod outcome;
+mod own_wait;
 mod segments;
 mod session;
 mod sockets;
@@ -25,7 +27,7 @@ pub(crate) use outcome::PATIENCE;
 use std::collections::VecDeque;
 
 use crate::config::Config;
-use crate::connection::{Connection, Greeting};
+use crate::connection::{Connection, Greeting, OwnWait};
 use crate::event::{SocketEvent, SocketEventKind};
 use crate::finding::{Finding, FindingKind, Reader};
 use crate::flow::{End, Vantage};
@@ -92,6 +94,12 @@ impl Connection {
                 self.history_mut().server_died = true;
             }
             SocketEventKind::Owners(owners) => self.owned(seen_at, owners),
+            SocketEventKind::ServerWaits { since, timeout, process } => {
+                self.server.process.get_or_insert_with(|| Box::new(process.clone()));
+                let wait = OwnWait { told_at: at, since: *since, timeout: *timeout, timed_out: None };
+                self.server_waits(wait);
+            }
+            SocketEventKind::ServerWaitEnds { timed_out } => self.server_wait_ends(at, *timed_out, cx),
             SocketEventKind::Destroyed => self.destroyed(at, seen_at, cx),
             // The server's window: a client that cannot send waits for itself, not for net_write_timeout.
             SocketEventKind::ZeroWindow { by: End::Server, .. }

@@ -189,7 +189,7 @@ impl Tracker {
             }
             return None;
         }
-        if self.own.is_about(event) {
+        if self.own.is_about(at, event) {
             return None;
         }
         let id = match pairing::pair(&self.connections, at, event) {

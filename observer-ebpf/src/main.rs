@@ -23,6 +23,7 @@ mod segment;
 mod statements;
 mod tracepoints;
 mod track;
+mod waits;
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::macros::cgroup_skb;

@@ -3,8 +3,8 @@
 use core::arch::asm;
 
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{LruHashMap, PerCpuArray, RingBuf};
-use observer_common::{CommandHead, ConnectionState, Counter, Ends};
+use aya_ebpf::maps::{HashMap, LruHashMap, PerCpuArray, RingBuf};
+use observer_common::{CommandHead, ConnectionState, Counter, Ends, Wait};
 
 use crate::handshake::Handshake;
 use crate::tracepoints::Connecting;
@@ -26,6 +26,12 @@ pub static PREPARED: LruHashMap<u64, CommandHead> = LruHashMap::with_max_entries
 
 #[map]
 pub static CONNECTING: LruHashMap<u64, Connecting> = LruHashMap::with_max_entries(1_024, 0);
+
+#[map]
+pub static SERVERS: HashMap<u32, u8> = HashMap::with_max_entries(64, 0);
+
+#[map]
+pub static WAITS: LruHashMap<u64, Wait> = LruHashMap::with_max_entries(4_096, 0);
 
 #[map]
 pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::COUNT, 0);

@@ -51,7 +51,7 @@ impl Connecting {
 
 /// Reads a field of the tracepoint's record; `None` if the kernel refuses.
 #[inline(always)]
-fn read<T>(context: &TracePointContext, offset: u16) -> Option<T> {
+pub fn read<T>(context: &TracePointContext, offset: u16) -> Option<T> {
     // SAFETY: reads by `bpf_probe_read_kernel`, which fails rather than faults.
     unsafe { context.read_at(usize::from(offset)) }.ok()
 }

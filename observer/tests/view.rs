@@ -10,7 +10,7 @@ use support::scenes::{calm, stalled, troubled};
 use support::screen::Screen;
 use support::story::{Story, at, degraded, events_lost, together};
 
-const SIZES: [(u16, u16); 3] = [(60, 15), (80, 24), (120, 40)];
+const SIZES: [(u16, u16); 4] = [(60, 15), (80, 24), (120, 40), (300, 100)];
 
 /// Snapshots of one scene at every size.
 fn assert_scene(name: &str, events: &[Event], now: u64) {

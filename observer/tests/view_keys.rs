@@ -12,7 +12,7 @@ use support::scenes::{calm, closing, lost, stalled, troubled};
 use support::screen::Screen;
 use support::story::{Story, at, together};
 
-const SIZES: [(u16, u16); 3] = [(60, 15), (80, 24), (120, 40)];
+const SIZES: [(u16, u16); 4] = [(60, 15), (80, 24), (120, 40), (300, 100)];
 const CLICK: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
 
 /// What of `events` is still to come at `then`.

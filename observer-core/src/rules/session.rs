@@ -1,5 +1,6 @@
 //! What the session sets for itself.
 
+use crate::clock::TimeoutSource;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::flow::Vantage;
@@ -52,6 +53,10 @@ impl Connection {
     /// A wait that has begun goes on with the timeout it began with: its clock has its own.
     pub(super) fn set_timeout(&mut self, config: &Config) {
         let global = config.net_write_timeout_of(self.flow.server);
-        self.timeout = self.session.as_ref().map_or(global, |session| session.write_timeout(global));
+        let known = self.session.as_ref().map_or(global, |session| session.write_timeout(global));
+        // What a wait of the server has shown holds until the session is seen to set another.
+        if known.source == TimeoutSource::Session || self.timeout.source != TimeoutSource::Wait {
+            self.timeout = known;
+        }
     }
 }

@@ -178,6 +178,7 @@ impl Connection {
                 sent: before.sent(),
                 send_buffer: before.send_buffer,
             });
+            self.server_has_written(before.as_ref());
             self.last_write = Some(Box::new(LastWrite { before, until: at }));
         }
         self.acknowledged(at, at, Count::Acked(sample.bytes_acked));

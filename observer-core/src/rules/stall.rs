@@ -104,7 +104,10 @@ impl Connection {
         }
         let Some(mut stall) = self.stall.take() else { return };
         // What the session sets meanwhile is for later waits.
-        let timeout = stall.clock.map_or(self.timeout, |clock| clock.timeout);
+        let timeout = match self.running_wait() {
+            Some(wait) => self.timeout_of(wait),
+            None => stall.clock.map_or(self.timeout, |clock| clock.timeout),
+        };
         let wait = self.server_wait(&stall, at, cx.config);
         let clock = match wait {
             Wait::Since(started) => {

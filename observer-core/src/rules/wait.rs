@@ -34,9 +34,9 @@ const SEGMENT_BUFFER: u64 = 68 * 1024;
 /// Data that took longer than this came slowly, if the time counts that the server took to begin.
 const SLOW: Duration = Duration::from_millis(300);
 
-/// Data of an answer that took longer than this from its first byte on came slowly. Its longest pause does not count: a
-/// busy host makes one, and goes on as fast as before.
-const SLOW_ANSWER: Duration = Duration::from_millis(60);
+/// Data of an answer that took longer than this from its first byte on came slowly, if it came steadily. Its longest
+/// pause does not count: a busy host makes one, and goes on as fast as before.
+const SLOW_ANSWER: Duration = Duration::from_millis(75);
 
 /// A server that is not slow fills its buffer in this time.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -58,6 +58,21 @@ pub(super) enum Wait {
 impl Connection {
     /// Whether the server waits for this client, judged at `at` while its window is closed or was closed lately.
     pub(super) fn server_wait(&self, stall: &Stall, at: Timestamp, config: &Config) -> Wait {
+        let Some(wait) = self.running_wait() else { return self.wait_by_model(stall, at, config) };
+        if let Some(since) = wait.since {
+            return Wait::Since(since);
+        }
+        // That it waits is certain; since when, the model tells better.
+        match self.wait_by_model(stall, at, config) {
+            Wait::Since(since) if since.earliest <= wait.told_at => {
+                Wait::Since(TimeRange { latest: since.latest.min(wait.told_at), ..since })
+            }
+            _ => Wait::Since(Self::begun_before_told(wait, stall)),
+        }
+    }
+
+    /// The same, where the server's own wait is not seen.
+    fn wait_by_model(&self, stall: &Stall, at: Timestamp, config: &Config) -> Wait {
         if let Some(said_at) = stall.all_written.filter(|said_at| *said_at >= self.window.changed_at) {
             return Wait::None(said_at);
         }
@@ -113,7 +128,7 @@ impl Connection {
 
     /// When it shows, if nothing happens until then, that the server does not wait: its kernel has nothing to send.
     pub(super) fn wait_ends_at(&self, stall: &Stall) -> Option<Timestamp> {
-        if self.server_shows().is_some() {
+        if self.running_wait().is_some() || self.server_shows().is_some() {
             return None;
         }
         let changed_at = self.window.changed_at;
@@ -167,19 +182,20 @@ impl Connection {
         if stall.reopened || self.window.closings > 1 {
             return Duration::ZERO;
         }
-        let (came, taken, slow) = match stall.answer.filter(|answer| answer.began > begun.earliest) {
-            Some(answer) => {
-                let taken = begun.latest.since(answer.began).saturating_sub(answer.pause);
-                (answer.bytes, taken, SLOW_ANSWER)
-            }
-            None => (stall.curve.acknowledged_since(begun.earliest), begun.width(), SLOW),
+        let answer = stall.answer.filter(|answer| answer.began > begun.earliest);
+        let (came, taken, is_slow) = if let Some(answer) = answer {
+            let taken = begun.latest.since(answer.began).saturating_sub(answer.pause);
+            (answer.bytes, taken, taken >= SLOW_ANSWER.max(answer.pause))
+        } else {
+            let taken = begun.width();
+            (stall.curve.acknowledged_since(begun.earliest), taken, taken >= SLOW)
         };
         if came == 0 {
             return Duration::ZERO;
         }
         #[expect(clippy::cast_precision_loss, reason = "a guess needs no more than 52 bits")]
         let share = buffer as f64 / came as f64;
-        let most = if taken < slow { MOMENT } else { Duration::MAX };
+        let most = if is_slow { Duration::MAX } else { MOMENT };
         Duration::try_from_secs_f64(taken.as_secs_f64() * share).map_or(most, |time| time.min(most))
     }
 

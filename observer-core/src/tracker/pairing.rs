@@ -97,6 +97,7 @@ fn can_begin(event: &SocketEvent) -> bool {
         | SocketEventKind::Reset { .. }
         | SocketEventKind::Owners(_)
         | SocketEventKind::ProcessEnds { .. }
+        | SocketEventKind::ServerWaitEnds { .. }
         | SocketEventKind::ServerSession(_)
         | SocketEventKind::SessionGone { .. }
         | SocketEventKind::ObserversOwn

@@ -30,6 +30,7 @@ pub(super) fn evidence(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
         stalled.then(|| window(facts)).flatten(),
         stalled.then(|| probes(facts)).flatten(),
         (kind == VerdictKind::NetWriteTimeout || facts.stall().is_some()).then(|| deadline(facts)).flatten(),
+        own_wait(facts),
         told(facts),
         gave_up(facts),
         traffic(facts, kind),
@@ -122,6 +123,18 @@ fn deadline(facts: &Facts<'_>) -> Option<String> {
         _ => "ran out",
     };
     Some(format!("Its net_write_timeout ({}) {runs} {when}.", timeout_and_source(&stall.clock)))
+}
+
+/// What the server's own system call tells.
+fn own_wait(facts: &Facts<'_>) -> Option<String> {
+    let wait = facts.connection.own_wait.as_deref()?;
+    let (since, up) = (wait.since?, wait.timed_out?);
+    Some(format!(
+        "The server's own wait for this client began at {}, for {}, and its time was up at {}.",
+        TimeOfDay(since.earliest),
+        setting(wait.timeout),
+        TimeOfDay(up)
+    ))
 }
 
 /// What the server told of the session when it was asked last.

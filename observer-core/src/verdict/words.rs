@@ -21,6 +21,7 @@ impl fmt::Display for TimeOfDay {
 /// A timeout with how it is known: `8 s, set by the session`.
 pub(super) fn timeout_and_source(clock: &WriteClock) -> String {
     let source = match clock.timeout.source {
+        TimeoutSource::Wait => "as the server's own wait shows",
         TimeoutSource::Session => "as the session has it",
         TimeoutSource::Server => "as the server told",
         TimeoutSource::Flag => "as given to observer",

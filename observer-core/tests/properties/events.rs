@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use observer_core::{
     Account, Connector, DirectionSample, End, Event, EventKind, Flow, LastRead, LossPoint, Owner, Owners,
     Process, SeqNumber, ServerSession, SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent,
-    Statement, StatementKind, TcpState, TimerKind, Timestamp, Vantage, WireSample,
+    Statement, StatementKind, TcpState, TimeRange, TimerKind, Timestamp, Vantage, WireSample,
 };
 
 /// A moment within some minutes; rarely one that only a broken source has.
@@ -113,8 +113,22 @@ fn kind() -> impl Strategy<Value = SocketEventKind> {
         socket_sample().prop_map(|sample| SocketEventKind::Socket(Box::new(sample))),
         owners().prop_map(|owners| SocketEventKind::Owners(Box::new(owners))),
         any::<u32>().prop_map(|pid| SocketEventKind::ProcessEnds { pid }),
+        server_waits(),
+        any::<bool>().prop_map(|timed_out| SocketEventKind::ServerWaitEnds { timed_out }),
         Just(SocketEventKind::Destroyed),
     ]
+}
+
+fn server_waits() -> impl Strategy<Value = SocketEventKind> {
+    let since = option::of((0..600_000_i64, 0..1_000_000_i64).prop_map(|(millis, width)| {
+        let earliest = Timestamp::from_micros(millis * 1000);
+        TimeRange { earliest, latest: Timestamp::from_micros(millis * 1000 + width) }
+    }));
+    (since, 0..100_000_u64).prop_map(|(since, millis)| SocketEventKind::ServerWaits {
+        since,
+        timeout: Duration::from_millis(millis),
+        process: Process { pid: 7, tid: Some(8), comm: "mysqld".to_owned() },
+    })
 }
 
 fn account() -> impl Strategy<Value = Account> {

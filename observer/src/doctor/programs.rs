@@ -5,8 +5,8 @@ use aya::maps::MapType;
 
 use super::report::Check;
 use crate::source::live::{
-    Attempt, Capabilities, Capability, Cgroup, Degradation, Kernel, LiveOptions, TRACEPOINTS, Tracefs,
-    WITHOUT_ALL,
+    Attempt, Capabilities, Capability, Cgroup, Degradation, Kernel, LiveOptions, Tracefs, WITHOUT_ALL,
+    tracepoints,
 };
 
 /// The part that is missing when tracefs can be neither found nor mounted.
@@ -24,7 +24,7 @@ pub(super) fn checks(ports: &[u16]) -> anyhow::Result<Vec<Check>> {
     for program in ["cgroup_skb/egress", "cgroup_skb/ingress"] {
         checks.push(tried.check(program, None, WITHOUT_ALL));
     }
-    for tracepoint in &TRACEPOINTS {
+    for tracepoint in tracepoints() {
         let part = tracepoint.part();
         checks.push(tried.check(&part, tried.without(&[&part, TRACEFS_PART]), tracepoint.without));
     }

@@ -129,15 +129,21 @@ impl Tellers {
 pub(super) fn shift_event(event: &mut Event, micros: i64) {
     let shift = |at: &mut Timestamp| *at = shifted(*at, micros);
     shift(&mut event.at);
-    if let EventKind::Socket(socket) = &mut event.kind
-        && let SocketEventKind::Wire(sample) = &mut socket.kind
-    {
-        for direction in [&mut sample.client, &mut sample.server] {
-            direction.last_ack_advance.iter_mut().for_each(shift);
-            direction.milestones.iter_mut().for_each(|milestone| shift(&mut milestone.at));
-            direction.answered.iter_mut().for_each(|began| shift(&mut began.at));
+    let EventKind::Socket(socket) = &mut event.kind else { return };
+    match &mut socket.kind {
+        SocketEventKind::Wire(sample) => {
+            for direction in [&mut sample.client, &mut sample.server] {
+                direction.last_ack_advance.iter_mut().for_each(shift);
+                direction.milestones.iter_mut().for_each(|milestone| shift(&mut milestone.at));
+                direction.answered.iter_mut().for_each(|began| shift(&mut began.at));
+            }
+            sample.last_read.iter_mut().for_each(|read| shift(&mut read.at));
         }
-        sample.last_read.iter_mut().for_each(|read| shift(&mut read.at));
+        SocketEventKind::ServerWaits { since: Some(since), .. } => {
+            shift(&mut since.earliest);
+            shift(&mut since.latest);
+        }
+        _ => {}
     }
 }
 

@@ -72,6 +72,7 @@ pub(super) fn happened(mark: Mark, account: &Account) -> String {
 /// The net_write_timeout, and how it is known.
 pub(super) fn timeout(account: &Account) -> String {
     let source = match account.timeout.source {
+        TimeoutSource::Wait => "as the server's own wait shows",
         TimeoutSource::Session => "set by the session",
         TimeoutSource::Server => "told by the server",
         TimeoutSource::Flag => "given on the command line",

@@ -15,3 +15,4 @@ mod session;
 mod statements;
 mod story;
 mod surroundings;
+mod waits;

@@ -43,6 +43,11 @@ pub(super) fn event(event: &Map<String, Value>, defaults: &Map<String, Value>) -
         whole.as_object_mut().ok_or("not an object")?.remove("cookie");
     }
     let mut whole = merged(whole, json!({ "at": moment(at).to_string() }));
+    if let Some(range) = whole.get_mut("since").and_then(Value::as_object_mut) {
+        for end in range.values_mut() {
+            *end = json!(moment(end.as_f64().ok_or("a moment is a number of seconds")?).to_string());
+        }
+    }
     if let Some(seconds) = event.get("sent_at").and_then(Value::as_f64) {
         whole["sent_at"] = json!(moment(seconds).to_string());
     }

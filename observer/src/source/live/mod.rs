@@ -27,7 +27,7 @@ pub use cgroup::Cgroup;
 pub use degradation::Degradation;
 use diag::{DiagOptions, cpu_time};
 pub use kernel::{Attempt, Kernel, KernelOptions, Step};
-pub(crate) use kernel::{TRACEPOINTS, WITHOUT_ALL};
+pub(crate) use kernel::{WITHOUT_ALL, tracepoints};
 pub use observation_clock::ObservationClock;
 use server::{Naming, Server};
 pub use tracefs::{Field, Format, Tracefs};
@@ -158,18 +158,23 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         period: options.poll,
         clock,
     };
-    let mut running = Running {
-        tasks: Vec::new(),
-        diag: Arc::new(diag::spawn_asking(diag, Some(owners.clone()), sender.clone())?),
+    let mut waits = match &kernel {
+        Some(kernel) => kernel::Waits::start(kernel, clock, sender.clone())?,
+        None => None,
     };
+    let in_kernel = waits.clone();
+    let polled = move |batch: &[Event]| waits.iter_mut().for_each(|waits| waits.polled(batch));
+    let diag = Arc::new(diag::spawn_told(diag, Some(owners.clone()), sender.clone(), polled)?);
+    let mut running = Running { tasks: Vec::new(), diag };
     let naming = server::start(&options.servers, &sender, clock, &mut running);
-    if let Some(mut kernel) = kernel {
+    if let Some(kernel) = kernel {
         if options.bpf_log {
-            running.spawn(kernel::forward_log(&mut kernel)?);
+            running.spawn(kernel::forward_log(&kernel)?);
         }
         let decoder = kernel::Decoder::new(options.ports.clone(), clock);
-        let (poll, statements, diag) = (options.poll, options.statements, Arc::clone(&running.diag));
-        let reader = kernel::read(kernel, decoder, poll, statements, diag, owners, sender.clone());
+        let (poll, statements) = (options.poll, options.statements);
+        let others = kernel::Others { diag: Arc::clone(&running.diag), owners, waits: in_kernel };
+        let reader = kernel::read(kernel, decoder, poll, statements, others, sender.clone());
         running.spawn(tell_failure(reader, sender, clock));
     }
     Ok(LiveSource { events, naming, running, degraded })

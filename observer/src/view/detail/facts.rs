@@ -61,6 +61,7 @@ fn clock(connection: &Connection, now: Timestamp) -> Vec<Fact> {
     }
     let timeout = connection.timeout();
     let source = match timeout.source {
+        TimeoutSource::Wait => "server's own wait",
         TimeoutSource::Session => "session",
         TimeoutSource::Server => "server",
         TimeoutSource::Flag => "flag",

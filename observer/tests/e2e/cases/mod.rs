@@ -16,6 +16,7 @@ mod owners;
 mod session;
 mod stall;
 mod truth;
+mod waits;
 mod wire;
 
 /// A case by its name.
@@ -42,6 +43,8 @@ pub(crate) const ALL: &[Case] = &[
     ("sockets_of_servers_and_clients_have_owners", owners::servers_and_clients),
     ("a_socket_is_inherited_and_passed_on_and_dies_with_its_owner", owners::forked_and_passed),
     ("owners_are_seen_without_privilege_as_far_as_they_may", owners::without_privilege),
+    ("mysqls_own_wait_is_the_clock", waits::mysql),
+    ("mariadbs_own_wait_is_the_clock", waits::mariadb),
     ("what_a_client_of_mysql_asked_for_is_known", wire::mysql),
     ("what_a_client_of_mariadb_asked_for_is_known", wire::mariadb),
     ("what_a_client_asked_for_under_tls_is_said_to_be_hidden", wire::tls),

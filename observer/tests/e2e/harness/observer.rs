@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use observer_core::FindingKind;
 use tempfile::TempDir;
 
@@ -107,6 +108,11 @@ impl Observer {
             }
             thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Its process: what it was started by has become it.
+    pub(crate) fn pid(&self) -> Pid {
+        self.process.pid()
     }
 
     /// Sends a signal to the observer itself.

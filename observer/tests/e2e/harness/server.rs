@@ -16,7 +16,8 @@ use super::lab::Side;
 use super::names::temporary_directory;
 use super::process::{Process, run};
 
-/// A user without a password, who may come from anywhere; one who may ask, as docs/SERVERS.md says, and one who may not.
+/// A user without a password, who may come from anywhere; one who may ask, as docs/SERVERS.md says, one who may not, and
+/// one with another password: whom it does not know MySQL asks for a password in a way of its own choice.
 /// A statement a line: the servers read it so.
 const INIT_FILE: &str = "\
 CREATE USER reader@'%';
@@ -25,6 +26,7 @@ CREATE USER asker@'%' IDENTIFIED BY 'sesame';
 GRANT PROCESS ON *.* TO asker@'%';
 GRANT SELECT ON performance_schema.* TO asker@'%';
 CREATE USER poor@'%' IDENTIFIED BY 'sesame';
+CREATE USER stranger@'%' IDENTIFIED BY 'open';
 CREATE DATABASE story;
 ";
 

@@ -32,4 +32,4 @@ mod troubles;
 
 pub use survey::{SocketCount, Survey, survey};
 pub use thread::{DiagHandle, DiagOptions, spawn};
-pub(super) use thread::{cpu_time, spawn_asking};
+pub(super) use thread::{cpu_time, spawn_told};

@@ -68,14 +68,15 @@ struct Wishes {
 /// When there are no ports or too many, when the cgroup is none, when `/proc` cannot be read or when no thread can be
 /// started. Everything that may come right later is an event instead.
 pub fn spawn(options: DiagOptions, events: Sender<Vec<Event>>) -> anyhow::Result<DiagHandle> {
-    spawn_asking(options, None, events)
+    spawn_told(options, None, events, |_| ())
 }
 
-/// The same; `owners` is asked whose the sockets are.
-pub(in crate::source::live) fn spawn_asking(
+/// The same, and has `look` see at every batch before it is sent; after it, `owners` is asked whose the sockets are.
+pub(in crate::source::live) fn spawn_told(
     options: DiagOptions,
     owners: Option<Asker>,
     events: Sender<Vec<Event>>,
+    look: impl FnMut(&[Event]) + Send + 'static,
 ) -> anyhow::Result<DiagHandle> {
     let DiagOptions { ports, cgroup, period, clock } = options;
     ensure!(!ports.is_empty(), "socket diagnostics need at least one port");
@@ -91,7 +92,9 @@ pub(in crate::source::live) fn spawn_asking(
         .name("diag".to_owned())
         .spawn({
             let wishes = Arc::clone(&wishes);
-            move || run(Poller::new(sweep, clock, home), clock, owners.as_ref(), &wishes, &rings, &events)
+            move || {
+                run(Poller::new(sweep, clock, home), clock, owners.as_ref(), &wishes, &rings, &events, look);
+            }
         })
         .context("starting the thread for socket diagnostics")?;
     Ok(DiagHandle { wishes, bell: Some(bell), thread: Some(thread) })
@@ -139,6 +142,7 @@ fn run(
     wishes: &Wishes,
     rings: &Receiver<()>,
     events: &Sender<Vec<Event>>,
+    mut look: impl FnMut(&[Event]),
 ) {
     let mut took = Duration::ZERO;
     loop {
@@ -150,6 +154,7 @@ fn run(
                 match poller.poll(thorough, period) {
                     Ok(batch) => {
                         let asks = owners.map(|owners| (owners, Asks::of_sockets(&batch)));
+                        look(&batch);
                         room.send(batch);
                         if let Some((owners, asks)) = asks {
                             owners.ask(asks);

@@ -59,9 +59,10 @@ impl Deaths {
     }
 }
 
-/// Whether process ids mean here what they mean to the kernel.
+/// Whether process ids mean here what they mean to the kernel programs.
 pub(super) fn ids_are_known() -> bool {
-    fs::metadata("/proc/self/ns/pid").is_ok_and(|namespace| namespace.ino() == FIRST_NAMESPACE)
+    let namespace = fs::metadata("/proc/self/ns/pid").map(|namespace| namespace.ino());
+    namespace.is_ok_and(|inode| inode == FIRST_NAMESPACE)
 }
 
 /// Whether what was read of a process's memory is that of one that ends: its size is 0 pages, or it is gone.

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
-use aya::maps::{MapError, MapType};
+use aya::maps::{Map, MapError, MapType};
 use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType};
 use aya::sys::is_map_supported;
 use aya::{Ebpf, EbpfError, EbpfLoader};
@@ -13,6 +14,7 @@ use bytemuck::Zeroable as _;
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use observer_common::{Config, MAX_PORTS, name};
 
+use super::deaths;
 use super::surroundings::Surroundings;
 use super::tracepoints::{self, READS, Tracepoint};
 use crate::source::live::cgroup::Cgroup;
@@ -81,14 +83,16 @@ pub struct Attempt {
 /// The loaded programs. They are gone when this is dropped, and when the process ends.
 #[derive(Debug)]
 pub struct Kernel {
-    /// Owns programs, links and maps.
-    pub(super) ebpf: Ebpf,
+    /// Owns programs, links and maps. Two threads attach some of them on demand.
+    pub(super) ebpf: Arc<Mutex<Ebpf>>,
     /// Entries the map of connections has room for.
     pub(super) capacity: usize,
     /// Whether a connection's end is told, so that a missing one must have been dropped by the LRU.
     pub(super) ends_are_told: bool,
     /// Whether the program that follows reads could be attached: it is loaded, and attached on demand.
     pub(super) reads_are_told: bool,
+    /// Those of the tracepoints of servers' waits that could be attached: they are loaded, and attached on demand.
+    pub(super) waits: Vec<&'static Tracepoint>,
     /// Whether only a part of the host is observed.
     pub(super) one_cgroup: bool,
 }
@@ -106,6 +110,21 @@ impl Kernel {
         }
         Attempt { kernel: loaded.ok(), steps }
     }
+
+    /// The object.
+    pub(super) fn ebpf(&self) -> MutexGuard<'_, Ebpf> {
+        lock(&self.ebpf)
+    }
+
+    /// Takes a map out of the object.
+    pub(super) fn take_map(&self, name: &str) -> anyhow::Result<Map> {
+        self.ebpf().take_map(name).with_context(|| format!("the object has no map {name}"))
+    }
+}
+
+/// The object, for who attaches on demand. A thread that panicked has not left it half done: each change is one call.
+pub(super) fn lock(ebpf: &Mutex<Ebpf>) -> MutexGuard<'_, Ebpf> {
+    ebpf.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn load(options: &KernelOptions, steps: &mut Vec<Step>) -> anyhow::Result<Kernel> {
@@ -115,7 +134,7 @@ fn load(options: &KernelOptions, steps: &mut Vec<Step>) -> anyhow::Result<Kernel
     config.keep_commands = u16::from(options.keep_commands);
     let mut traced = Vec::new();
     if let Some(tracefs) = &surroundings.tracefs {
-        for tracepoint in &tracepoints::ALL {
+        for tracepoint in tracepoints::all() {
             match tracepoint.locate(tracefs, &mut config) {
                 Ok(()) => traced.push(tracepoint),
                 Err(error) => steps.push(tracepoint_step(tracepoint, Err(&error))),
@@ -127,22 +146,32 @@ fn load(options: &KernelOptions, steps: &mut Vec<Step>) -> anyhow::Result<Kernel
     let maps = format!("ring buffer of {} bytes, {capacity} connections", options.ring_bytes);
     steps.push(Step { part: "maps".to_owned(), outcome: Ok(maps) });
     attach_to_cgroup(&mut ebpf, &surroundings.cgroup, steps)?;
+    let mut waits = Vec::new();
     let (mut ends_are_told, mut reads_are_told) = (false, false);
     for tracepoint in traced {
         let attached = try_tracepoint(&mut ebpf, tracepoint);
+        if attached.is_ok() && tracepoint.is_of_waits() {
+            waits.push(tracepoint);
+        }
         ends_are_told |= attached.is_ok() && tracepoint.event == "tcp_destroy_sock";
         reads_are_told |= attached.is_ok() && tracepoint.event == READS.event;
         steps.push(tracepoint_step(tracepoint, attached.as_ref().map(|&()| ())));
     }
     let capacity = usize::try_from(capacity).context("more connections than memory")?;
-    Ok(Kernel { ebpf, capacity, ends_are_told, reads_are_told, one_cgroup: options.cgroup.is_some() })
+    let (ebpf, one_cgroup) = (Arc::new(Mutex::new(ebpf)), options.cgroup.is_some());
+    Ok(Kernel { ebpf, capacity, ends_are_told, reads_are_told, waits, one_cgroup })
 }
 
 fn try_tracepoint(ebpf: &mut Ebpf, tracepoint: &Tracepoint) -> anyhow::Result<()> {
+    let ids_are_known = !tracepoint.is_of_waits() || deaths::ids_are_known();
+    anyhow::ensure!(
+        ids_are_known,
+        "processes have other ids here than for the kernel: run it in the host's pid namespace"
+    );
     tracepoint.program(ebpf)?.load().with_context(|| format!("loading {}", tracepoint.program))?;
     let link = tracepoint.attach(ebpf)?;
-    // It works; from here on `reads` attaches it.
-    if tracepoint.event == READS.event {
+    // It works; from here on `reads` or `waits` attaches it.
+    if tracepoint.event == READS.event || tracepoint.is_of_waits() {
         tracepoint.program(ebpf)?.detach(link)?;
     }
     Ok(())

@@ -13,9 +13,9 @@ use super::load::Kernel;
 /// # Errors
 ///
 /// When the object was built without logging.
-pub(crate) fn forward(kernel: &mut Kernel) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+pub(crate) fn forward(kernel: &Kernel) -> anyhow::Result<impl Future<Output = ()> + use<>> {
     let logger: EbpfLogger<&'static dyn Log> =
-        EbpfLogger::init(&mut kernel.ebpf).context("reading the log of the kernel programs")?;
+        EbpfLogger::init(&mut kernel.ebpf()).context("reading the log of the kernel programs")?;
     // SAFETY: the logger owns its file descriptor, gives always this one, and closes it when it is dropped.
     let mut logger = unsafe { AsyncFd::register_with_interest(logger, Interest::READABLE) }
         .context("waiting for the log of the kernel programs")?;

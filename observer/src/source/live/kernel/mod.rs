@@ -9,6 +9,7 @@
 //! scope     keeps to one cgroup what knows no cgroups
 //! statements  what clients wait for, when their connections stand still
 //! reads     attaches what follows reads, while a window is closed
+//! waits     attaches what follows a server's waits, while its client stands still
 //! reader    the task that does it all
 //! ```
 //!
@@ -26,11 +27,13 @@ mod scope;
 mod statements;
 mod surroundings;
 mod tracepoints;
+mod waits;
 
 pub(super) use load::PART;
 pub(crate) use load::WITHOUT_ALL;
 pub use load::{Attempt, Kernel, KernelOptions, Step};
 pub(super) use log::forward as forward_log;
-pub(super) use reader::read;
+pub(super) use reader::{Others, read};
 pub(super) use records::Decoder;
-pub(crate) use tracepoints::ALL as TRACEPOINTS;
+pub(crate) use tracepoints::all as tracepoints;
+pub(super) use waits::Waits;

@@ -18,6 +18,7 @@ use super::reads::Reads;
 use super::records::{Decoder, Malformed, Told};
 use super::sampler::Sampler;
 use super::scope::Scope;
+use super::waits::Waits;
 use crate::mysql::Statements;
 use crate::source::live::degradation::Degradation;
 use crate::source::live::diag::DiagHandle;
@@ -33,6 +34,16 @@ const TROUBLE_FACTOR: u32 = 5;
 /// What was lost is told so soon, however rarely the connections are looked at.
 const LOSSES_PERIOD: Duration = Duration::from_secs(1);
 
+/// The other parts of the source, which what is read here sets to work.
+pub(crate) struct Others {
+    /// Polls more often while a window is closed.
+    pub(crate) diag: Arc<DiagHandle>,
+    /// Looks at the processes that open and read.
+    pub(crate) owners: Asker,
+    /// Follows servers' own waits, where that is possible.
+    pub(crate) waits: Option<Waits>,
+}
+
 /// Reads until nobody listens any more. While the listener is behind nothing is read: the ring buffer fills, and the
 /// kernel counts what it has no place for.
 ///
@@ -40,19 +51,19 @@ const LOSSES_PERIOD: Duration = Duration::from_secs(1);
 ///
 /// When the maps are not those this program knows, or the kernel takes back the ring buffer.
 pub(crate) async fn read(
-    mut kernel: Kernel,
+    kernel: Kernel,
     decoder: Decoder,
     period: Duration,
     statements: Statements,
-    diag: Arc<DiagHandle>,
-    owners: Asker,
+    others: Others,
     events: mpsc::Sender<Vec<Event>>,
 ) -> anyhow::Result<()> {
-    let ring = kernel.ebpf.take_map(name::RECORDS).context("the object has no ring buffer")?;
+    let Others { diag, owners, waits } = others;
+    let ring = kernel.take_map(name::RECORDS)?;
     // SAFETY: the ring buffer owns its file descriptor, gives always this one, and closes it when it is dropped.
     let mut ring = unsafe { AsyncFd::register_with_interest(RingBuf::try_from(ring)?, Interest::READABLE) }
         .context("waiting for the ring buffer")?;
-    let mut sampler = Sampler::new(&mut kernel, &decoder, statements)?;
+    let mut sampler = Sampler::new(&kernel, &decoder, statements)?;
     let mut deaths = Deaths::new();
     let mut scope = kernel.one_cgroup.then(|| Scope::new(kernel.capacity));
     let mut pass_is_due = every(period);
@@ -68,7 +79,7 @@ pub(crate) async fn read(
         tokio::select! {
             ready = ring.readable_mut() => {
                 let mut ready = ready.context("waiting for the ring buffer")?;
-                if drain(ready.get_inner_mut(), &decoder, &mut sampler, &mut deaths, &mut batch) {
+                if drain(ready.get_inner_mut(), &decoder, &mut sampler, &mut deaths, waits.as_ref(), &mut batch) {
                     ready.clear_ready();
                 }
             }
@@ -130,6 +141,7 @@ fn drain(
     decoder: &Decoder,
     sampler: &mut Sampler,
     deaths: &mut Deaths,
+    waits: Option<&Waits>,
     batch: &mut Vec<Event>,
 ) -> bool {
     let mut malformed = 0;
@@ -159,6 +171,11 @@ fn drain(
             Ok(Told::Closing) => {
                 let death = batch.last().and_then(|event| deaths.look(event, decoder.now()));
                 batch.extend(death);
+            }
+            Ok(Told::WaitEnds(record)) => {
+                if let Some(waits) = waits {
+                    waits.ended(record);
+                }
             }
             Ok(Told::Other) => {}
             Err(Malformed) => malformed += 1,

@@ -8,6 +8,7 @@
 //! tens of milliseconds on a busy host: a thread of its own does both.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::trace_point::TracePointLinkId;
 
+use super::load::lock;
 use super::surroundings;
 use super::tracepoints::READS;
 use crate::source::live::degradation::Degradation;
@@ -22,7 +24,7 @@ use crate::source::live::degradation::Degradation;
 /// How long reads are followed after the last window has opened: one that closed for a moment often closes again.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Owns the programs. They are taken out of the kernel soon after this is dropped.
+/// Has the programs, with others. They are taken out of the kernel soon after the last of them is dropped.
 pub(super) struct Reads(Sender<bool>);
 
 impl Reads {
@@ -31,11 +33,13 @@ impl Reads {
     /// # Errors
     ///
     /// When no thread can be started.
-    pub(super) fn new(ebpf: Ebpf, failed: impl FnOnce(Degradation) + Send + 'static) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        ebpf: Arc<Mutex<Ebpf>>,
+        failed: impl FnOnce(Degradation) + Send + 'static,
+    ) -> anyhow::Result<Self> {
         let (wanted, told) = channel();
         let follow = move || {
-            let mut ebpf = ebpf;
-            if let Err(error) = follow(&mut ebpf, &told) {
+            if let Err(error) = follow(&ebpf, &told) {
                 failed(Degradation::new(&READS.part(), &error, READS.without));
                 // The other programs go on for as long as somebody listens.
                 while told.recv().is_ok() {}
@@ -56,7 +60,7 @@ impl Reads {
 }
 
 /// Attaches and detaches as told, until nobody tells any more.
-fn follow(ebpf: &mut Ebpf, told: &Receiver<bool>) -> anyhow::Result<()> {
+fn follow(ebpf: &Mutex<Ebpf>, told: &Receiver<bool>) -> anyhow::Result<()> {
     let mut attached: Option<TracePointLinkId> = None;
     let mut wanted = false;
     loop {
@@ -69,7 +73,7 @@ fn follow(ebpf: &mut Ebpf, told: &Receiver<bool>) -> anyhow::Result<()> {
             Ok(now) => wanted = now,
             Err(RecvTimeoutError::Timeout) => {
                 if let Some(link) = attached.take() {
-                    READS.program(ebpf)?.detach(link)?;
+                    READS.program(&mut lock(ebpf))?.detach(link)?;
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -77,7 +81,7 @@ fn follow(ebpf: &mut Ebpf, told: &Receiver<bool>) -> anyhow::Result<()> {
         if wanted && attached.is_none() {
             // Where tracefs was mounted for the loader alone, it has gone with that thread.
             surroundings::tracefs()?;
-            attached = Some(READS.attach(ebpf)?);
+            attached = Some(READS.attach(&mut lock(ebpf))?);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use observer_common::{
     DestroyedRecord, Direction, Ends, Header, LOGIN_FIXED, LOGIN_HEAD, LOGIN_REST, LoginRecord, RecordKind,
-    SegmentRecord, StateRecord, TextRecord, scale, transition,
+    SegmentRecord, StateRecord, TextRecord, WaitRecord, scale, transition,
 };
 use observer_core::{
     End, Event, EventKind, Flow, Process, SeqNumber, SocketEvent, SocketEventKind, SocketRef, TcpState,
@@ -36,6 +36,8 @@ pub(super) enum Told {
     Closing,
     /// This socket is gone.
     Destroyed(u64),
+    /// A thread of a server has waited; which connection for is not known here.
+    WaitEnds(WaitRecord),
     /// Nothing.
     Other,
 }
@@ -83,6 +85,9 @@ impl Decoder {
         let header: Header = bytemuck::pod_read_unaligned(bytes.get(..size_of::<Header>()).ok_or(Malformed)?);
         let kind = RecordKind::try_from(header.kind).map_err(|_| Malformed)?;
         let direction = Direction::try_from(header.direction).map_err(|_| Malformed)?;
+        if kind == RecordKind::WaitEnds {
+            return Ok(Told::WaitEnds(whole(bytes)?));
+        }
         let (socket, local_end) = self.socket(&header.ends, header.cookie)?;
         let by = match direction {
             Direction::Egress => local_end,
@@ -115,6 +120,7 @@ impl Decoder {
                 tell(state(&whole(bytes)?)?);
                 return Ok(Told::Closing);
             }
+            RecordKind::WaitEnds => {}
             RecordKind::Destroyed => {
                 let _: DestroyedRecord = whole(bytes)?;
                 tell(SocketEventKind::Destroyed);

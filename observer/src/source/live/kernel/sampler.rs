@@ -6,7 +6,6 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use aya::maps::{HashMap as KernelHashMap, MapData, PerCpuArray};
 use observer_common::{
     ConnectionState, Counter, DirectionState, MILESTONE_STEP, MILESTONES, Rare, flag, name,
@@ -61,20 +60,14 @@ struct Losses {
 }
 
 impl Sampler {
-    pub(super) fn new(
-        kernel: &mut Kernel,
-        decoder: &Decoder,
-        statements: Statements,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn new(kernel: &Kernel, decoder: &Decoder, statements: Statements) -> anyhow::Result<Self> {
         let statements = match statements {
             Statements::None => None,
             kept => Some(KeptStatements::new(kernel, decoder.clock(), kept)?),
         };
-        let mut take =
-            |name| kernel.ebpf.take_map(name).with_context(|| format!("the object has no map {name}"));
         Ok(Self {
-            connections: take(name::CONNECTIONS)?.try_into()?,
-            counters: take(name::COUNTERS)?.try_into()?,
+            connections: kernel.take_map(name::CONNECTIONS)?.try_into()?,
+            counters: kernel.take_map(name::COUNTERS)?.try_into()?,
             pass: Vec::new(),
             trouble: HashMap::new(),
             told: HashMap::new(),

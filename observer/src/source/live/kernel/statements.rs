@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use anyhow::Context as _;
 use aya::maps::{HashMap as KernelHashMap, MapData};
 use observer_common::{CommandHead, name};
 use observer_core::{SeqNumber, Statement};
@@ -26,15 +25,13 @@ pub(super) struct KeptStatements {
 
 impl KeptStatements {
     pub(super) fn new(
-        kernel: &mut Kernel,
+        kernel: &Kernel,
         clock: ObservationClock,
         statements: Statements,
     ) -> anyhow::Result<Self> {
-        let mut take =
-            |name| kernel.ebpf.take_map(name).with_context(|| format!("the object has no map {name}"));
         Ok(Self {
-            commands: take(name::COMMANDS)?.try_into()?,
-            prepared: take(name::PREPARED)?.try_into()?,
+            commands: kernel.take_map(name::COMMANDS)?.try_into()?,
+            prepared: kernel.take_map(name::PREPARED)?.try_into()?,
             clock,
             statements,
             told: HashMap::new(),

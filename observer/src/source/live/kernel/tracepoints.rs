@@ -4,11 +4,12 @@ use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::TracePoint;
 use aya::programs::trace_point::TracePointLinkId;
-use observer_common::{Config, CookieField, ResetFields, StateFields};
+use observer_common::{Config, CookieField, PollFields, ResetFields, ResultField, StateFields};
 
 use crate::source::live::tracefs::{Format, Tracefs};
 
 /// A tracepoint and its program.
+#[derive(Debug)]
 pub(crate) struct Tracepoint {
     /// The program's name in the object.
     pub(crate) program: &'static str,
@@ -72,7 +73,12 @@ pub(crate) const READS: Tracepoint = Tracepoint {
 };
 
 /// All of them.
-pub(crate) const ALL: [Tracepoint; 5] = [
+pub(crate) fn all() -> impl Iterator<Item = &'static Tracepoint> {
+    SOCKETS.iter().chain(waits())
+}
+
+/// What happens to sockets.
+static SOCKETS: [Tracepoint; 5] = [
     Tracepoint {
         program: "observer_state",
         category: "sock",
@@ -117,6 +123,84 @@ pub(crate) const ALL: [Tracepoint; 5] = [
         },
     },
 ];
+
+/// What cannot be known without a server's own waits.
+const WITHOUT_WAITS: &str =
+    "the exact net_write_timeout in force on this host's servers, and the exact start and end of their waits";
+
+/// The pair of tracepoints of a system call.
+macro_rules! waits {
+    ($fields:ident, $result:ident, $timeout:literal, $enter:literal, $exit:literal, $begins:literal, $ends:literal) => {
+        [
+            Tracepoint {
+                program: $begins,
+                category: "syscalls",
+                event: $enter,
+                without: WITHOUT_WAITS,
+                locate: |format, config| {
+                    config.$fields = poll(format, $timeout)?;
+                    Ok(())
+                },
+            },
+            Tracepoint {
+                program: $ends,
+                category: "syscalls",
+                event: $exit,
+                without: WITHOUT_WAITS,
+                locate: |format, config| {
+                    config.$result = ResultField { ret: format.offset("ret", 8)? };
+                    Ok(())
+                },
+            },
+        ]
+    };
+}
+
+/// How servers wait, MySQL by `ppoll`: attached only while one may wait, see [`waits`](super::waits).
+static PPOLL: [Tracepoint; 2] = waits!(
+    ppoll,
+    ppoll_result,
+    "tsp",
+    "sys_enter_ppoll",
+    "sys_exit_ppoll",
+    "observer_ppoll",
+    "observer_ppoll_end"
+);
+
+/// And MariaDB by `poll`.
+static POLL: [Tracepoint; 2] = waits!(
+    poll,
+    poll_result,
+    "timeout_msecs",
+    "sys_enter_poll",
+    "sys_exit_poll",
+    "observer_poll",
+    "observer_poll_end"
+);
+
+/// Newer architectures have no `poll`: their C library makes a `ppoll` of it.
+const HAS_POLL: bool = cfg!(target_arch = "x86_64");
+
+/// How servers wait.
+fn waits() -> impl Iterator<Item = &'static Tracepoint> {
+    PPOLL.iter().chain(POLL.iter().filter(|_| HAS_POLL))
+}
+
+impl Tracepoint {
+    /// Whether it follows servers' waits.
+    pub(super) fn is_of_waits(&self) -> bool {
+        self.category == "syscalls"
+    }
+}
+
+fn poll(format: &Format, timeout: &str) -> anyhow::Result<PollFields> {
+    // However large an argument is, the record has a word for it.
+    Ok(PollFields {
+        ufds: format.offset("ufds", 8)?,
+        nfds: format.offset("nfds", 8)?,
+        timeout: format.offset(timeout, 8)?,
+    })
+}
 
 fn state(format: &Format) -> anyhow::Result<StateFields> {
     Ok(StateFields {

@@ -1,0 +1,378 @@
+//! Follows how servers wait for their clients, but only while one stands still.
+//!
+//! ```text
+//! mod      the thread that attaches the programs, and tells what waits for whom
+//! owners   which process a stalled socket belongs to
+//! present  waits that were under way before that
+//! timers   since when they were
+//! ```
+//!
+//! With a program at a system call every system call of the host takes a longer way. So they are attached only while the
+//! socket diagnostics show a server's socket behind a closed window, and taken out a while after. A thread of its own
+//! does that, as for [`reads`](super::reads).
+
+mod owners;
+mod present;
+mod timers;
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use aya::Ebpf;
+use aya::maps::{HashMap as KernelHashMap, MapData};
+use aya::programs::trace_point::TracePointLinkId;
+use observer_common::{SHORT_WAIT, Wait, WaitRecord, name};
+use observer_core::{
+    Event, EventKind, Process, SocketEvent, SocketEventKind, SocketRef, TcpState, TimeRange, TimerKind,
+    Vantage,
+};
+use tokio::sync::mpsc;
+
+use self::owners::Owners;
+use self::timers::CpuClocks;
+use super::load::{Kernel, lock};
+use super::surroundings;
+use super::tracepoints::Tracepoint;
+use crate::source::live::degradation::Degradation;
+use crate::source::live::{ObservationClock, tell};
+
+/// What this is to the user, when it fails.
+const PART: &str = "waits of servers";
+
+/// How long waits are followed after the last client has read on: who stopped once often stops again.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// A window that is closed in passing is not worth it.
+const STANDS_STILL: Duration = Duration::from_millis(100);
+
+/// Sockets of servers with data queued that are looked at in one turn.
+const MAX_WRITERS: usize = 4096;
+
+/// What may wait for the thread; it is told again.
+const WAITING: usize = 64;
+
+/// The bytes of a wait, which aya can read without a promise of ours.
+type WaitBytes = [u8; size_of::<Wait>()];
+
+/// A server's socket with data queued.
+#[derive(Clone, Copy, Debug)]
+struct Writer {
+    socket: SocketRef,
+    inode: u32,
+    /// Whether its client's window is closed, and has been for a moment.
+    stands_still: bool,
+}
+
+enum Message {
+    /// The sockets that have data queued, as polled just now.
+    Polled(Vec<Writer>),
+    /// A wait is over.
+    Ended(WaitRecord),
+}
+
+/// Tells the thread what happens. It ends when the last of these is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Waits {
+    thread: SyncSender<Message>,
+    had_writers: bool,
+}
+
+impl Waits {
+    /// Takes what it needs out of `kernel`, and starts the thread; `None` where waits cannot be followed.
+    ///
+    /// # Errors
+    ///
+    /// When the object lacks a map, or no thread can be started.
+    pub(crate) fn start(
+        kernel: &Kernel,
+        clock: ObservationClock,
+        events: mpsc::Sender<Vec<Event>>,
+    ) -> anyhow::Result<Option<Self>> {
+        if kernel.waits.is_empty() {
+            return Ok(None);
+        }
+        let follower = Follower {
+            ebpf: Arc::clone(&kernel.ebpf),
+            tracepoints: kernel.waits.clone(),
+            links: Vec::new(),
+            servers: kernel.take_map(name::SERVERS)?.try_into()?,
+            followed: HashMap::new(),
+            waits: kernel.take_map(name::WAITS)?.try_into()?,
+            known: HashMap::new(),
+            owners: Owners::default(),
+            clock,
+            events,
+        };
+        let (thread, told) = sync_channel(WAITING);
+        thread::Builder::new()
+            .name("waits".to_owned())
+            .spawn(move || follower.run(&told))
+            .context("starting the thread that follows waits")?;
+        Ok(Some(Self { thread, had_writers: false }))
+    }
+
+    /// What a poll of the sockets has found.
+    pub(crate) fn polled(&mut self, batch: &[Event]) {
+        let writers: Vec<Writer> = batch.iter().filter_map(writer).take(MAX_WRITERS).collect();
+        if self.had_writers || !writers.is_empty() {
+            self.had_writers = !writers.is_empty();
+            self.send(Message::Polled(writers));
+        }
+    }
+
+    /// What the programs tell.
+    pub(super) fn ended(&self, record: WaitRecord) {
+        self.send(Message::Ended(record));
+    }
+
+    fn send(&self, message: Message) {
+        match self.thread.try_send(message) {
+            // A thread that is behind is told the next time; one that has failed has said so.
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+    }
+}
+
+/// The server's socket that an event shows, if data is queued there.
+fn writer(event: &Event) -> Option<Writer> {
+    let EventKind::Socket(SocketEvent { socket, kind: SocketEventKind::Socket(sample) }) = &event.kind else {
+        return None;
+    };
+    let can_write = matches!(sample.state, TcpState::Established | TcpState::CloseWait);
+    let is_writer = can_write && sample.send_queue > 0 && sample.inode != 0;
+    let closed = sample.timer == TimerKind::Persist || sample.send_window == Some(0);
+    let stands_still = closed && sample.last_data_sent >= STANDS_STILL;
+    (socket.seen_at == Vantage::Server && is_writer).then_some(Writer {
+        socket: *socket,
+        inode: sample.inode,
+        stands_still,
+    })
+}
+
+/// A wait in the map.
+struct Known {
+    wait: Wait,
+    /// Its beginning in kernel time, where that is known.
+    since: Option<(u64, u64)>,
+    inode: u32,
+    /// The connection, once it was told.
+    told: Option<SocketRef>,
+    /// How often it was looked for since it is no longer in the map: its end is on its way, or was lost.
+    missed: u8,
+}
+
+impl Known {
+    /// Looks missed by then were long enough for the end of a wait to come.
+    const MISSED: u8 = 3;
+
+    fn new(wait: Wait, since: Option<(u64, u64)>, inode: u32) -> Self {
+        Self { wait, since, inode, told: None, missed: 0 }
+    }
+}
+
+struct Follower {
+    ebpf: Arc<Mutex<Ebpf>>,
+    tracepoints: Vec<&'static Tracepoint>,
+    /// Those that are attached.
+    links: Vec<(&'static Tracepoint, TracePointLinkId)>,
+    /// The kernel's list of whom to follow, and what they are called.
+    servers: KernelHashMap<MapData, u32, u8>,
+    followed: HashMap<u32, String>,
+    waits: KernelHashMap<MapData, u64, WaitBytes>,
+    /// What of that is known, by thread and beginning.
+    known: HashMap<(u64, u64), Known>,
+    owners: Owners,
+    clock: ObservationClock,
+    events: mpsc::Sender<Vec<Event>>,
+}
+
+impl Follower {
+    fn run(mut self, told: &Receiver<Message>) {
+        if let Err(error) = self.follow(told) {
+            let without = self.tracepoints.first().map_or("", |tracepoint| tracepoint.without);
+            // Without a listener there is nobody to tell.
+            let _ =
+                self.events.blocking_send(vec![tell(&Degradation::new(PART, &error, without), self.clock)]);
+        }
+    }
+
+    fn follow(&mut self, told: &Receiver<Message>) -> anyhow::Result<()> {
+        let mut wanted_at = Instant::now();
+        loop {
+            let message = if self.links.is_empty() {
+                told.recv().map_err(RecvTimeoutError::from)
+            } else {
+                told.recv_timeout(LINGER.saturating_sub(wanted_at.elapsed()))
+            };
+            match message {
+                Ok(Message::Polled(writers)) => {
+                    let stalled: Vec<u32> = writers
+                        .iter()
+                        .filter(|writer| writer.stands_still)
+                        .map(|writer| writer.inode)
+                        .collect();
+                    if !stalled.is_empty() {
+                        self.attach()?;
+                        self.follow_owners(&stalled);
+                    }
+                    if !self.links.is_empty() {
+                        self.look(&writers);
+                    }
+                    if !stalled.is_empty() || self.known.values().any(|wait| wait.told.is_some()) {
+                        wanted_at = Instant::now();
+                    }
+                }
+                Ok(Message::Ended(record)) => self.ended(&record),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            if !self.links.is_empty() && wanted_at.elapsed() >= LINGER {
+                self.detach()?;
+            }
+        }
+    }
+
+    fn attach(&mut self) -> anyhow::Result<()> {
+        if !self.links.is_empty() {
+            return Ok(());
+        }
+        // Where tracefs was mounted for the loader alone, it has gone with that thread.
+        surroundings::tracefs()?;
+        let mut ebpf = lock(&self.ebpf);
+        for tracepoint in &self.tracepoints {
+            let link = tracepoint.attach(&mut ebpf)?;
+            self.links.push((tracepoint, link));
+        }
+        Ok(())
+    }
+
+    /// Takes the programs out, and forgets everything.
+    fn detach(&mut self) -> anyhow::Result<()> {
+        let mut ebpf = lock(&self.ebpf);
+        for (tracepoint, link) in self.links.drain(..) {
+            tracepoint.program(&mut ebpf)?.detach(link)?;
+        }
+        for server in self.followed.drain().map(|(pid, _)| pid) {
+            let _ = self.servers.remove(&server);
+        }
+        let left: Vec<u64> = self.waits.keys().filter_map(Result::ok).collect();
+        for thread in left {
+            let _ = self.waits.remove(&thread);
+        }
+        self.known.clear();
+        self.owners = Owners::default();
+        Ok(())
+    }
+
+    /// Follows the processes of these sockets. Of one that is followed from now on, waits may be under way: they are
+    /// looked for after the programs would see any that begins.
+    fn follow_owners(&mut self, stalled: &[u32]) {
+        let mut clocks = CpuClocks::default();
+        for pid in self.owners.of(stalled) {
+            if self.followed.contains_key(&pid) || self.servers.insert(pid, 1, 0).is_err() {
+                continue;
+            }
+            let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            self.followed.insert(pid, comm.trim_end().to_owned());
+            self.find_present(pid, &mut clocks);
+        }
+    }
+
+    fn find_present(&mut self, pid: u32, clocks: &mut CpuClocks) {
+        /// `BPF_NOEXIST`: a wait that has begun meanwhile counts.
+        const NO_EXIST: u64 = 1;
+        let present = present::of(pid);
+        if present.is_empty() {
+            return;
+        }
+        let (timers, now) = (timers::read(), timers::now());
+        for wait in present {
+            let Some(inode) = owners::inode(pid, wait.fd) else { continue };
+            let since = timers::begun(&timers, wait.timeout, clocks.asleep_since(pid, wait.tid), now);
+            let thread = u64::from(pid) << 32 | u64::from(wait.tid);
+            // What is not known may be long ago: it is over for the programs whenever it ends.
+            let at = since.map_or(1, |(earliest, _)| earliest);
+            let wait = Wait { at, timeout: wait.timeout, fd: wait.fd, reserved: 0 };
+            let bytes: WaitBytes = bytemuck::cast(wait);
+            if self.waits.insert(thread, bytes, NO_EXIST).is_ok() {
+                self.known.insert((thread, wait.at), Known::new(wait, since, inode));
+            }
+        }
+    }
+
+    /// Looks which waits there are, and tells those of connections that are known.
+    fn look(&mut self, writers: &[Writer]) {
+        let now = timers::now();
+        let there: HashMap<u64, Wait> = self
+            .waits
+            .iter()
+            .filter_map(Result::ok)
+            .map(|(thread, bytes)| (thread, bytemuck::pod_read_unaligned(&bytes)))
+            .collect();
+        self.known.retain(|(thread, _), known| {
+            let is_there = there.get(thread) == Some(&known.wait);
+            known.missed = if is_there { 0 } else { known.missed + 1 };
+            known.missed < Known::MISSED
+        });
+        for (thread, wait) in there {
+            if now.saturating_sub(wait.at) < SHORT_WAIT || self.known.contains_key(&(thread, wait.at)) {
+                continue;
+            }
+            if let Some(inode) = owners::inode(process_of(thread), wait.fd) {
+                let since = Some((wait.at, wait.at));
+                self.known.insert((thread, wait.at), Known::new(wait, since, inode));
+            }
+        }
+        let mut batch = Vec::new();
+        let untold = |known: &Known| known.told.is_none() && known.missed == 0;
+        for ((thread, _), known) in self.known.iter_mut().filter(|(_, known)| untold(known)) {
+            let Some(writer) = writers.iter().find(|writer| writer.inode == known.inode) else { continue };
+            known.told = Some(writer.socket);
+            let pid = process_of(*thread);
+            let comm = self.followed.get(&pid).cloned().unwrap_or_default();
+            let time = |at| self.clock.from_kernel(at);
+            let kind = SocketEventKind::ServerWaits {
+                since: known
+                    .since
+                    .map(|(earliest, latest)| TimeRange { earliest: time(earliest), latest: time(latest) }),
+                timeout: Duration::from_micros(known.wait.timeout / 1000),
+                process: Process { pid, tid: Some(thread_of(*thread)), comm },
+            };
+            let kind = EventKind::Socket(SocketEvent { socket: writer.socket, kind });
+            batch.push(Event { at: self.clock.now(), kind });
+        }
+        self.send(batch);
+    }
+
+    fn ended(&mut self, record: &WaitRecord) {
+        let thread = u64::from(record.tgid) << 32 | u64::from(record.tid);
+        let known = self.known.remove(&(thread, record.wait.at));
+        if let Some(socket) = known.and_then(|known| known.told) {
+            let kind = SocketEventKind::ServerWaitEnds { timed_out: record.result == 0 };
+            let at = self.clock.from_kernel(record.header.at);
+            self.send(vec![Event { at, kind: EventKind::Socket(SocketEvent { socket, kind }) }]);
+        }
+    }
+
+    fn send(&self, batch: Vec<Event>) {
+        if !batch.is_empty() {
+            // Without a listener there is nobody to tell.
+            let _ = self.events.blocking_send(batch);
+        }
+    }
+}
+
+/// The process of a `pid_tgid`.
+fn process_of(thread: u64) -> u32 {
+    u32::try_from(thread >> 32).unwrap_or(0)
+}
+
+/// The thread of a `pid_tgid`.
+fn thread_of(thread: u64) -> u32 {
+    u32::try_from(thread & u64::from(u32::MAX)).unwrap_or(0)
+}

@@ -1,0 +1,117 @@
+//! A server's own waits: the one that was under way before anybody could know of it, and the one after it.
+
+use std::net::{Ipv4Addr, TcpStream as StdStream};
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
+use nix::sys::time::TimeSpec;
+use observer::source::live::ObservationClock;
+use observer_core::{SocketEventKind, TimeRange, Timestamp, Vantage};
+use tokio::io::AsyncReadExt as _;
+
+use crate::harness::{Observed, connect, fill, listen, run};
+
+/// The wait that begins before the window is known to be closed.
+const FIRST: Duration = Duration::from_millis(2500);
+
+/// The wait after it.
+const SECOND: Duration = Duration::from_secs(7);
+
+/// How far two stamps of the same moment may be apart: on a busy host a thread waits for a CPU between the two.
+const CLOSE: Duration = Duration::from_millis(250);
+
+/// How a server waits.
+#[derive(Clone, Copy)]
+enum By {
+    Ppoll,
+    Poll,
+}
+
+/// When it began to wait, when that was over, and whether it could write then.
+struct Waited {
+    began: Timestamp,
+    ended: Timestamp,
+    can_write: bool,
+}
+
+impl By {
+    fn wait(self, socket: &StdStream, timeout: Duration, clock: ObservationClock) -> Waited {
+        let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+        let began = clock.now();
+        let ready = match self {
+            Self::Ppoll => ppoll(&mut sockets, Some(TimeSpec::from_duration(timeout)), None),
+            Self::Poll => poll(&mut sockets, PollTimeout::try_from(timeout).unwrap()),
+        };
+        Waited { began, ended: clock.now(), can_write: ready.unwrap() > 0 }
+    }
+}
+
+#[test]
+fn waits_in_ppoll_are_told() {
+    run("waits_in_ppoll_are_told", waits_are_told(By::Ppoll));
+}
+
+#[test]
+fn waits_in_poll_are_told() {
+    run("waits_in_poll_are_told", waits_are_told(By::Poll));
+}
+
+async fn waits_are_told(by: By) {
+    let clock = ObservationClock::new().unwrap();
+    let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+    let mut told = Observed::start(&listener).await;
+    let (mut client, server) = connect(&listener).await;
+    fill(&server).await;
+    let server = server.into_std().unwrap();
+    let server = tokio::task::spawn_blocking(move || {
+        let waits = [FIRST, SECOND].map(|timeout| by.wait(&server, timeout, clock));
+        (server, waits)
+    });
+    told.until_told(Vantage::Server, "the second wait", |kind| timeout_of(kind) == Some(SECOND)).await;
+    let mut everything = vec![0; 1 << 20];
+    while client.read(&mut everything).await.unwrap() > 0 {
+        let is_over = told.sockets().any(|event| is_end(&event.kind, false));
+        if is_over || server.is_finished() {
+            break;
+        }
+    }
+    let (_server, [first, second]) = server.await.unwrap();
+    assert!(!first.can_write && second.can_write);
+    let ended = told.until_told(Vantage::Server, "the end of the second", |kind| is_end(kind, false)).await;
+    is_close("the end of the second", ended, second.ended);
+    let up = told.until_told(Vantage::Server, "the end of the first", |kind| is_end(kind, true)).await;
+    is_close("the end of the first", up, first.ended);
+
+    let since = |timeout| told.sockets().find_map(|event| since_of(&event.kind, timeout)).unwrap();
+    let (before, after) = (since(FIRST), since(SECOND));
+    assert!(before.width() <= Duration::from_millis(100), "{before:?}");
+    is_close("the start of the first", before.earliest, first.began);
+    assert_eq!(after.earliest, after.latest, "it began while it was followed");
+    is_close("the start of the second", after.earliest, second.began);
+}
+
+fn timeout_of(kind: &SocketEventKind) -> Option<Duration> {
+    if let SocketEventKind::ServerWaits { timeout, process, .. } = kind {
+        assert_eq!(process.pid, std::process::id());
+        Some(*timeout)
+    } else {
+        None
+    }
+}
+
+fn since_of(kind: &SocketEventKind, wanted: Duration) -> Option<TimeRange> {
+    match kind {
+        SocketEventKind::ServerWaits { since, timeout, .. } if *timeout == wanted => *since,
+        _ => None,
+    }
+}
+
+fn is_end(kind: &SocketEventKind, up: bool) -> bool {
+    matches!(kind, SocketEventKind::ServerWaitEnds { timed_out } if *timed_out == up)
+}
+
+fn is_close(what: &str, seen: Timestamp, truth: Timestamp) {
+    let apart = seen.since(truth).max(truth.since(seen));
+    assert!(apart <= CLOSE, "{what} was told as {seen}, in truth it was {truth}");
+}
