@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::{End, SocketRef};
+use crate::owner::Owners;
 use crate::sample::{SocketSample, TcpState, WireSample};
 use crate::seq::SeqNumber;
 use crate::session::ServerSession;
@@ -231,6 +232,8 @@ pub enum SocketEventKind {
     Wire(Box<WireSample>),
     /// Socket diagnostics, sampled.
     Socket(Box<SocketSample>),
+    /// Which processes have the socket open, when that was looked at.
+    Owners(Box<Owners>),
     /// The process that closed the socket by the last [`State`](Self::State) is ending: it has given back its memory,
     /// which comes before its files are closed (`do_exit`, kernel/exit.c). It was killed, or crashed, or ended without
     /// closing its connections.

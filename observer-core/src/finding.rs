@@ -27,6 +27,9 @@ pub struct Finding {
     /// The connection's server, where it is not [`ServerProgram::Mysqld`].
     #[serde(default, skip_serializing_if = "ServerProgram::is_mysqld")]
     pub server_program: ServerProgram,
+    /// Who reads, or should: of findings about a client that does not, where more than its addresses is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<Box<Reader>>,
     /// Who logged in, where that is known; of findings that a connection is at risk or lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Box<Account>>,
@@ -36,6 +39,19 @@ pub struct Finding {
     /// What was found.
     #[serde(flatten)]
     pub kind: FindingKind,
+}
+
+/// The process at the client's end, as it was known when the finding was made. None of the texts is cleaned for a
+/// terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reader {
+    /// Process id.
+    pub pid: u32,
+    /// The name the kernel keeps.
+    pub comm: String,
+    /// Its container, unit or cgroup ([`Owner::place`](crate::Owner::place)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 /// How much a finding matters.
@@ -153,6 +169,14 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// Whether it says that a client does not read, so that who should is worth a word.
+    pub(crate) const fn is_about_reading(&self) -> bool {
+        matches!(
+            self,
+            Self::Stalled { .. } | Self::Warning { .. } | Self::Critical { .. } | Self::Lost { .. }
+        )
+    }
+
     /// How much this matters.
     pub const fn severity(&self) -> Severity {
         match self {

@@ -16,6 +16,7 @@ mod connection;
 mod event;
 mod finding;
 mod flow;
+mod owner;
 mod rules;
 mod sample;
 mod seq;
@@ -32,8 +33,9 @@ pub use connection::{
     Connection, EndView, Ending, Greeting, Phase, ServerProgram, SocketReading, WireReading,
 };
 pub use event::{Event, EventKind, LossPoint, Process, SocketEvent, SocketEventKind, SourceEvent};
-pub use finding::{Finding, FindingKind, Severity};
+pub use finding::{Finding, FindingKind, Reader, Severity};
 pub use flow::{ConnectionId, End, Flow, SocketRef, Vantage};
+pub use owner::{Owner, Owners};
 pub use sample::{
     Answered, DirectionSample, LastRead, MILESTONE_STEP, Milestone, SocketSample, TcpState, TimerKind,
     WireSample,

@@ -29,7 +29,7 @@ use std::collections::VecDeque;
 use crate::config::Config;
 use crate::connection::{Connection, Greeting, OwnWait};
 use crate::event::{SocketEvent, SocketEventKind};
-use crate::finding::{Finding, FindingKind};
+use crate::finding::{Finding, FindingKind, Reader};
 use crate::flow::{End, Vantage};
 use crate::time::Timestamp;
 
@@ -93,6 +93,7 @@ impl Connection {
             SocketEventKind::ProcessEnds { .. } if seen_at == Vantage::Server => {
                 self.history_mut().server_died = true;
             }
+            SocketEventKind::Owners(owners) => self.owned(seen_at, owners),
             SocketEventKind::ServerWaits { since, timeout, process } => {
                 self.server.process.get_or_insert_with(|| Box::new(process.clone()));
                 let wait = OwnWait { told_at: at, since: *since, timeout: *timeout, timed_out: None };
@@ -113,10 +114,17 @@ impl Connection {
         self.judge(at, cx);
     }
 
+    fn reader(&self) -> Option<Box<Reader>> {
+        let owner = self.client.holder_details()?;
+        let (pid, comm) = (owner.process.pid, owner.process.comm.clone());
+        Some(Box::new(Reader { pid, comm, place: owner.place().map(str::to_owned) }))
+    }
+
     /// Tells a finding. Those of one connection never go back in time, even if what they follow from came late.
     fn find(&mut self, at: Timestamp, kind: FindingKind, cx: &mut Context<'_>) {
         let (connection, flow) = (Some(self.id), Some(self.flow));
         let server_program = self.server_program();
+        let reader = kind.is_about_reading().then(|| self.reader()).flatten();
         let closed_ack = self.window.closed_ack;
         let (account, statement) = match kind {
             FindingKind::Stalled { .. } | FindingKind::Lost { .. } => {
@@ -128,6 +136,15 @@ impl Connection {
         history.note(at, &kind, closed_ack);
         history.last_finding = history.last_finding.max(at);
         let at = history.last_finding;
-        cx.findings.push_back(Finding { at, connection, flow, server_program, account, statement, kind });
+        cx.findings.push_back(Finding {
+            at,
+            connection,
+            flow,
+            server_program,
+            reader,
+            account,
+            statement,
+            kind,
+        });
     }
 }

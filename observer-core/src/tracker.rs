@@ -276,6 +276,7 @@ impl Tracker {
             connection: None,
             flow: None,
             server_program: ServerProgram::default(),
+            reader: None,
             account: None,
             statement: None,
             kind,

@@ -26,6 +26,22 @@ fn one_stall_at_the_client() {
 }
 
 #[test]
+fn whose_connection_it_is() {
+    assert_page("owned", &together([stalled().owned(8_100)]), 60_000, "");
+}
+
+#[test]
+fn a_unit_stands_in_the_list_and_is_looked_for() {
+    let mut stories = calm();
+    stories.push(stalled().owned(8_100));
+    let mut screen = Screen::after((300, 100), &together(stories), 60_000);
+    assert!(screen.picture().contains("python3 4711 etl.service"));
+    assert!(screen.picture().contains("10.2.8.17:39021"));
+    "/etl.serv".chars().for_each(|key| screen.press(KeyCode::Char(key)));
+    assert!(screen.picture().contains("10.2.7.31:51844") && !screen.picture().contains("10.2.8.17:39021"));
+}
+
+#[test]
 fn one_stall_at_the_server() {
     assert_page("server", &together([stalled_at_server()]), 60_000, "");
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::connection::{BeforeWrite, Connection, Count, LastWrite, Phase, Progress, SocketReading, Told};
 use crate::event::Process;
 use crate::flow::{End, Vantage};
+use crate::owner::Owners;
 use crate::rules::Context;
 use crate::sample::{SocketSample, TcpState, TimerKind};
 use crate::time::{TimeRange, Timestamp};
@@ -70,6 +71,12 @@ impl Connection {
         match end {
             End::Client => self.client_finished(at, cx),
             End::Server => self.server_finished(at, cx),
+        }
+    }
+
+    pub(super) fn owned(&mut self, seen_at: Vantage, owners: &Owners) {
+        if let Some(end) = end_of(seen_at) {
+            self.end_mut(end).owners.get_or_insert_default().update(owners);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::{Timeout, TimeoutSource, WriteClock};
 use crate::connection::ServerProgram;
 use crate::event::LossPoint;
-use crate::finding::{Finding, FindingKind};
+use crate::finding::{Finding, FindingKind, Reader};
 use crate::flow::End;
 use crate::text::asked::{logged_in, waits_for};
 use crate::text::clean::clean;
@@ -18,6 +18,11 @@ const SHORT: usize = 60;
 impl Finding {
     /// The finding in one line for a person. It holds no control characters.
     pub fn sentence(&self) -> String {
+        let reader = self.reader.as_deref().map_or_else(String::new, |reader| format!(" {}", reads(reader)));
+        self.what() + &reader
+    }
+
+    fn what(&self) -> String {
         let server = self.server_program;
         let client = self.flow.map_or_else(|| "A client".to_owned(), |flow| flow.client.to_string());
         match &self.kind {
@@ -111,6 +116,16 @@ impl Finding {
             }
         }
     }
+}
+
+/// Places longer than this are left to the log.
+const PLACE: usize = 40;
+
+/// Who reads: `It is read by python3 4711 of etl.service.`
+fn reads(Reader { pid, comm, place }: &Reader) -> String {
+    let place = place.as_deref().filter(|place| place.len() <= PLACE);
+    let of = place.map_or_else(String::new, |place| format!(" of {}", clean(place)));
+    format!("It is read by {} {pid}{of}.", clean(comm))
 }
 
 impl Finding {

@@ -95,6 +95,7 @@ fn can_begin(event: &SocketEvent) -> bool {
         }
         SocketEventKind::Fin { .. }
         | SocketEventKind::Reset { .. }
+        | SocketEventKind::Owners(_)
         | SocketEventKind::ProcessEnds { .. }
         | SocketEventKind::ServerWaitEnds { .. }
         | SocketEventKind::ServerSession(_)

@@ -6,9 +6,9 @@ use proptest::option;
 use proptest::prelude::*;
 
 use observer_core::{
-    Account, Connector, DirectionSample, End, Event, EventKind, Flow, LastRead, LossPoint, Process,
-    SeqNumber, ServerSession, SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent, Statement,
-    StatementKind, TcpState, TimeRange, TimerKind, Timestamp, Vantage, WireSample,
+    Account, Connector, DirectionSample, End, Event, EventKind, Flow, LastRead, LossPoint, Owner, Owners,
+    Process, SeqNumber, ServerSession, SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent,
+    Statement, StatementKind, TcpState, TimeRange, TimerKind, Timestamp, Vantage, WireSample,
 };
 
 /// A moment within some minutes; rarely one that only a broken source has.
@@ -111,6 +111,7 @@ fn kind() -> impl Strategy<Value = SocketEventKind> {
         any::<u16>().prop_map(|code| SocketEventKind::ServerError { code }),
         wire_sample().prop_map(|sample| SocketEventKind::Wire(Box::new(sample))),
         socket_sample().prop_map(|sample| SocketEventKind::Socket(Box::new(sample))),
+        owners().prop_map(|owners| SocketEventKind::Owners(Box::new(owners))),
         any::<u32>().prop_map(|pid| SocketEventKind::ProcessEnds { pid }),
         server_waits(),
         any::<bool>().prop_map(|timed_out| SocketEventKind::ServerWaitEnds { timed_out }),
@@ -177,6 +178,25 @@ fn seq() -> impl Strategy<Value = SeqNumber> {
 
 fn state() -> impl Strategy<Value = TcpState> {
     (1..=12_u8).prop_map(|number| TcpState::try_from(number).expect("1 to 12 are states"))
+}
+
+fn owners() -> impl Strategy<Value = Owners> {
+    let owner = (process(), moment(), option::of(any::<String>()), option::of(any::<u64>())).prop_map(
+        |(process, started_at, text, netns)| Owner {
+            process,
+            started_at,
+            command: text.clone(),
+            uid: Some(0),
+            user: text.clone(),
+            unit: text.clone(),
+            container: text.clone(),
+            pod: text.clone(),
+            cgroup: text,
+            netns,
+        },
+    );
+    (option::of(any::<u32>()), proptest::collection::vec(owner, 0..7), any::<u32>())
+        .prop_map(|(uid, processes, more)| Owners { uid, user: None, processes, more })
 }
 
 fn process() -> impl Strategy<Value = Process> {

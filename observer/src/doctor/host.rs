@@ -39,7 +39,10 @@ pub(super) fn capabilities() -> anyhow::Result<Vec<Check>> {
         (Capability::NetAdmin, "the kernel programs that see segments"),
         (Capability::Perfmon, "the kernel programs on tracepoints: who opens, reads and closes"),
         (Capability::SysAdmin, "socket diagnostics of other network namespaces, such as containers"),
-        (Capability::SysPtrace, "which network namespaces the processes of others are in"),
+        (
+            Capability::SysPtrace,
+            "which network namespaces the processes of others are in, and which sockets they have open",
+        ),
     ];
     Ok(needed.map(|(capability, without)| capability_check(effective, capability, without)).into())
 }

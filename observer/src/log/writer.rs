@@ -257,6 +257,7 @@ mod tests {
             connection: None,
             flow: None,
             server_program: ServerProgram::Mysqld,
+            reader: None,
             account: None,
             statement: None,
             kind,

@@ -9,6 +9,8 @@ use observer_core::{
 };
 use serde::Serialize;
 
+use super::holder::Holder;
+
 /// Stalls kept of one connection, the last ones: the fatal one is among them.
 const STALLS: usize = 32;
 /// Probes kept of one stall; they double their distance, so these are hours.
@@ -74,6 +76,10 @@ pub(super) struct Account {
     pub(super) last_seen: Timestamp,
     /// The server's greeting.
     pub(super) greeting: Option<Greeting>,
+    /// Who has the client's socket open.
+    pub(super) client_process: Option<Box<Holder>>,
+    /// Who has the server's.
+    pub(super) server_process: Option<Box<Holder>>,
     /// Who logged in.
     pub(super) login: Option<Box<Login>>,
     /// What the client waited for when it stood still last.
@@ -113,6 +119,8 @@ impl Account {
             first_seen: connection.first_seen(),
             last_seen: connection.last_seen(),
             greeting: None,
+            client_process: None,
+            server_process: None,
             login: None,
             statement: None,
             hidden: connection.hidden(),
@@ -143,10 +151,12 @@ impl Account {
             SocketEventKind::Reset { by } => self.mark(event.at, reset(*by)),
             SocketEventKind::State { to, .. } if seen_at == Vantage::Client && is_closing(*to) => {
                 self.mark(event.at, Mark::ApplicationClosed);
+                self.hold(connection);
             }
             SocketEventKind::Destroyed if seen_at == Vantage::Client => {
                 self.mark(event.at, Mark::ApplicationClosed);
             }
+            SocketEventKind::Owners(_) | SocketEventKind::State { .. } => self.hold(connection),
             _ => {}
         }
         self.update(event.at, connection, config);
@@ -182,6 +192,7 @@ impl Account {
     pub(super) fn finish(&mut self, now: Timestamp, connection: Option<&Connection>, config: &Config) {
         if let Some(connection) = connection {
             self.update(now, connection, config);
+            self.hold(connection);
             self.verdict = Some(connection.verdict(now, config));
         }
         if self.verdict.is_none() {
@@ -190,6 +201,12 @@ impl Account {
         if let Some(stall) = self.stall.take() {
             self.keep(Stall { end: self.closed_at, ..stall });
         }
+    }
+
+    fn hold(&mut self, connection: &Connection) {
+        let holder = |end| Holder::of(connection.end(end)).map(Box::new);
+        self.client_process = holder(End::Client);
+        self.server_process = holder(End::Server);
     }
 
     fn update(&mut self, now: Timestamp, connection: &Connection, config: &Config) {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::Report;
 use super::account::{Account, Mark};
+use super::holder::Holder;
 use crate::source::recording::Origin;
 use crate::text::safe;
 
@@ -94,6 +95,8 @@ struct Connection {
     last_seen: Timestamp,
     thread_id: Option<u32>,
     server_version: Option<String>,
+    client_process: Option<Holder>,
+    server_process: Option<Holder>,
     server_program: Option<ServerProgram>,
     account: Option<Login>,
     statement: Option<Statement>,
@@ -214,6 +217,8 @@ impl Connection {
             last_seen: account.last_seen,
             thread_id: account.greeting.as_ref().map(|greeting| greeting.thread_id),
             server_version: account.greeting.as_ref().map(|greeting| clean(&greeting.version)),
+            client_process: account.client_process.as_deref().cloned(),
+            server_process: account.server_process.as_deref().cloned(),
             server_program: account.greeting.as_ref().map(Greeting::server_program),
             account: account.login.as_deref().map(clean_login),
             statement: account.statement.as_deref().map(clean_statement),

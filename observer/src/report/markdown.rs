@@ -7,7 +7,7 @@ use observer_core::Verdict;
 use super::Report;
 use super::account::Account;
 use super::timeline::{moments, picture};
-use super::words::{self, count, file, life, reservations, seen_at, session, timeout, title, who};
+use super::words::{self, count, file, life, processes, reservations, seen_at, session, timeout, title, who};
 use crate::text::safe;
 
 /// Writes it.
@@ -41,6 +41,9 @@ fn connection(account: &Account, out: &mut impl Write) -> io::Result<()> {
     let session = session(account);
     for line in life(account).iter().chain([&timeout(account), &seen_at(account)]).chain(&session) {
         writeln!(out, "- {}", escaped(line))?;
+    }
+    for line in processes(account) {
+        writeln!(out, "- {}", escaped(&line))?;
     }
     let picture = picture(account);
     if !picture.is_empty() {

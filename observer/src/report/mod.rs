@@ -15,6 +15,7 @@ mod account;
 mod accounts;
 mod build;
 mod file;
+mod holder;
 mod join;
 mod json;
 mod judgement;

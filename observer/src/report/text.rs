@@ -6,7 +6,7 @@ use observer_core::Verdict;
 
 use super::account::Account;
 use super::timeline::{moments, picture};
-use super::words::{WIDTH, count, file, life, reservations, seen_at, session, timeout, who, wrap};
+use super::words::{WIDTH, count, file, life, processes, reservations, seen_at, session, timeout, who, wrap};
 use super::{Report, words};
 use crate::text::safe;
 
@@ -44,6 +44,9 @@ fn connection(number: usize, account: &Account) -> Vec<String> {
     let [opened, closed] = life(account);
     lines.extend(wrap("   ", "   ", &format!("{opened}, {closed} (UTC)")));
     lines.extend(wrap("   ", "   ", &format!("{}, {}", timeout(account), seen_at(account))));
+    for process in processes(account) {
+        lines.extend(wrap("   ", "   ", &process));
+    }
     lines.extend(session(account).iter().flat_map(|line| wrap("   ", "   ", line)));
     lines.push(String::new());
     if let Some(verdict) = &account.verdict {

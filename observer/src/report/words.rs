@@ -130,6 +130,12 @@ pub(super) fn who(account: &Account) -> String {
     format!("{} -> {}{greeting}", account.flow.client, account.flow.server)
 }
 
+/// Who had the sockets open, a line each, where anything is known.
+pub(super) fn processes(account: &Account) -> impl Iterator<Item = String> {
+    let ends = [("client", &account.client_process), ("server", &account.server_process)];
+    ends.into_iter().filter_map(|(whose, holder)| Some(holder.as_ref()?.words(whose)))
+}
+
 /// Who logged in, and what it waited for, a line each where that is known; or why it is not.
 pub(super) fn session(account: &Account) -> Vec<String> {
     let mut lines = Vec::new();

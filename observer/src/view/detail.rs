@@ -2,8 +2,9 @@
 
 mod facts;
 mod outcome;
+mod owners;
 
-use observer_core::{Config, Connection, End, Timeout, TimeoutSource, Timestamp};
+use observer_core::{Config, Connection, Timeout, TimeoutSource, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -69,8 +70,7 @@ impl Detail<'_> {
         let x = area.x + 3 + u16::try_from(width(&text)).unwrap_or(0);
         let mut names = Vec::new();
         names.extend(words::reader(self.connection));
-        let server = &self.connection.end(End::Server).process;
-        names.extend(server.as_ref().map(|process| format!("{} {}", safe(&process.comm), process.pid)));
+        names.extend(words::server(self.connection));
         if let Some(greeting) = self.connection.greeting() {
             names.push(format!("thread {}", greeting.thread_id));
             names.push(safe(&greeting.version).into_owned());

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write as _};
 use std::net::SocketAddr;
 
-use observer_core::{Connection, End, Tracker};
+use observer_core::{Connection, End, Owner, Tracker};
 
 use super::words;
 
@@ -63,9 +63,15 @@ impl<'a> Filter<'a> {
     fn process_has(&mut self, connection: &Connection, end: End) -> bool {
         let Some(process) = words::process_at(connection, end) else { return false };
         self.is_in(&process.comm)
+            || connection.end(end).holder_details().is_some_and(|owner| self.owner_has(owner))
             // The name alone has been looked at.
             || matches!(self.wanted.last(), Some(b' ' | b'0'..=b'9'))
                 && self.has(format_args!("{} {}", process.comm, process.pid))
+    }
+
+    fn owner_has(&self, owner: &Owner) -> bool {
+        let texts = [owner.place(), owner.unit.as_deref(), owner.user.as_deref(), owner.pod.as_deref()];
+        texts.into_iter().flatten().any(|text| self.is_in(text))
     }
 
     fn greeting_has(&mut self, connection: &Connection) -> bool {

@@ -142,8 +142,7 @@ impl List<'_> {
         match column {
             Column::Client => shorten_middle(&connection.flow().client.to_string(), cells.into()),
             // The end of it is the number.
-            Column::Process => words::process(connection)
-                .map_or_else(String::new, |process| shorten_middle(&process, cells.into())),
+            Column::Process => words::process(connection, cells.into()),
             Column::Thread => {
                 connection.greeting().map_or_else(String::new, |greeting| greeting.thread_id.to_string())
             }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use observer_core::{
-    Bytes, Confidence, Config, Connection, End, Phase, Process, Timeout, TimeoutSource, Timestamp,
+    Bytes, Confidence, Config, Connection, End, Owner, Phase, Process, Timeout, TimeoutSource, Timestamp,
     VerdictKind, WriteClock,
 };
 use ratatui::style::Style;
 
 use super::overview::counts_down;
 use super::theme;
-use crate::text::{safe, short};
+use crate::text::{fit, safe, short, shorten_middle, width};
 
 /// The sign of a connection and its style. The sign alone tells the cases apart, without colour.
 pub(super) fn sign(connection: &Connection) -> (&'static str, Style) {
@@ -102,28 +102,45 @@ pub(super) fn range(least: Duration, most: Duration) -> String {
     format!("{}–{} {unit}", least.as_secs() / seconds, whole.div_ceil(seconds))
 }
 
-/// The process that reads: the one that opened the connection, or, of one that was open before, the one that has read it
-/// while a window was closed.
+/// The process that reads ([`EndView::holder`](observer_core::EndView::holder)).
 pub(super) fn reader(connection: &Connection) -> Option<String> {
     process_at(connection, End::Client).map(named)
 }
 
-/// The process at the end nearest to the reader that is on this host: the one that opened or accepted the connection,
-/// or, of one that was open before, the one that has read it while a window was closed.
-pub(super) fn process(connection: &Connection) -> Option<String> {
-    nearest_process(connection).map(named)
+/// The process that writes.
+pub(super) fn server(connection: &Connection) -> Option<String> {
+    process_at(connection, End::Server).map(named)
+}
+
+/// The fewest cells in which a place still says something.
+const PLACE: usize = 6;
+
+/// The process at the end nearest to the reader that is on this host, and, where there is room, where it belongs to:
+/// `python3 4711 etl.service`.
+pub(super) fn process(connection: &Connection, cells: usize) -> String {
+    let nearest = nearest_end(connection).and_then(|end| Some((end, process_at(connection, end)?)));
+    let Some((end, process)) = nearest else { return String::new() };
+    // The end of it is the number.
+    let name = shorten_middle(&named(process), cells);
+    let room = cells.saturating_sub(width(&name) + 1);
+    match connection.end(end).holder_details().and_then(Owner::place) {
+        Some(place) if room >= PLACE => format!("{name} {}", fit(&safe(place), room)),
+        _ => name,
+    }
 }
 
 /// The same, as it was told.
 pub(super) fn nearest_process(connection: &Connection) -> Option<&Process> {
-    [End::Client, End::Server].into_iter().find_map(|end| process_at(connection, end))
+    process_at(connection, nearest_end(connection)?)
+}
+
+fn nearest_end(connection: &Connection) -> Option<End> {
+    [End::Client, End::Server].into_iter().find(|end| process_at(connection, *end).is_some())
 }
 
 /// The process at one end, as it was told.
 pub(super) fn process_at(connection: &Connection, end: End) -> Option<&Process> {
-    let view = connection.end(end);
-    let reader = || view.wire.as_ref()?.1.last_read.as_ref().map(|read| &read.process);
-    view.process.as_deref().or_else(reader)
+    connection.end(end).holder()
 }
 
 fn named(process: &Process) -> String {

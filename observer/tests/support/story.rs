@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use observer_core::{
-    DirectionSample, End, Event, EventKind, Flow, LossPoint, MILESTONE_STEP, Milestone, Process, SeqNumber,
-    SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent, TcpState, TimerKind, Timestamp,
-    Vantage, WireSample,
+    DirectionSample, End, Event, EventKind, Flow, LossPoint, MILESTONE_STEP, Milestone, Owner, Owners,
+    Process, SeqNumber, SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent, TcpState,
+    TimerKind, Timestamp, Vantage, WireSample,
 };
 
 /// When every story begins: 2024-05-04T14:03:00Z.
@@ -68,6 +68,25 @@ impl Story {
     pub(crate) fn greeting(self, millis: u64) -> Self {
         let version = "8.4.3".to_owned();
         self.then(millis, SocketEventKind::Greeting { version, thread_id: 8812, capabilities: None })
+    }
+
+    /// The process that opened it, and another that has inherited it, are known.
+    pub(crate) fn owned(self, millis: u64) -> Self {
+        let owner = |pid, command: &str| Owner {
+            process: Process { pid, tid: None, comm: "python3".to_owned() },
+            started_at: START,
+            command: Some(command.to_owned()),
+            uid: Some(1000),
+            user: Some("etl".to_owned()),
+            unit: Some("etl.service".to_owned()),
+            container: None,
+            pod: None,
+            cgroup: Some("/system.slice/etl.service".to_owned()),
+            netns: Some(4_026_531_840),
+        };
+        let processes = vec![owner(4711, "python3 etl.py --password=***"), owner(4712, "\u{1b}[2Jx")];
+        let owners = Owners { uid: Some(1000), user: Some("etl".to_owned()), processes, more: 3 };
+        self.then(millis, SocketEventKind::Owners(Box::new(owners)))
     }
 
     /// Anything.

@@ -8,6 +8,7 @@ pub mod diag;
 mod kernel;
 mod mounts;
 mod observation_clock;
+mod owners;
 pub mod server;
 mod tracefs;
 
@@ -24,7 +25,7 @@ use crate::mysql::Statements;
 pub use capabilities::{Capabilities, Capability};
 pub use cgroup::Cgroup;
 pub use degradation::Degradation;
-use diag::DiagOptions;
+use diag::{DiagOptions, cpu_time};
 pub use kernel::{Attempt, Kernel, KernelOptions, Step};
 pub(crate) use kernel::{WITHOUT_ALL, tracepoints};
 pub use observation_clock::ObservationClock;
@@ -150,6 +151,7 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         // The channel is empty, so there is room.
         let _ = sender.try_send(told);
     }
+    let owners = owners::spawn(clock, sender.clone())?;
     let diag = DiagOptions {
         ports: options.ports.clone(),
         cgroup: options.cgroup.clone(),
@@ -162,7 +164,7 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
     };
     let in_kernel = waits.clone();
     let polled = move |batch: &[Event]| waits.iter_mut().for_each(|waits| waits.polled(batch));
-    let diag = Arc::new(diag::spawn_told(diag, sender.clone(), polled)?);
+    let diag = Arc::new(diag::spawn_told(diag, Some(owners.clone()), sender.clone(), polled)?);
     let mut running = Running { tasks: Vec::new(), diag };
     let naming = server::start(&options.servers, &sender, clock, &mut running);
     if let Some(kernel) = kernel {
@@ -171,8 +173,8 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         }
         let decoder = kernel::Decoder::new(options.ports.clone(), clock);
         let (poll, statements) = (options.poll, options.statements);
-        let diag = Arc::clone(&running.diag);
-        let reader = kernel::read(kernel, decoder, poll, statements, diag, in_kernel, sender.clone());
+        let others = kernel::Others { diag: Arc::clone(&running.diag), owners, waits: in_kernel };
+        let reader = kernel::read(kernel, decoder, poll, statements, others, sender.clone());
         running.spawn(tell_failure(reader, sender, clock));
     }
     Ok(LiveSource { events, naming, running, degraded })

@@ -2,6 +2,7 @@
 
 use observer_core::{Bytes, Connection, End, Hidden, Phase, TimeoutSource, Timestamp, waits_for};
 
+use super::owners;
 use crate::text::{safe, short};
 use crate::view::words;
 
@@ -97,9 +98,10 @@ fn at_server(connection: &Connection) -> Vec<Fact> {
         let (used, size) = (Bytes(socket.send_buffer_used.into()), Bytes(socket.send_buffer.into()));
         facts.push(("send buffer", format!("{used} of {size}")));
     }
-    if let Some(process) = &end.process {
-        facts.push(("server", format!("{} {}", safe(&process.comm), process.pid)));
+    if let Some(process) = words::server(connection) {
+        facts.push(("server", process));
     }
+    facts.extend(owners::facts(end, owners::OF_SERVER));
     if let Some(greeting) = connection.greeting() {
         facts.push(("thread", greeting.thread_id.to_string()));
         facts.push(("version", greeting.name()));
@@ -138,6 +140,7 @@ fn at_client(connection: &Connection, now: Timestamp) -> Vec<Fact> {
     if let Some(process) = words::reader(connection) {
         facts.push(("reader", process));
     }
+    facts.extend(owners::facts(connection.end(End::Client), owners::OF_READER));
     facts
 }
 

@@ -12,6 +12,7 @@ mod calm;
 mod demo;
 mod loss;
 mod many;
+mod owners;
 mod session;
 mod stall;
 mod truth;
@@ -39,6 +40,9 @@ pub(crate) const ALL: &[Case] = &[
     ("mariadb_stall_on_loopback_is_one_connection", stall::mariadb_on_loopback),
     ("the_timeout_a_session_sets_is_the_one_that_runs", session::mysql_set),
     ("the_timeout_of_one_statement_is_the_one_that_runs", session::mariadb_set_statement),
+    ("sockets_of_servers_and_clients_have_owners", owners::servers_and_clients),
+    ("a_socket_is_inherited_and_passed_on_and_dies_with_its_owner", owners::forked_and_passed),
+    ("owners_are_seen_without_privilege_as_far_as_they_may", owners::without_privilege),
     ("mysqls_own_wait_is_the_clock", waits::mysql),
     ("mariadbs_own_wait_is_the_clock", waits::mariadb),
     ("what_a_client_of_mysql_asked_for_is_known", wire::mysql),

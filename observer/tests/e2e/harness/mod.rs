@@ -6,6 +6,7 @@ use anyhow::{Context as _, ensure};
 use nix::unistd::Uid;
 
 pub(crate) mod capture;
+pub(crate) mod holder;
 pub(crate) mod lab;
 pub(crate) mod log;
 pub(crate) mod names;

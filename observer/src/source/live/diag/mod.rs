@@ -31,5 +31,5 @@ mod thread;
 mod troubles;
 
 pub use survey::{SocketCount, Survey, survey};
-pub(super) use thread::spawn_told;
 pub use thread::{DiagHandle, DiagOptions, spawn};
+pub(super) use thread::{cpu_time, spawn_told};

@@ -18,6 +18,7 @@ use super::poller::Poller;
 use super::request::MAX_PORTS;
 use super::scope::Scope;
 use super::sweep::Sweep;
+use crate::source::live::owners::{Asker, Asks};
 use crate::source::live::{Cgroup, ObservationClock};
 
 /// Polls are never closer together than this, however often they are asked for.
@@ -67,12 +68,13 @@ struct Wishes {
 /// When there are no ports or too many, when the cgroup is none, when `/proc` cannot be read or when no thread can be
 /// started. Everything that may come right later is an event instead.
 pub fn spawn(options: DiagOptions, events: Sender<Vec<Event>>) -> anyhow::Result<DiagHandle> {
-    spawn_told(options, events, |_| ())
+    spawn_told(options, None, events, |_| ())
 }
 
-/// The same, and has `look` see at every batch before it is sent.
+/// The same, and has `look` see at every batch before it is sent; after it, `owners` is asked whose the sockets are.
 pub(in crate::source::live) fn spawn_told(
     options: DiagOptions,
+    owners: Option<Asker>,
     events: Sender<Vec<Event>>,
     look: impl FnMut(&[Event]) + Send + 'static,
 ) -> anyhow::Result<DiagHandle> {
@@ -90,7 +92,9 @@ pub(in crate::source::live) fn spawn_told(
         .name("diag".to_owned())
         .spawn({
             let wishes = Arc::clone(&wishes);
-            move || run(Poller::new(sweep, clock, home), clock, &wishes, &rings, &events, look)
+            move || {
+                run(Poller::new(sweep, clock, home), clock, owners.as_ref(), &wishes, &rings, &events, look);
+            }
         })
         .context("starting the thread for socket diagnostics")?;
     Ok(DiagHandle { wishes, bell: Some(bell), thread: Some(thread) })
@@ -134,6 +138,7 @@ fn micros(period: Duration) -> u64 {
 fn run(
     mut poller: Poller,
     clock: ObservationClock,
+    owners: Option<&Asker>,
     wishes: &Wishes,
     rings: &Receiver<()>,
     events: &Sender<Vec<Event>>,
@@ -148,8 +153,12 @@ fn run(
                 let period = wishes.period().max(took * (REST + 1));
                 match poller.poll(thorough, period) {
                     Ok(batch) => {
+                        let asks = owners.map(|owners| (owners, Asks::of_sockets(&batch)));
                         look(&batch);
                         room.send(batch);
+                        if let Some((owners, asks)) = asks {
+                            owners.ask(asks);
+                        }
                     }
                     Err(error) => {
                         room.send(vec![stranded(clock, &error)]);
@@ -187,7 +196,7 @@ fn wait(wishes: &Wishes, rings: &Receiver<()>, started: Instant, took: Duration)
 }
 
 /// What this thread has had of a CPU; zero where the kernel does not tell.
-fn cpu_time() -> Duration {
+pub(in crate::source::live) fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 

@@ -12,7 +12,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::deaths::Deaths;
+use super::deaths::{Deaths, ids_are_known};
 use super::load::Kernel;
 use super::reads::Reads;
 use super::records::{Decoder, Malformed, Told};
@@ -22,6 +22,7 @@ use super::waits::Waits;
 use crate::mysql::Statements;
 use crate::source::live::degradation::Degradation;
 use crate::source::live::diag::DiagHandle;
+use crate::source::live::owners::{Asker, Asks};
 use crate::source::live::tell;
 
 /// Records taken from the ring buffer in one turn.
@@ -32,6 +33,16 @@ const TROUBLE_FACTOR: u32 = 5;
 
 /// What was lost is told so soon, however rarely the connections are looked at.
 const LOSSES_PERIOD: Duration = Duration::from_secs(1);
+
+/// The other parts of the source, which what is read here sets to work.
+pub(crate) struct Others {
+    /// Polls more often while a window is closed.
+    pub(crate) diag: Arc<DiagHandle>,
+    /// Looks at the processes that open and read.
+    pub(crate) owners: Asker,
+    /// Follows servers' own waits, where that is possible.
+    pub(crate) waits: Option<Waits>,
+}
 
 /// Reads until nobody listens any more. While the listener is behind nothing is read: the ring buffer fills, and the
 /// kernel counts what it has no place for.
@@ -44,10 +55,10 @@ pub(crate) async fn read(
     decoder: Decoder,
     period: Duration,
     statements: Statements,
-    diag: Arc<DiagHandle>,
-    waits: Option<Waits>,
+    others: Others,
     events: mpsc::Sender<Vec<Event>>,
 ) -> anyhow::Result<()> {
+    let Others { diag, owners, waits } = others;
     let ring = kernel.take_map(name::RECORDS)?;
     // SAFETY: the ring buffer owns its file descriptor, gives always this one, and closes it when it is dropped.
     let mut ring = unsafe { AsyncFd::register_with_interest(RingBuf::try_from(ring)?, Interest::READABLE) }
@@ -60,6 +71,7 @@ pub(crate) async fn read(
     let mut losses_are_due = every(period.min(LOSSES_PERIOD));
     let Kernel { ebpf, reads_are_told, .. } = kernel;
     let programs = Reads::new(ebpf, failure_of_reads(&decoder, &events))?;
+    let ids_are_known = ids_are_known();
     let mut in_pass = false;
     let mut in_trouble = false;
     loop {
@@ -93,9 +105,11 @@ pub(crate) async fn read(
         if let Some(scope) = &mut scope {
             scope.limit(&mut batch);
         }
+        let asks = if ids_are_known { Asks::of_processes(&batch) } else { Asks::default() };
         if !batch.is_empty() && events.send(batch).await.is_err() {
             return Ok(());
         }
+        owners.ask(asks);
     }
 }
 
