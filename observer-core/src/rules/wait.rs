@@ -38,6 +38,9 @@ const SLOW: Duration = Duration::from_millis(300);
 /// pause does not count: a busy host makes one, and goes on as fast as before.
 const SLOW_ANSWER: Duration = Duration::from_millis(75);
 
+/// The kernel programs keep when an answer began in units of 2²⁰ ns, cut off: it may seem to come before what it answers.
+const ANSWER_UNIT: Duration = Duration::from_nanos(2 << 20);
+
 /// A server that is not slow fills its buffer in this time.
 const MOMENT: Duration = Duration::from_millis(100);
 
@@ -182,7 +185,7 @@ impl Connection {
         if stall.reopened || self.window.closings > 1 {
             return Duration::ZERO;
         }
-        let answer = stall.answer.filter(|answer| answer.began > begun.earliest);
+        let answer = stall.answer.filter(|answer| answer.began + ANSWER_UNIT > begun.earliest);
         let (came, taken, is_slow) = if let Some(answer) = answer {
             let taken = begun.latest.since(answer.began).saturating_sub(answer.pause);
             (answer.bytes, taken, taken >= SLOW_ANSWER.max(answer.pause))
