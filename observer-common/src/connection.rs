@@ -121,7 +121,7 @@ pub struct Rare {
     pub retransmissions: u32,
     /// When the present span of records began, in units of 2²⁰ ns.
     pub span: u32,
-    /// What was told in it, by weight.
+    /// What was told in it, by weight; the highest bit: whether the window was told to be closed.
     pub told: u32,
 }
 

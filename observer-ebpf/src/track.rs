@@ -20,8 +20,10 @@ use crate::report::{NO_TAIL, header, now, tell};
 use crate::segment::{Segment, ends, tcp};
 
 /// Transitions that a peer can make as often as it likes.
-const PROBES: u32 = transition::ZERO_WINDOW_PROBE | transition::ZERO_WINDOW_PROBE_ACK;
-const WINDOWS: u32 = transition::ZERO_WINDOW | transition::WINDOW_UPDATE;
+const LIMITED: u32 = transition::ZERO_WINDOW_PROBE
+    | transition::ZERO_WINDOW_PROBE_ACK
+    | transition::ZERO_WINDOW
+    | transition::WINDOW_UPDATE;
 
 /// Which of a socket's ports are MySQL ports.
 struct Listed {
@@ -145,11 +147,12 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
 /// Whether these transitions are told: some are only within limits.
 #[inline(always)]
 fn is_told(transitions: u32, rare: &mut Rare) -> bool {
-    if transitions & !(PROBES | WINDOWS) != 0 {
+    let closes = transitions & transition::ZERO_WINDOW != 0 && limit::may_close(rare);
+    let opens = transitions & transition::WINDOW_UPDATE != 0 && limit::may_open(rare);
+    if transitions & !LIMITED != 0 || closes || opens {
         return true;
     }
-    let weight = if transitions & WINDOWS != 0 { limit::WINDOW } else { limit::PROBE };
-    limit::may_tell(rare, weight)
+    transitions & (transition::ZERO_WINDOW | transition::WINDOW_UPDATE) == 0 && limit::may_probe(rare)
 }
 
 /// Tells what a segment has changed. The scales are its sender's and its receiver's.
