@@ -20,8 +20,12 @@ pub(super) enum Variant {
 /// What the doctor finds missing without `CAP_SYS_ADMIN`.
 const UNPRIVILEGED: [&str; 2] = ["CAP_SYS_ADMIN", "network namespaces"];
 /// The same without tracefs.
-const TRACEPOINTS: [&str; 5] = [
+const TRACEPOINTS: [&str; 9] = [
     "tracepoint sock:inet_sock_set_state",
+    "tracepoint syscalls:sys_enter_poll",
+    "tracepoint syscalls:sys_enter_ppoll",
+    "tracepoint syscalls:sys_exit_poll",
+    "tracepoint syscalls:sys_exit_ppoll",
     "tracepoint tcp:tcp_destroy_sock",
     "tracepoint tcp:tcp_rcv_space_adjust",
     "tracepoint tcp:tcp_receive_reset",
