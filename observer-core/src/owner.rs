@@ -99,11 +99,10 @@ const fn is_zero(count: &u32) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn owner(pid: u32) -> Owner {
-        Owner {
+impl Owner {
+    /// One of which nothing but its id is known.
+    pub(crate) fn unknown(pid: u32) -> Self {
+        Self {
             process: Process { pid, tid: None, comm: "python3".to_owned() },
             started_at: Timestamp::EPOCH,
             command: None,
@@ -116,14 +115,20 @@ mod tests {
             netns: None,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn who_has_gone_stays_known_until_another_is_found() {
-        let mut owners = Owners { processes: vec![owner(1), owner(2)], more: 7, ..Owners::default() };
+        let mut owners =
+            Owners { processes: vec![Owner::unknown(1), Owner::unknown(2)], more: 7, ..Owners::default() };
         let (uid, user) = (Some(33), Some("www-data".to_owned()));
         owners.update(&Owners { uid, user, ..Owners::default() });
         assert_eq!((owners.processes.len(), owners.more, owners.uid), (2, 7, Some(33)));
-        owners.update(&Owners { processes: vec![owner(3)], ..Owners::default() });
+        owners.update(&Owners { processes: vec![Owner::unknown(3)], ..Owners::default() });
         assert_eq!((owners.processes.len(), owners.more, owners.uid), (1, 0, Some(33)));
         assert!(owners.process(3).is_some() && owners.process(1).is_none());
     }
@@ -131,14 +136,15 @@ mod tests {
     #[test]
     fn a_log_that_names_too_many_takes_no_more_room() {
         let mut owners = Owners::default();
-        let later = Owners { processes: (0..100).map(owner).collect(), more: u32::MAX, ..Owners::default() };
+        let later =
+            Owners { processes: (0..100).map(Owner::unknown).collect(), more: u32::MAX, ..Owners::default() };
         owners.update(&later);
         assert_eq!((owners.processes.len(), owners.more), (Owners::MAX, u32::MAX));
     }
 
     #[test]
     fn the_container_tells_more_than_its_unit_and_the_root_nothing() {
-        let mut owner = owner(1);
+        let mut owner = Owner::unknown(1);
         owner.cgroup = Some("/".to_owned());
         assert_eq!(owner.place(), None);
         owner.cgroup = Some("/test".to_owned());

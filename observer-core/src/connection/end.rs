@@ -69,19 +69,7 @@ mod tests {
     }
 
     fn owners(pids: &[u32]) -> Owners {
-        let owner = |pid: &u32| Owner {
-            process: process(*pid),
-            started_at: Timestamp::EPOCH,
-            command: None,
-            uid: None,
-            user: None,
-            unit: None,
-            container: None,
-            pod: None,
-            cgroup: None,
-            netns: None,
-        };
-        Owners { processes: pids.iter().map(owner).collect(), ..Owners::default() }
+        Owners { processes: pids.iter().map(|pid| Owner::unknown(*pid)).collect(), ..Owners::default() }
     }
 
     #[test]
