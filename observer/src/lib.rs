@@ -12,6 +12,7 @@ pub mod output;
 pub mod panic_hook;
 pub mod plain;
 pub mod progress;
+pub mod record;
 pub mod replay;
 pub mod report;
 pub mod source;

@@ -158,6 +158,7 @@ fn header(watch: &Watch) -> Header {
     let config = &watch.config;
     Header {
         schema: SCHEMA.to_owned(),
+        part: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: host(),
         kernel: uname(|name| name.release()),
