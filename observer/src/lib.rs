@@ -15,6 +15,7 @@ pub mod progress;
 pub mod record;
 pub mod replay;
 pub mod report;
+pub mod service;
 pub mod source;
 pub mod text;
 pub mod view;
