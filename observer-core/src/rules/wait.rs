@@ -225,12 +225,16 @@ impl Connection {
     }
 
     /// The server is known to have written into its socket last at some time, and not since then until its socket was
-    /// read last: its wait began with that, or after something was acknowledged since.
+    /// read last: its wait began with that, or after something was acknowledged since. That says nothing of a server that
+    /// was found not to wait after that.
     fn by_writes(&self, range: TimeRange, stall: &Stall) -> TimeRange {
         let (Some(write), Some((read_at, _))) = (self.last_write.as_deref(), self.server.socket.as_deref())
         else {
             return range;
         };
+        if stall.curve.idle_at() > *read_at {
+            return range;
+        }
         let begun = write.before.map(|before| before.at);
         if stall.curve.last_advance() > *read_at {
             let earliest = begun.filter(|begun| *begun < range.earliest && !stall.curve.is_known_at(*begun));
