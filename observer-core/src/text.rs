@@ -10,6 +10,6 @@ mod units;
 pub use asked::{logged_in, waits_for};
 pub(crate) use clean::clean;
 pub use headline::{Headline, headline};
-pub(crate) use sentence::countdown;
+pub(crate) use sentence::{countdown, was_used};
 pub(crate) use units::setting;
 pub use units::{Bytes, Seconds};
