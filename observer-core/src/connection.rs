@@ -116,7 +116,7 @@ pub struct Connection {
 }
 
 /// A hundred thousand of them have to fit into 64 MiB, with what is sampled of them.
-const _: () = assert!(size_of::<Connection>() <= 424);
+const _: () = assert!(size_of::<Connection>() <= 392);
 
 impl Connection {
     pub(crate) fn new(id: ConnectionId, flow: Flow, at: Timestamp, timeout: Timeout) -> Self {
