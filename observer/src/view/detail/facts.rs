@@ -24,6 +24,9 @@ pub(super) fn facts(connection: &Connection, now: Timestamp) -> Vec<Fact> {
     if let Some(at) = connection.opened_at() {
         facts.push(("opened", ago(at, now)));
     }
+    if let Some(in_flight) = connection.result_in_flight() {
+        facts.push(("result", if in_flight { "under way" } else { "complete" }.to_owned()));
+    }
     facts
 }
 
@@ -167,9 +170,6 @@ fn said(connection: &Connection) -> Vec<Fact> {
             facts.push(("waits for", format!("not known: {hidden}")));
         }
         (None, None, _) => {}
-    }
-    if let Some(in_flight) = connection.result_in_flight() {
-        facts.push(("result", if in_flight { "under way" } else { "complete" }.to_owned()));
     }
     facts
 }
