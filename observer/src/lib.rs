@@ -5,6 +5,7 @@ pub mod cli;
 pub mod command;
 pub mod demo;
 pub mod doctor;
+pub mod listener;
 pub mod log;
 pub mod mysql;
 pub mod output;
