@@ -24,9 +24,6 @@ pub(super) fn facts(connection: &Connection, now: Timestamp) -> Vec<Fact> {
     if let Some(at) = connection.opened_at() {
         facts.push(("opened", ago(at, now)));
     }
-    if let Some(in_flight) = connection.result_in_flight() {
-        facts.push(("result", if in_flight { "under way" } else { "complete" }.to_owned()));
-    }
     facts
 }
 
@@ -170,6 +167,10 @@ fn said(connection: &Connection) -> Vec<Fact> {
             facts.push(("waits for", format!("not known: {hidden}")));
         }
         (None, None, _) => {}
+    }
+    let is_asked = connection.statement().is_some() || connection.statement_by_server().is_some();
+    if let Some(in_flight) = connection.result_in_flight().filter(|_| is_asked) {
+        facts.push(("result", if in_flight { "under way" } else { "complete" }.to_owned()));
     }
     facts
 }
