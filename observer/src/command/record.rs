@@ -13,7 +13,7 @@ use super::watch::{Watch, in_runtime, listen, say, told_to_end};
 use crate::cli::RecordArgs;
 use crate::listener::Listeners;
 use crate::plain::Plain;
-use crate::record::{Directory, Keeper, Rotation};
+use crate::record::{Bundler, Directory, Incidents, Keeper, Rotation};
 use crate::service;
 use crate::source::live::{self, ObservationClock};
 use crate::text::safe;
@@ -47,6 +47,10 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         let header = watch.header();
         let log = Rotation::begin(directory, args.limits(), &header, move || clock.now(), next, finished)?;
         say(format_args!("recording {} in {}", safe(&watch.place()), safe(&path.to_string_lossy())));
+        let bundler = Bundler::start(&path, args.keep_incidents)?;
+        let level = args.incident_level.into();
+        let listeners: Listeners =
+            vec![Box::new(Incidents::new(watch.place(), level, watch.config.clone(), bundler))];
         let output = Plain::new(io::stdout(), io::stderr()).for_journal(service::is_journal());
         let told = told_to_end()?;
         let stop = async {
@@ -56,7 +60,7 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
                 () = service::keep_alive() => {}
             }
         };
-        let ended = watch.run(Some(log), Listeners::new(), output, stream::pending(), stop).await?;
+        let ended = watch.run(Some(log), listeners, output, stream::pending(), stop).await?;
         service::stopping();
         if ended.missing_in_log > 0 {
             say(format_args!("{} events are missing in the log", ended.missing_in_log));
