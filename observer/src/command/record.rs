@@ -43,7 +43,8 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         };
         let path = directory.path().to_owned();
         let (keeper, finished) = Keeper::start(&path, args.keep)?;
-        let (next, hang_up) = hang_up()?;
+        // Whoever hears that it records may end it at once.
+        let (told, (next, hang_up)) = (told_to_end()?, hang_up()?);
         let header = watch.header();
         let log = Rotation::begin(directory, args.limits(), &header, move || clock.now(), next, finished)?;
         say(format_args!("recording {} in {}", safe(&watch.place()), safe(&path.to_string_lossy())));
@@ -52,7 +53,6 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         let listeners: Listeners =
             vec![Box::new(Incidents::new(watch.place(), level, watch.config.clone(), bundler))];
         let output = Plain::new(io::stdout(), io::stderr()).for_journal(service::is_journal());
-        let told = told_to_end()?;
         let stop = async {
             tokio::select! {
                 () = told => {}
