@@ -6,122 +6,26 @@ use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use observer::demo::Dialect;
 use observer_core::{FindingKind, SocketEventKind, TcpState, Timeout, TimeoutSource};
 use serde_json::{Value, json};
 
+mod expected;
+
+use self::expected::{ALL, Expected};
 use super::{is_closed, is_lost, wire};
 use crate::harness::Setup;
 use crate::harness::lab::{Lab, Side};
 use crate::harness::log::Log;
 use crate::harness::observer::{Observer, Vantage};
-use crate::harness::program::{Kind, Program};
+use crate::harness::program::Program;
 use crate::harness::server::{Server, story_query};
-use std::time::Duration;
 
 /// net_write_timeout of the servers.
 const TIMEOUT: Duration = Duration::from_secs(6);
-
-/// What is to be told of a client.
-struct Expected {
-    kind: Kind,
-    /// The name of its cgroup, and what that is told as: the field of the report, and its value.
-    cgroup: &'static str,
-    place: (&'static str, &'static str),
-    /// The name the kernel keeps, and a word of the command line.
-    comm: &'static str,
-    command: &'static str,
-    user: &'static str,
-    /// Name and program among the connection attributes; `None` where they cannot be read.
-    connector: Option<(&'static str, Option<&'static str>)>,
-    /// Words of the advice that are about this library alone.
-    advice: &'static str,
-}
-
-const ALL: [Expected; 8] = [
-    Expected {
-        kind: Kind::Aiomysql,
-        cgroup: "aiomysql.service",
-        place: ("unit", "aiomysql.service"),
-        comm: "python",
-        command: "aiomysql",
-        user: "root",
-        connector: Some(("aiomysql", Some("reads.py"))),
-        advice: "In aiomysql, ",
-    },
-    Expected {
-        kind: Kind::PyMysql,
-        cgroup: "docker-1f2e3d4c5b6a79880f1e2d3c4b5a69788796a5b4c3d2e1f00112233445566778.scope",
-        place: ("container", "docker 1f2e3d4c5b6a"),
-        comm: "python",
-        command: "pymysql",
-        user: "root",
-        connector: Some(("pymysql", Some("reads.py"))),
-        advice: "In PyMySQL, ",
-    },
-    Expected {
-        kind: Kind::ConnectorPython,
-        cgroup: "libpod-2f2e3d4c5b6a79880f1e2d3c4b5a69788796a5b4c3d2e1f00112233445566778.scope",
-        place: ("container", "podman 2f2e3d4c5b6a"),
-        comm: "python",
-        command: "connector-python",
-        user: "root",
-        connector: Some(("mysql-connector-python", None)),
-        advice: "In Connector/Python, ",
-    },
-    Expected {
-        kind: Kind::ConnectorPythonPure,
-        cgroup: "session-3.scope",
-        place: ("unit", "session-3.scope"),
-        comm: "python",
-        command: "connector-python-pure",
-        user: "root",
-        connector: Some(("mysql-connector-python", None)),
-        advice: "In Connector/Python, ",
-    },
-    Expected {
-        kind: Kind::Mysql2,
-        cgroup: "lxc.payload.node",
-        place: ("container", "lxc node"),
-        comm: "node",
-        command: "mysql2.js",
-        user: "root",
-        connector: Some(("Node-MySQL-2", None)),
-        advice: "In mysql2, ",
-    },
-    Expected {
-        kind: Kind::Mysql,
-        cgroup: "export.service",
-        place: ("unit", "export.service"),
-        comm: "mysql",
-        command: "--quick",
-        user: "root",
-        connector: Some(("libmysql", Some("mysql"))),
-        advice: "The command-line client with --quick",
-    },
-    Expected {
-        kind: Kind::MysqlWithTls,
-        cgroup: "backup.service",
-        place: ("unit", "backup.service"),
-        comm: "mysql",
-        command: "--quick",
-        user: "root",
-        connector: None,
-        advice: "",
-    },
-    Expected {
-        kind: Kind::Mariadb,
-        cgroup: "machine-tools.scope",
-        place: ("container", "machine tools"),
-        comm: "mariadb",
-        command: "--quick",
-        user: "nobody",
-        connector: Some(("libmariadb", Some("mysql"))),
-        advice: "The command-line client with --quick",
-    },
-];
 
 pub(crate) fn mysql(setup: &Setup) -> anyhow::Result<()> {
     all(setup, Dialect::MySql)
@@ -163,6 +67,8 @@ fn all(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
     }
     for player in &mut players {
         player.program.read_until_it_fails()?;
+    }
+    for player in &players {
         observer.wait_finding("the end", player.program.address, is_closed)?;
     }
     let (log, place) = observer.stop_and_keep()?;
@@ -197,7 +103,7 @@ impl Player<'_> {
         ensure!((opener.pid, opener.comm.as_str()) == (program.pid, expected.comm), "{opener:?}");
         let thread = program.thread_id;
         let greeted = |kind: &SocketEventKind| matches!(kind, SocketEventKind::Greeting { thread_id, .. } if *thread_id == thread);
-        ensure!(log.times_of(program.address, greeted).len() == 1, "thread {thread} was not told");
+        ensure!(!log.times_of(program.address, greeted).is_empty(), "thread {thread} was not told");
 
         let lost = log.finding(program.address, is_lost)?;
         let reader = lost.reader.as_deref().context("a reader")?;
@@ -208,14 +114,15 @@ impl Player<'_> {
         ensure!(clock.timeout == own, "{clock:?}");
         let asked = lost.statement.as_deref().and_then(|asked| asked.text.as_deref());
         let connector = lost.account.as_deref().and_then(|account| account.connector.as_ref());
-        let Some((name, own_name)) = expected.connector else {
+        let Some(announced) = &expected.announces else {
             ensure!(asked.is_none() && connector.is_none(), "TLS hides {asked:?} and {connector:?}");
             return Ok(());
         };
         ensure!(asked == Some(wire::statement(dialect)), "{asked:?}");
         let connector = connector.context("a connector")?;
-        ensure!(connector.name.as_deref() == Some(name), "{connector:?}");
-        ensure!(connector.program.as_deref() == own_name, "{connector:?}");
+        ensure!(connector.name.as_deref() == Some(announced.name), "{connector:?}");
+        ensure!(connector.program.as_deref() == announced.program, "{connector:?}");
+        ensure!(connector.pid == announced.pid.then_some(program.pid), "{connector:?}");
         Ok(())
     }
 
@@ -231,7 +138,8 @@ impl Player<'_> {
         for (field, value) in [
             ("pid", json!(program.pid)),
             ("comm", json!(expected.comm)),
-            ("user", json!(expected.user)),
+            ("uid", json!(expected.user.0)),
+            ("user", json!(expected.user.1)),
             ("netns", json!(netns)),
             (expected.place.0, json!(expected.place.1)),
             ("others", json!([])),
@@ -249,11 +157,21 @@ impl Player<'_> {
         ensure!(holder["pid"] == server && holder["comm"] == name, "{holder} is not {server}");
         ensure!(own["server_program"] == name && own["thread_id"] == program.thread_id, "{own}");
         ensure!(own["net_write_timeout"] == json!({"seconds": 6.0, "source": "wait"}), "{own}");
+        let announced = expected.announces.as_ref();
+        ensure!(
+            own["account"]["connector"]["name"] == json!(announced.map(|announced| announced.name)),
+            "{own}"
+        );
+        ensure!(own["statement"]["text"] == json!(announced.map(|_| wire::statement(dialect))), "{own}");
         ensure!(own["verdict"]["kind"] == "net_write_timeout", "{own}");
         ensure!(own["stalls"].as_array().is_some_and(|stalls| !stalls.is_empty()), "{own}");
         let advice: Vec<_> =
             own["advice"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        ensure!(advice.iter().any(|line| line.starts_with(expected.advice)), "{advice:#?}");
+        // Its own, and nobody else's.
+        for known in ALL.iter().filter_map(|other| Some(other.announces.as_ref()?.advice)) {
+            let given = advice.iter().any(|line| line.starts_with(known));
+            ensure!(given == announced.is_some_and(|own| own.advice == known), "{known:?}: {advice:#?}");
+        }
         Ok(())
     }
 }

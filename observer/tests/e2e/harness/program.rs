@@ -1,7 +1,8 @@
 //! Clients of many kinds that read a result row by row, and stop when nobody tells them to go on.
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::bail;
 use serde::Deserialize;
@@ -62,11 +63,7 @@ impl Program {
         server: SocketAddr,
         query: &str,
     ) -> anyhow::Result<Self> {
-        let (program, words) = command(setup, kind, server);
-        let (script, how) = words.split_at(1);
-        let mut command = side.command(program);
-        command.args(script).args([server.ip().to_string(), server.port().to_string(), query.to_owned()]);
-        command.args(how).env("NODE_PATH", setup.node_modules());
+        let mut command = command(setup, kind, side, server, query);
         let process = Process::spawn(&format!("{kind:?}"), &mut command)?;
         let Told::Connected { pid, port, thread_id } = process.wait_stdout("the connection", parse)? else {
             bail!("{kind:?} does something before it connects");
@@ -120,29 +117,50 @@ fn parse(line: &str) -> Option<Told> {
     serde_json::from_str(line).ok()
 }
 
-/// A program, its script, and what tells the script how to read.
-fn command(setup: &Setup, kind: Kind, server: SocketAddr) -> (OsString, Vec<String>) {
+/// What starts it.
+fn command(setup: &Setup, kind: Kind, side: &Side, server: SocketAddr, query: &str) -> Command {
     const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/harness/program/");
-    let reads = format!("{HERE}reads.py");
-    let library = |name: &str| (setup.python().into(), vec![reads.clone(), name.to_owned()]);
-    let pipe = |command: &[&str], options: &[&str]| {
-        let address = [format!("--host={}", server.ip()), format!("--port={}", server.port())];
-        let always = ["--no-defaults", "--quick", "--batch", "--skip-column-names", "--user=reader", "story"];
-        let words = [&reads, "pipe"].into_iter().chain(command.iter().copied()).map(str::to_owned);
-        let words = words.chain(always.into_iter().chain(options.iter().copied()).map(str::to_owned));
-        ("/usr/bin/python3".into(), words.chain(address).collect())
+    let address = [server.ip().to_string(), server.port().to_string()];
+    let reads = |python: &Path, how: &str| {
+        let mut command = side.command(python);
+        command.arg(format!("{HERE}reads.py")).args(&address).args([how, query]);
+        command
     };
+    let pipe = || reads(Path::new("/usr/bin/python3"), "pipe");
+    let (python, to) = (setup.python(), [format!("--host={}", address[0]), format!("--port={}", address[1])]);
     match kind {
-        Kind::Aiomysql => library("aiomysql"),
-        Kind::PyMysql => library("pymysql"),
-        Kind::ConnectorPython => library("connector-python"),
-        Kind::ConnectorPythonPure => library("connector-python-pure"),
-        Kind::Mysql2 => (setup.node().into(), vec![format!("{HERE}mysql2.js")]),
-        Kind::Mysql | Kind::MysqlWithTls => {
-            let root = setup.mysql_root();
-            let mysql = ["chroot", root.to_str().unwrap_or_default(), "mysql"];
-            pipe(&mysql, if kind == Kind::Mysql { &["--ssl-mode=DISABLED"] } else { &[] })
+        Kind::Aiomysql => reads(&python, "aiomysql"),
+        Kind::PyMysql => reads(&python, "pymysql"),
+        Kind::ConnectorPython => reads(&python, "connector-python"),
+        Kind::ConnectorPythonPure => reads(&python, "connector-python-pure"),
+        Kind::Mysql2 => {
+            let mut command = side.command(setup.node());
+            command.arg(format!("{HERE}mysql2.js")).args(&address).arg(query);
+            command.env("NODE_PATH", setup.node_modules());
+            command
         }
-        Kind::Mariadb => pipe(&[NOBODY, &["mariadb"]].concat(), &[]),
+        Kind::Mysql | Kind::MysqlWithTls => {
+            let mut command = pipe();
+            command.arg("chroot").arg(setup.mysql_root()).arg("mysql").args(QUICK).args(to);
+            command.args((kind == Kind::Mysql).then_some("--ssl-mode=DISABLED"));
+            command
+        }
+        Kind::Mariadb => {
+            let mut command = pipe();
+            command.args(NOBODY).arg("mariadb").args(QUICK).args(to).arg("--skip-ssl");
+            command
+        }
     }
 }
+
+/// Options of the command-line clients: rows as they come, each statement at once, and hints, which are comments, left in.
+const QUICK: [&str; 8] = [
+    "--no-defaults",
+    "--quick",
+    "--batch",
+    "--unbuffered",
+    "--comments",
+    "--skip-column-names",
+    "--user=reader",
+    "--database=story",
+];

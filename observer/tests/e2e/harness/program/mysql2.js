@@ -8,6 +8,9 @@ const readline = require('readline');
 const [host, port, query] = process.argv.slice(2);
 const tell = (what, more) => console.log(JSON.stringify({ what, ...more }));
 const connection = mysql.createConnection({ host, port: Number(port), user: 'reader', database: 'story' });
+// The stream neither fails nor ends when the connection is lost: that is told of the connection alone.
+const lost = new Promise((_, reject) => connection.on('error', reject));
+lost.catch(() => {});
 let stream;
 let count = 0;
 
@@ -30,7 +33,7 @@ const orders = {
 const obey = async () => {
   for await (const order of readline.createInterface({ input: process.stdin })) {
     try {
-      await orders[order]();
+      await Promise.race([orders[order](), lost]);
       tell('done', { rows: count });
     } catch (error) {
       tell('failed', { rows: count, error: String(error) });

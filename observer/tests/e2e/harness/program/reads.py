@@ -1,7 +1,7 @@
 """A client that reads a result row by row, by a library of Python's or as what a command-line client writes into.
 
-`reads.py HOST PORT QUERY HOW…`, where HOW is the name of a library, or `pipe` and the command of a client. Then, an order
-a line on standard input: `query` sends the query and reads the first row, `more` reads some thousand rows, `rest` reads
+`reads.py HOST PORT HOW QUERY COMMAND…`, where HOW is the name of a library, or `pipe`: then COMMAND is that of a client.
+An order a line on standard input: `query` sends the query and reads the first row, `more` reads some thousand rows, `rest` reads
 to the end. What came of it is told on standard output, a JSON object a line.
 """
 
@@ -17,11 +17,12 @@ def tell(what, **more):
 
 def port_of(pid, server_port):
     """Of the only connection to that port in the process's network namespace."""
-    with open(f"/proc/{pid}/net/tcp") as connections:
-        for line in list(connections)[1:]:
-            _, local, remote, state, *_ = line.split()
-            if state == "01" and int(remote.split(":")[1], 16) == server_port:
-                return int(local.split(":")[1], 16)
+    for family in ("tcp", "tcp6"):
+        with open(f"/proc/{pid}/net/{family}") as connections:
+            for line in list(connections)[1:]:
+                _, local, remote, state, *_ = line.split()
+                if state == "01" and int(remote.split(":")[1], 16) == server_port:
+                    return int(local.split(":")[1], 16)
 
 
 def aiomysql(where):
@@ -29,9 +30,12 @@ def aiomysql(where):
 
     import aiomysql
 
+    async def connect():
+        connection = await aiomysql.connect(db="story", program_name="reads.py", **where)
+        return connection, await connection.cursor(aiomysql.SSCursor)
+
     run = asyncio.new_event_loop().run_until_complete
-    connection = run(aiomysql.connect(db="story", program_name="reads.py", **where))
-    cursor = run(connection.cursor(aiomysql.SSCursor))
+    connection, cursor = run(connect())
     return connection.thread_id(), lambda query: run(cursor.execute(query)), lambda n: run(cursor.fetchmany(n))
 
 
@@ -50,7 +54,8 @@ def connector_python(where, **how):
     how["collation"] = "utf8mb4_general_ci"
     connection = mysql.connector.connect(database="story", ssl_disabled=True, **how, **where)
     cursor = connection.cursor()
-    return connection.connection_id, cursor.execute, cursor.fetchmany
+    # A cursor alone does not keep its connection.
+    return connection.connection_id, lambda query, _=connection: cursor.execute(query), cursor.fetchmany
 
 
 def pipe(command):
@@ -75,7 +80,7 @@ def pipe(command):
     return client.pid, int(client.stdout.readline()), execute, fetchmany
 
 
-host, port, query, how, *command = sys.argv[1:]
+host, port, how, query, *command = sys.argv[1:]
 where = {"host": host, "port": int(port), "user": "reader"}
 pid = os.getpid()
 if how == "aiomysql":
