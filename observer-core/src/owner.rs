@@ -1,5 +1,7 @@
 //! Whose a socket is.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::Process;
@@ -16,8 +18,8 @@ pub struct Owners {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// At most [`Self::MAX`] of the processes, first of all the one that was last seen to open or read it. Empty where
-    /// none could be found.
-    pub processes: Vec<Owner>,
+    /// none could be found. A process has many sockets as a rule, hence shared.
+    pub processes: Vec<Arc<Owner>>,
     /// Processes beyond them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more: u32,
@@ -43,7 +45,7 @@ impl Owners {
 
     /// What is known of one process.
     pub fn process(&self, pid: u32) -> Option<&Owner> {
-        self.processes.iter().find(|owner| owner.process.pid == pid)
+        self.processes.iter().map(AsRef::as_ref).find(|owner| owner.process.pid == pid)
     }
 }
 
@@ -101,8 +103,8 @@ const fn is_zero(count: &u32) -> bool {
 #[cfg(test)]
 impl Owner {
     /// One of which nothing but its id is known.
-    pub(crate) fn unknown(pid: u32) -> Self {
-        Self {
+    pub(crate) fn unknown(pid: u32) -> Arc<Self> {
+        Arc::new(Self {
             process: Process { pid, tid: None, comm: "python3".to_owned() },
             started_at: Timestamp::EPOCH,
             command: None,
@@ -113,7 +115,7 @@ impl Owner {
             pod: None,
             cgroup: None,
             netns: None,
-        }
+        })
     }
 }
 
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_container_tells_more_than_its_unit_and_the_root_nothing() {
-        let mut owner = Owner::unknown(1);
+        let mut owner = Arc::unwrap_or_clone(Owner::unknown(1));
         owner.cgroup = Some("/".to_owned());
         assert_eq!(owner.place(), None);
         owner.cgroup = Some("/test".to_owned());

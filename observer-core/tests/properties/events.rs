@@ -1,5 +1,6 @@
 //! Events of every kind, few connections, and times that lie close together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::option;
@@ -195,8 +196,12 @@ fn owners() -> impl Strategy<Value = Owners> {
             netns,
         },
     );
-    (option::of(any::<u32>()), proptest::collection::vec(owner, 0..7), any::<u32>())
-        .prop_map(|(uid, processes, more)| Owners { uid, user: None, processes, more })
+    (option::of(any::<u32>()), proptest::collection::vec(owner, 0..7), any::<u32>()).prop_map(
+        |(uid, processes, more)| {
+            let processes = processes.into_iter().map(Arc::new).collect();
+            Owners { uid, user: None, processes, more }
+        },
+    )
 }
 
 fn process() -> impl Strategy<Value = Process> {

@@ -1,6 +1,7 @@
 //! Which sockets are to be looked for, and what was told of their owners.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use observer_core::{Event, EventKind, Owner, Owners, SocketEvent, SocketEventKind, SocketRef, SourceEvent};
@@ -26,7 +27,8 @@ const TICK: Duration = Duration::from_millis(20);
 pub(super) struct Holders {
     clock: ObservationClock,
     processes: Processes,
-    sockets: HashMap<u64, Socket>,
+    /// In boxes, as a table has room for up to twice as many.
+    sockets: HashMap<u64, Box<Socket>>,
     /// How many of them are to be looked for.
     wanted: usize,
     /// Whether it was told that some cannot be found.
@@ -94,14 +96,16 @@ impl Holders {
                     self.sockets.clear();
                     self.wanted = 0;
                 }
-                let known = self.sockets.entry(cookie).or_insert_with(|| Socket {
-                    reference: socket,
-                    inode,
-                    uid,
-                    reader: None,
-                    wanted: false,
-                    searched: None,
-                    told: None,
+                let known = self.sockets.entry(cookie).or_insert_with(|| {
+                    Box::new(Socket {
+                        reference: socket,
+                        inode,
+                        uid,
+                        reader: None,
+                        wanted: false,
+                        searched: None,
+                        told: None,
+                    })
                 });
                 known.inode = inode;
                 if known.is_due(stands_still) && !std::mem::replace(&mut known.wanted, true) {
@@ -165,7 +169,7 @@ fn owners(
     socket: &Socket,
     found: &Found,
     processes: &mut Processes,
-    known: &mut HashMap<u32, Option<Owner>>,
+    known: &mut HashMap<u32, Option<Arc<Owner>>>,
 ) -> Owners {
     let (pids, beyond) = found.of(socket.inode);
     let mut pids = pids.to_vec();

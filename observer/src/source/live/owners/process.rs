@@ -1,9 +1,11 @@
 //! What `/proc` says of one process (proc(5)).
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
@@ -19,6 +21,8 @@ use crate::source::live::ObservationClock;
 const LONGEST: u64 = 4096;
 /// Bytes of a command line that are told.
 const COMMAND: usize = 256;
+/// Processes of which what was read is shared, at most.
+const MAX_SHARED: usize = 4096;
 
 /// Reads what there is to know of processes.
 pub(super) struct Processes {
@@ -27,13 +31,20 @@ pub(super) struct Processes {
     boot: Timestamp,
     /// Ticks a second, of the times in `/proc`.
     ticks: u64,
+    /// What was read last of each, as long as anybody has it.
+    shared: HashMap<u32, Weak<Owner>>,
 }
 
 impl Processes {
     pub(super) fn new(clock: ObservationClock) -> Self {
         let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
         let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
-        Self { users: Users::default(), boot: clock.now() - since_boot, ticks: ticks.unwrap_or(100).max(1) }
+        Self {
+            users: Users::default(),
+            boot: clock.now() - since_boot,
+            ticks: ticks.unwrap_or(100).max(1),
+            shared: HashMap::new(),
+        }
     }
 
     /// The name of a user of this host.
@@ -41,8 +52,26 @@ impl Processes {
         self.users.name(uid)
     }
 
-    /// What is known of a process; `None` when it is gone, or another has its number by the end of the reading.
-    pub(super) fn read(&mut self, pid: u32) -> Option<Owner> {
+    /// What is known of a process, in one place for all its sockets as long as it stays the same; `None` when it is
+    /// gone, or another has its number by the end of the reading.
+    pub(super) fn read(&mut self, pid: u32) -> Option<Arc<Owner>> {
+        let read = self.read_anew(pid)?;
+        if let Some(known) = self.shared.get(&pid).and_then(Weak::upgrade)
+            && *known == read
+        {
+            return Some(known);
+        }
+        if self.shared.len() >= MAX_SHARED {
+            self.shared.retain(|_, owner| owner.strong_count() > 0);
+        }
+        let read = Arc::new(read);
+        if self.shared.len() < MAX_SHARED {
+            self.shared.insert(pid, Arc::downgrade(&read));
+        }
+        Some(read)
+    }
+
+    fn read_anew(&mut self, pid: u32) -> Option<Owner> {
         let directory = PathBuf::from(format!("/proc/{pid}"));
         let read = |file: &str| read_beginning(directory.join(file)).ok();
         let (comm, started) = stat(&read("stat")?)?;
@@ -110,6 +139,13 @@ fn effective_uid(status: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_known_of_a_process_is_kept_once() {
+        let mut processes = Processes::new(ObservationClock::new().unwrap());
+        let first = processes.read(std::process::id()).unwrap();
+        assert!(Arc::ptr_eq(&first, &processes.read(std::process::id()).unwrap()));
+    }
 
     #[test]
     fn a_name_may_hold_anything() {
