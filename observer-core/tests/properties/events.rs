@@ -183,25 +183,23 @@ fn state() -> impl Strategy<Value = TcpState> {
 
 fn owners() -> impl Strategy<Value = Owners> {
     let owner = (process(), moment(), option::of(any::<String>()), option::of(any::<u64>())).prop_map(
-        |(process, started_at, text, netns)| Owner {
-            process,
-            started_at,
-            command: text.clone(),
-            uid: Some(0),
-            user: text.clone(),
-            unit: text.clone(),
-            container: text.clone(),
-            pod: text.clone(),
-            cgroup: text,
-            netns,
+        |(process, started_at, text, netns)| {
+            Arc::new(Owner {
+                process,
+                started_at,
+                command: text.clone(),
+                uid: Some(0),
+                user: text.clone(),
+                unit: text.clone(),
+                container: text.clone(),
+                pod: text.clone(),
+                cgroup: text,
+                netns,
+            })
         },
     );
-    (option::of(any::<u32>()), proptest::collection::vec(owner, 0..7), any::<u32>()).prop_map(
-        |(uid, processes, more)| {
-            let processes = processes.into_iter().map(Arc::new).collect();
-            Owners { uid, user: None, processes, more }
-        },
-    )
+    (option::of(any::<u32>()), proptest::collection::vec(owner, 0..7), any::<u32>())
+        .prop_map(|(uid, processes, more)| Owners { uid, user: None, processes, more })
 }
 
 fn process() -> impl Strategy<Value = Process> {

@@ -6,6 +6,7 @@ mod doctor;
 mod generate;
 mod heap;
 mod live;
+mod record;
 mod replay;
 mod report;
 mod watch;
@@ -29,6 +30,7 @@ pub enum Outcome {
 pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command.unwrap_or(Command::Live(cli.live)) {
         Command::Live(args) => live::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Demo(args) => demo::run(&args),
         Command::Report(args) => report::run(&args),

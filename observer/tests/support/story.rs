@@ -73,21 +73,20 @@ impl Story {
 
     /// The process that opened it, and another that has inherited it, are known.
     pub(crate) fn owned(self, millis: u64) -> Self {
-        let owner = |pid, command: &str| {
-            Arc::new(Owner {
-                process: Process { pid, tid: None, comm: "python3".to_owned() },
-                started_at: START,
-                command: Some(command.to_owned()),
-                uid: Some(1000),
-                user: Some("etl".to_owned()),
-                unit: Some("etl.service".to_owned()),
-                container: None,
-                pod: None,
-                cgroup: Some("/system.slice/etl.service".to_owned()),
-                netns: Some(4_026_531_840),
-            })
+        let owner = |pid, command: &str| Owner {
+            process: Process { pid, tid: None, comm: "python3".to_owned() },
+            started_at: START,
+            command: Some(command.to_owned()),
+            uid: Some(1000),
+            user: Some("etl".to_owned()),
+            unit: Some("etl.service".to_owned()),
+            container: None,
+            pod: None,
+            cgroup: Some("/system.slice/etl.service".to_owned()),
+            netns: Some(4_026_531_840),
         };
-        let processes = vec![owner(4711, "python3 etl.py --password=***"), owner(4712, "\u{1b}[2Jx")];
+        let processes = [owner(4711, "python3 etl.py --password=***"), owner(4712, "\u{1b}[2Jx")];
+        let processes = processes.map(Arc::new).to_vec();
         let owners = Owners { uid: Some(1000), user: Some("etl".to_owned()), processes, more: 3 };
         self.then(millis, SocketEventKind::Owners(Box::new(owners)))
     }

@@ -49,12 +49,11 @@ impl Known {
         let Record { id, cookie, sample, .. } = record;
         let told = without_running_times(&sample);
         let seen = Socket { id, reference: socket, told, round: self.round };
-        let is_news = match self.sockets.get_mut(&cookie) {
-            Some(known) => std::mem::replace(&mut **known, seen).told != known.told,
-            None => {
-                self.sockets.insert(cookie, Box::new(seen));
-                true
-            }
+        let is_news = if let Some(known) = self.sockets.get_mut(&cookie) {
+            std::mem::replace(&mut **known, seen).told != known.told
+        } else {
+            self.sockets.insert(cookie, Box::new(seen));
+            true
         };
         (is_news || in_trouble(&sample)).then(|| event(socket, SocketEventKind::Socket(Box::new(sample)), at))
     }

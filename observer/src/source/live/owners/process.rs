@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
@@ -21,30 +21,27 @@ use crate::source::live::ObservationClock;
 const LONGEST: u64 = 4096;
 /// Bytes of a command line that are told.
 const COMMAND: usize = 256;
-/// Processes of which what was read is shared, at most.
-const MAX_SHARED: usize = 4096;
+
+/// Processes that are remembered, at most. Beyond it all are forgotten, and read into new places.
+const REMEMBERED: usize = 4096;
 
 /// Reads what there is to know of processes.
 pub(super) struct Processes {
     users: Users,
+    /// What was read last, by process id: whatever names an unchanged process shares it.
+    last: HashMap<u32, Arc<Owner>>,
     /// When the host was started, on the observation clock.
     boot: Timestamp,
     /// Ticks a second, of the times in `/proc`.
     ticks: u64,
-    /// What was read last of each, as long as anybody has it.
-    shared: HashMap<u32, Weak<Owner>>,
 }
 
 impl Processes {
     pub(super) fn new(clock: ObservationClock) -> Self {
         let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
         let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
-        Self {
-            users: Users::default(),
-            boot: clock.now() - since_boot,
-            ticks: ticks.unwrap_or(100).max(1),
-            shared: HashMap::new(),
-        }
+        let (boot, ticks) = (clock.now() - since_boot, ticks.unwrap_or(100).max(1));
+        Self { users: Users::default(), last: HashMap::new(), boot, ticks }
     }
 
     /// The name of a user of this host.
@@ -52,23 +49,17 @@ impl Processes {
         self.users.name(uid)
     }
 
-    /// What is known of a process, in one place for all its sockets as long as it stays the same; `None` when it is
-    /// gone, or another has its number by the end of the reading.
+    /// What is known of a process; `None` when it is gone, or another has its number by the end of the reading.
     pub(super) fn read(&mut self, pid: u32) -> Option<Arc<Owner>> {
         let read = self.read_anew(pid)?;
-        if let Some(known) = self.shared.get(&pid).and_then(Weak::upgrade)
-            && *known == read
-        {
-            return Some(known);
+        if self.last.len() >= REMEMBERED {
+            self.last.clear();
         }
-        if self.shared.len() >= MAX_SHARED {
-            self.shared.retain(|_, owner| owner.strong_count() > 0);
+        let last = self.last.entry(pid).or_insert_with(|| Arc::new(read.clone()));
+        if **last != read {
+            *last = Arc::new(read);
         }
-        let read = Arc::new(read);
-        if self.shared.len() < MAX_SHARED {
-            self.shared.insert(pid, Arc::downgrade(&read));
-        }
-        Some(read)
+        Some(Arc::clone(last))
     }
 
     fn read_anew(&mut self, pid: u32) -> Option<Owner> {
@@ -141,13 +132,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_of_a_process_is_kept_once() {
-        let mut processes = Processes::new(ObservationClock::new().unwrap());
-        let first = processes.read(std::process::id()).unwrap();
-        assert!(Arc::ptr_eq(&first, &processes.read(std::process::id()).unwrap()));
-    }
-
-    #[test]
     fn a_name_may_hold_anything() {
         let fields = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20";
         assert_eq!(stat(&format!("7 (a) b (c) {fields}\n")), Some(("a) b (c".to_owned(), 777)));
@@ -178,7 +162,8 @@ mod tests {
         assert_eq!(own.process.pid, std::process::id());
         assert!(own.started_at <= clock.now() && own.command.is_some() && own.netns.is_some(), "{own:?}");
         assert_eq!(own.uid, Some(nix::unistd::geteuid().as_raw()));
-        assert_eq!(processes.read(std::process::id()), Some(own), "the start does not move");
+        let again = processes.read(std::process::id()).unwrap();
+        assert!(Arc::ptr_eq(&own, &again), "what has not changed is shared: {own:?}, {again:?}");
         assert_eq!(processes.read(u32::MAX), None);
     }
 }
