@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::stream;
 use tokio::signal::unix::SignalKind;
 
-use super::Outcome;
 use super::watch::{Watch, in_runtime, listen, say, told_to_end};
+use super::{Outcome, heap};
 use crate::cli::RecordArgs;
 use crate::listener::Listeners;
 use crate::plain::Plain;
@@ -20,6 +20,7 @@ use crate::text::safe;
 
 /// Runs the command until a signal ends it.
 pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
+    heap::keep_little();
     // What the user can have got wrong comes first, before anything is attached to the kernel.
     let directory = Directory::take(&args.directory)?;
     for mended in directory.settle()? {
