@@ -13,6 +13,7 @@ use crate::step::step;
 
 mod bpf_linker;
 mod clients;
+mod duckdb;
 pub(crate) mod kernels;
 mod mysql;
 mod packages;
@@ -31,7 +32,7 @@ struct Item {
     build: fn(&Path) -> anyhow::Result<()>,
 }
 
-const ITEMS: [&Item; 4] = [&bpf_linker::ITEM, &mysql::ITEM, &clients::ITEM, &kernels::STORY];
+const ITEMS: [&Item; 5] = [&bpf_linker::ITEM, &mysql::ITEM, &clients::ITEM, &duckdb::ITEM, &kernels::STORY];
 
 /// Installs what is missing, and says so before it does.
 pub(crate) fn run() -> anyhow::Result<()> {
