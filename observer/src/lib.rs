@@ -10,6 +10,7 @@ pub mod mysql;
 pub mod output;
 pub mod panic_hook;
 pub mod plain;
+pub mod privilege;
 pub mod progress;
 pub mod replay;
 pub mod report;

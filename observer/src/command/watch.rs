@@ -72,6 +72,8 @@ pub(super) async fn watch(mut watch: Watch, until: impl Future<Output = ()>) -> 
     // Before the terminal is taken, where an error would not be seen.
     let log = watch.log.take().map(|file| file.begin(&header(&watch))).transpose()?;
     let place = format!("{}:{}", host(), ports(&watch.ports));
+    let reports = (!watch.plain).then_some(&*watch.view.report_dir);
+    watch.source.settle(reports)?;
     let ended = if watch.plain {
         say(format_args!("watching {}; ctrl-c ends it", safe(&place)));
         let output = Plain::new(io::stdout(), io::stderr());

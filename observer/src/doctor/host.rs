@@ -4,8 +4,8 @@ use anyhow::Context as _;
 use nix::sys::utsname::uname;
 
 use super::report::{Check, NamespaceSockets, Report};
+use crate::privilege::{Capabilities, Capability};
 use crate::source::live::diag::{self, SocketCount, Survey};
-use crate::source::live::{Capabilities, Capability};
 
 /// The oldest kernel on which the kernel programs are known to load.
 const OLDEST_KERNEL: (u32, u32) = (5, 10);

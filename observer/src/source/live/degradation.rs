@@ -6,7 +6,7 @@ use std::io;
 use aya::programs::ProgramError;
 use observer_core::SourceEvent;
 
-use super::capabilities::{Capabilities, Capability};
+use crate::privilege::{Capabilities, Capability};
 
 /// What is missing, why, and what cannot be known for it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use observer_core::{Event, EventKind, Owner, Owners, SocketEvent, SocketEventKin
 use super::asks::Ask;
 use super::process::Processes;
 use super::search::{Found, search};
-use crate::source::live::{Capability, ObservationClock};
+use crate::privilege::Capability;
+use crate::source::live::ObservationClock;
 
 /// Sockets that are remembered, at most. Beyond it all are forgotten, and learnt again as they are told.
 const MAX_SOCKETS: usize = 65_536;
