@@ -4,6 +4,7 @@ pub mod app;
 pub mod cli;
 pub mod command;
 pub mod demo;
+mod directory;
 pub mod doctor;
 pub mod log;
 pub mod mysql;

@@ -13,6 +13,7 @@ use crate::cli::ReplayArgs;
 use crate::log::{LogFile, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
+use crate::privilege::{self, Uses};
 use crate::replay::{self, Extent, FOLLOW_GRACE, Follower};
 use crate::source::live::ObservationClock;
 use crate::source::recording::{Options, Origin, Recording, Source, Tail};
@@ -20,8 +21,9 @@ use crate::view::{Speed, inputs};
 
 /// Runs the command.
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
-    let source = Source::of(&args.file);
+    let source = Source::open(&args.file)?;
     let plain = needs_lines(args.plain);
+    privilege::confine(if plain { Uses::Nothing } else { Uses::View(&args.view.report_dir) })?;
     if args.follow {
         return in_runtime(follow(args, &source, plain));
     }

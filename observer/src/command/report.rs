@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::Outcome;
 use crate::cli::{Format, ReportArgs};
+use crate::privilege;
 use crate::report::{self, Options};
 use crate::source::recording::{self, Source};
 
@@ -21,7 +22,8 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         client: args.client,
         all: args.all,
     };
-    let sources: Vec<_> = args.files.iter().map(|file| Source::of(file)).collect();
+    let sources: Vec<_> = args.files.iter().map(|file| Source::open(file)).collect::<Result<_, _>>()?;
+    privilege::confine(privilege::Uses::Nothing)?;
     let report = report::build(&sources, &options)?;
     let mut stdout = BufWriter::new(io::stdout().lock());
     match args.format {

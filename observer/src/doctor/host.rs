@@ -43,6 +43,10 @@ pub(super) fn capabilities() -> anyhow::Result<Vec<Check>> {
             Capability::SysPtrace,
             "which network namespaces the processes of others are in, and which sockets they have open",
         ),
+        (
+            Capability::DacReadSearch,
+            "which sockets the processes of others have open; as another user than root all tracepoints too",
+        ),
     ];
     Ok(needed.map(|(capability, without)| capability_check(effective, capability, without)).into())
 }

@@ -1,11 +1,17 @@
 //! What the observer is allowed to do, and giving up what it no longer needs. docs/PRIVILEGES.md has the table.
 
 mod capabilities;
+mod sandbox;
+
+use std::path::Path;
 
 use anyhow::Context as _;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{AccessFlags, faccessat};
 
 pub use capabilities::{Capabilities, Capability};
 pub(crate) use capabilities::{keep, takes_any, with};
+pub use sandbox::{Uses, confine};
 
 /// From here on no program that this thread, or one it starts, may run gets more permission than the thread has
 /// (`PR_SET_NO_NEW_PRIVS`, prctl(2)), not even by being root's. The observer runs none.
@@ -15,4 +21,16 @@ pub(crate) use capabilities::{keep, takes_any, with};
 /// When the kernel refuses: a filter of system calls forbids it.
 pub fn no_new_privileges() -> anyhow::Result<()> {
     rustix::thread::set_no_new_privs(true).context("giving up the chance of new privileges")
+}
+
+/// What it takes to make a file in `directory`.
+///
+/// # Errors
+///
+/// When it cannot be tried.
+pub(crate) fn writing_to(directory: &Path) -> anyhow::Result<Capabilities> {
+    let may_write =
+        || faccessat(AT_FDCWD, directory, AccessFlags::W_OK | AccessFlags::X_OK, AtFlags::AT_EACCESS).is_ok();
+    let takes = takes_any(may_write)?.then_some(Capability::DacOverride);
+    Ok(Capabilities::of(takes.as_slice()))
 }

@@ -4,13 +4,10 @@
 //! docs/PRIVILEGES.md says what each is for.
 
 use std::fs;
-use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
-use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::unistd::{AccessFlags, faccessat};
 
 use super::kernel::Kernel;
 use super::server::{Place, Server};
@@ -98,18 +95,6 @@ pub(super) fn reading(kernel: Option<&Kernel>, servers: &[Server]) -> anyhow::Re
     let asks_here = servers.iter().any(|server| matches!(server.place(), Place::Socket(_)));
     takes.extend(asks_here.then_some(Capability::DacReadSearch));
     Ok(Capabilities::of(&takes))
-}
-
-/// What it takes to make a file in `directory`.
-///
-/// # Errors
-///
-/// When it cannot be tried.
-pub(super) fn writing_to(directory: &Path) -> anyhow::Result<Capabilities> {
-    let may_write =
-        || faccessat(AT_FDCWD, directory, AccessFlags::W_OK | AccessFlags::X_OK, AtFlags::AT_EACCESS).is_ok();
-    let takes = takes_any(may_write)?.then_some(Capability::DacOverride);
-    Ok(Capabilities::of(takes.as_slice()))
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl LiveSource {
     /// When the kernel refuses.
     pub fn settle(&self, reports: Option<&Path>) -> anyhow::Result<()> {
         let resting = match reports {
-            Some(directory) => duty::writing_to(directory)?,
+            Some(directory) => privilege::writing_to(directory)?,
             None => Capabilities::NONE,
         };
         privilege::keep(self.takes.and(resting), resting)

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -45,17 +47,14 @@ pub(super) fn open(
 ) -> anyhow::Result<(Input, Vec<u8>, Option<u64>)> {
     let (inner, size): (Box<dyn Read + Send>, _) = match source {
         Source::StandardInput => (Box::new(io::stdin()), None),
-        Source::File(path) => {
-            let file = File::open(path).map_err(|error| advise(&error))?;
+        Source::File(_, file) => {
             let metadata = file.metadata()?;
-            if metadata.is_dir() {
-                bail!("it is a directory; give the path of a file in it");
-            }
-            let size = metadata.is_file().then_some(metadata.len());
+            let from_start = FromStart { file: Arc::clone(file), at: 0 };
             match follow {
-                // At the end of a pipe its reader waits anyway.
-                Some(tail) if metadata.is_file() => (Box::new(Follow::new(file, tail)), None),
-                _ => (Box::new(file), size),
+                // What is no file has one reader, and at its end that one waits anyway.
+                _ if !metadata.is_file() => (Box::new(file.try_clone()?), None),
+                Some(tail) => (Box::new(Follow::new(from_start, tail)), None),
+                None => (Box::new(from_start), Some(metadata.len())),
             }
         }
     };
@@ -64,6 +63,43 @@ pub(super) fn open(
     (&mut counted).take(HEAD as u64).read_to_end(&mut head).context("its first bytes")?;
     let input = BufReader::with_capacity(BUFFER, Cursor::new(head.clone()).chain(counted));
     Ok((input, head, size))
+}
+
+/// Opens a file for reading.
+pub(super) fn file(path: &Path) -> anyhow::Result<File> {
+    let file = File::open(path).map_err(|error| advise(&error))?;
+    if file.metadata()?.is_dir() {
+        bail!("it is a directory; give the path of a file in it");
+    }
+    Ok(file)
+}
+
+/// A file that several read at once, each from its start.
+#[derive(Debug)]
+pub(super) struct FromStart {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl FromStart {
+    /// Whether the file has become shorter than what was read of it.
+    pub(super) fn has_shrunk(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.len() < self.at)
+    }
+}
+
+impl From<File> for FromStart {
+    fn from(file: File) -> Self {
+        Self { file: Arc::new(file), at: 0 }
+    }
+}
+
+impl Read for FromStart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
 }
 
 /// The error, and what the user can do.

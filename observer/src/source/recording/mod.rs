@@ -3,6 +3,7 @@
 mod follow;
 mod input;
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -28,33 +29,45 @@ const GAPS_KEPT: usize = 20;
 /// Connections of a capture that are followed at once.
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(Config::MAX_CONNECTIONS as usize).unwrap();
 
-/// What is to be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is to be read. It is open: from here on no other file is.
+#[derive(Clone, Debug)]
 pub enum Source {
-    /// A file by its path.
-    File(PathBuf),
+    /// A file, with its path.
+    File(PathBuf, Arc<File>),
     /// Standard input, given as `-`.
     StandardInput,
 }
 
 impl Source {
-    /// What an argument of the command line means.
-    pub fn of(argument: &Path) -> Self {
-        if argument.as_os_str() == "-" { Self::StandardInput } else { Self::File(argument.to_owned()) }
+    /// Opens what an argument of the command line means.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened.
+    pub fn open(argument: &Path) -> anyhow::Result<Self> {
+        if argument.as_os_str() == "-" {
+            return Ok(Self::StandardInput);
+        }
+        let file = input::file(argument).with_context(|| format!("reading {}", name(argument)))?;
+        Ok(Self::File(argument.to_owned(), Arc::new(file)))
     }
 
     /// How it is called in messages, safe for a terminal.
     pub fn name(&self) -> String {
         match self {
-            Self::File(path) => safe(&path.to_string_lossy()).into_owned(),
+            Self::File(path, _) => name(path),
             Self::StandardInput => "standard input".to_owned(),
         }
     }
 
     /// Whether it can be read a second time.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::File(path) if path.is_file())
+        matches!(self, Self::File(_, file) if file.metadata().is_ok_and(|metadata| metadata.is_file()))
     }
+}
+
+fn name(path: &Path) -> String {
+    safe(&path.to_string_lossy()).into_owned()
 }
 
 /// How a file is read.
