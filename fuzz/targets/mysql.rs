@@ -3,12 +3,12 @@
 #![no_main]
 
 use observer_core::{
-    Config, End, Event, EventKind, Flow, SocketEvent, SocketEventKind, SocketRef, Statement, Timestamp,
-    Vantage,
+    Config, End, Event, EventKind, Flow, Greeting, SocketEvent, SocketEventKind, SocketRef, Statement,
+    Timestamp, Vantage,
 };
 use observer_fuzz::Judge;
 use observer_fuzz::mysql::{
-    Command, Greeting, Kept, Login, Packet, Reply, Statements, Tail, keepable, lone_error, prepares,
+    Command, Kept, Login, Packet, Reply, Statements, Tail, greeting, keepable, lone_error, prepares,
     statement, statement_id, stored, tellable, without_literals,
 };
 
@@ -79,7 +79,7 @@ fn from_server(said: &[u8], tail: &mut Tail, capabilities: Option<u32>) -> Vec<S
     tail.push(said);
     tail.ends_a_result(capabilities);
     stored(said, 1);
-    let greeting = Greeting::parse(said).map(|Greeting { version, thread_id, capabilities }| {
+    let greeting = greeting(said).map(|Greeting { version, thread_id, capabilities }| {
         SocketEventKind::Greeting { version, thread_id, capabilities }
     });
     let reply = Reply::parse(said).map(|reply| SocketEventKind::Reply { ok: reply.is_ok() });

@@ -17,6 +17,7 @@ use observer_core::{
 use tokio::sync::mpsc;
 
 use crate::command::Outcome;
+use crate::listener::Listeners;
 use crate::log::{Sink, Writer};
 use crate::output::{Output, WhenSourceEnds, is_broken_pipe};
 
@@ -34,8 +35,10 @@ pub struct Parts<O, I, S, C, L> {
     pub stop: S,
     /// Now, on the observation clock.
     pub clock: C,
-    /// Who is told.
+    /// Who is shown it.
     pub output: O,
+    /// Who else hears of it.
+    pub listeners: Listeners,
     /// The record, where one is kept.
     pub log: Option<Writer<L>>,
     /// What the judgement is told.
@@ -69,9 +72,9 @@ where
     C: Fn() -> Timestamp,
     L: Sink,
 {
-    let Parts { mut events, inputs, stop, clock, output, log, config, grace, fail_on } = parts;
+    let Parts { mut events, inputs, stop, clock, output, listeners, log, config, grace, fail_on } = parts;
     let tracker = Tracker::new(config);
-    let mut app = App { tracker, output, log, clock, grace, fail_on, outcome: Outcome::Clean };
+    let mut app = App { tracker, output, listeners, log, clock, grace, fail_on, outcome: Outcome::Clean };
     let served = app.serve(&mut events, inputs, stop).await;
     let served = served.and_then(|()| app.catch_up(&mut events)).and_then(|()| app.finish());
     // However it ended, the log gets what is still to be written.
@@ -98,6 +101,7 @@ pub fn counts(finding: &Finding, fail_on: Option<Severity>) -> bool {
 struct App<O, C, L> {
     tracker: Tracker,
     output: O,
+    listeners: Listeners,
     log: Option<Writer<L>>,
     clock: C,
     grace: Duration,
@@ -194,6 +198,9 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
                 log.event(event, now);
             }
             let about = self.tracker.handle_event(event);
+            for listener in &mut self.listeners {
+                listener.event(event, about, &self.tracker);
+            }
             self.output.event(event, about, &self.tracker);
             self.tell_findings(now)?;
         }
@@ -207,6 +214,9 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
             }
             if let Some(log) = &mut self.log {
                 log.finding(&finding, now);
+            }
+            for listener in &mut self.listeners {
+                listener.finding(&finding, &self.tracker);
             }
             self.output.finding(&finding, &self.tracker)?;
         }

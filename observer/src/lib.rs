@@ -6,6 +6,7 @@ pub mod command;
 pub mod demo;
 mod directory;
 pub mod doctor;
+pub mod listener;
 pub mod log;
 pub mod mysql;
 pub mod output;

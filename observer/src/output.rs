@@ -14,7 +14,7 @@ pub trait Output {
     type Input;
 
     /// An event happened; `tracker` knows it already, and has said which connection it is `about`.
-    fn event(&mut self, event: &Event, about: Option<ConnectionId>, tracker: &Tracker);
+    fn event(&mut self, _event: &Event, _about: Option<ConnectionId>, _tracker: &Tracker) {}
 
     /// Something was found.
     ///
@@ -24,23 +24,29 @@ pub trait Output {
     fn finding(&mut self, finding: &Finding, tracker: &Tracker) -> anyhow::Result<()>;
 
     /// How the writing of the log goes, after every chance for it to change.
-    fn log_status(&mut self, status: &log::Status);
+    fn log_status(&mut self, _status: &log::Status) {}
 
     /// The user did something; `Break` ends the program.
     fn input(&mut self, input: Self::Input, tracker: &Tracker, now: Timestamp) -> ControlFlow<()>;
 
     /// When [`draw`](Self::draw) wants to be called; `None` while there is nothing new to see.
-    fn next_draw(&self) -> Option<Timestamp>;
+    fn next_draw(&self) -> Option<Timestamp> {
+        None
+    }
 
     /// Shows the state at `now`.
     ///
     /// # Errors
     ///
     /// When it cannot be shown: that ends the program.
-    fn draw(&mut self, tracker: &Tracker, now: Timestamp) -> anyhow::Result<()>;
+    fn draw(&mut self, _tracker: &Tracker, _now: Timestamp) -> anyhow::Result<()> {
+        Ok(())
+    }
 
     /// Whether there is still a use for it when no more events can come.
-    fn when_source_ends(&self) -> WhenSourceEnds;
+    fn when_source_ends(&self) -> WhenSourceEnds {
+        WhenSourceEnds::End
+    }
 }
 
 /// What follows from the end of the source.

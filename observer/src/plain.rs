@@ -5,10 +5,10 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use anyhow::Context as _;
-use observer_core::{ConnectionId, Event, Finding, FindingKind, Severity, Timestamp, Tracker};
+use observer_core::{Finding, FindingKind, Severity, Timestamp, Tracker};
 
 use crate::log;
-use crate::output::{Output, WhenSourceEnds};
+use crate::output::Output;
 use crate::text::safe;
 
 /// Prints findings to one writer and talks about the observation itself on another.
@@ -37,8 +37,6 @@ impl<W: Write, T: Write> Plain<W, T> {
 
 impl<W: Write, T: Write> Output for Plain<W, T> {
     type Input = Infallible;
-
-    fn event(&mut self, _event: &Event, _about: Option<ConnectionId>, _tracker: &Tracker) {}
 
     fn finding(&mut self, finding: &Finding, _tracker: &Tracker) -> anyhow::Result<()> {
         if let FindingKind::Degraded { .. } = finding.kind {
@@ -74,18 +72,6 @@ impl<W: Write, T: Write> Output for Plain<W, T> {
 
     fn input(&mut self, input: Infallible, _tracker: &Tracker, _now: Timestamp) -> ControlFlow<()> {
         match input {}
-    }
-
-    fn next_draw(&self) -> Option<Timestamp> {
-        None
-    }
-
-    fn draw(&mut self, _tracker: &Tracker, _now: Timestamp) -> anyhow::Result<()> {
-        Ok(())
-    }
-
-    fn when_source_ends(&self) -> WhenSourceEnds {
-        WhenSourceEnds::End
     }
 }
 

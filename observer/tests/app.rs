@@ -17,6 +17,7 @@ use observer_core::{Config, Event, EventKind, Finding, Severity, SourceEvent, Ti
 use support::recording::{header, replayed};
 use support::story::{Story, at, degraded, events_lost, together};
 use tokio::sync::mpsc;
+use tokio::task::{LocalSet, spawn_local};
 
 /// Bytes that a test can look at while somebody writes them. Written from `full` on, it fails.
 #[derive(Clone, Default)]
@@ -96,6 +97,7 @@ fn run(events: Vec<Event>, delay: Duration, end: u64, fail_on: Option<Severity>,
             stop: std::future::pending(),
             clock: clock(),
             output: Plain::new(lines.clone(), talk.clone()),
+            listeners: Vec::new(),
             log: Some(Writer::new(log.clone(), &header("db1")).unwrap()),
             config: Config::default(),
             grace: GRACE,
@@ -200,7 +202,7 @@ fn a_full_disk_is_told_and_the_observation_goes_on() {
 fn the_log_is_at_most_a_second_behind() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    LocalSet::new().block_on(&runtime, async {
         let log = Paper::default();
         let (sender, receiver) = mpsc::channel(4);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -210,12 +212,13 @@ fn the_log_is_at_most_a_second_behind() {
             stop: async move { drop(stopped.await) },
             clock: clock(),
             output: Plain::new(Paper::default(), Paper::default()),
+            listeners: Vec::new(),
             log: Some(Writer::new(log.clone(), &header("db1")).unwrap()),
             config: Config::default(),
             grace: GRACE,
             fail_on: None,
         };
-        let program = tokio::spawn(app::run(parts));
+        let program = spawn_local(app::run(parts));
         let quiet = Story::of("10.2.7.31:51844", 0).events;
         let count = quiet.len();
         sender.send(quiet).await.unwrap();
@@ -243,7 +246,7 @@ fn the_view_stays_after_the_end_of_the_source() {
 
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    LocalSet::new().block_on(&runtime, async {
         let (sender, receiver) = mpsc::channel(4);
         let abilities = Abilities { theme: Theme::Dark, unicode: true };
         let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
@@ -254,12 +257,13 @@ fn the_view_stays_after_the_end_of_the_source() {
             stop: std::future::pending(),
             clock: clock(),
             output: View::new(terminal, abilities, "db1:3306", Config::default()),
+            listeners: Vec::new(),
             log: None::<Writer<Paper>>,
             config: Config::default(),
             grace: GRACE,
             fail_on: None,
         };
-        let program = tokio::spawn(app::run(parts));
+        let program = spawn_local(app::run(parts));
         sender.send(Story::of("10.2.7.31:51844", 0).events).await.unwrap();
         drop(sender);
         tokio::time::sleep(Duration::from_secs(5)).await;

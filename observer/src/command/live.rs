@@ -4,7 +4,7 @@ use super::watch::{Watch, in_runtime, needs_lines, watch};
 use super::{Outcome, bpf_log};
 use crate::cli::LiveArgs;
 use crate::log::LogFile;
-use crate::source::live::{self, LiveOptions, ObservationClock};
+use crate::source::live::{self, ObservationClock};
 
 /// Runs the command.
 pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
@@ -13,20 +13,9 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
     if args.bpf_log {
         bpf_log::print()?;
     }
-    let servers = args.asked.servers()?;
+    let options = args.observation.options(args.bpf_log)?;
     in_runtime(async {
         let clock = ObservationClock::new()?;
-        let options = LiveOptions {
-            ports: args.ports.clone(),
-            cgroup: args.cgroup.clone(),
-            max_connections: args.max_connections,
-            ring_bytes: args.ring_buffer,
-            poll: args.poll,
-            bpf_log: args.bpf_log,
-            statements: args.statements.statements(),
-            kernel: !args.no_kernel,
-            servers,
-        };
         let watched = Watch {
             sources: options.sources(),
             source: live::start(&options, clock).await?,

@@ -10,6 +10,7 @@ use super::Outcome;
 use super::watch::{in_runtime, needs_lines, say, show, signals};
 use crate::app;
 use crate::cli::ReplayArgs;
+use crate::listener::Listeners;
 use crate::log::{LogFile, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
@@ -98,7 +99,8 @@ impl Followed {
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<Outcome> {
         let Self { follower, clock, config, fail_on } = self;
-        let (output, clock) = follower.keep_time(output, move || clock.now());
+        let (noting, clock) = follower.keep_time(move || clock.now());
+        let listeners: Listeners = vec![Box::new(noting)];
         let Follower { events, failed, .. } = follower;
         let mut failure = None;
         let stop = async {
@@ -112,8 +114,19 @@ impl Followed {
             }
         };
         let (log, grace) = (None::<Writer<LogFile>>, FOLLOW_GRACE);
-        let ended =
-            app::run(app::Parts { events, inputs, stop, clock, output, log, config, grace, fail_on }).await?;
+        let ended = app::run(app::Parts {
+            events,
+            inputs,
+            stop,
+            clock,
+            output,
+            listeners,
+            log,
+            config,
+            grace,
+            fail_on,
+        })
+        .await?;
         failure.map_or(Ok(ended.outcome), Err).context("following it")
     }
 }

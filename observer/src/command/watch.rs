@@ -10,10 +10,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Outcome;
 use crate::app::{self, Ended, Parts};
 use crate::cli::ViewArgs;
+use crate::listener::{Listener, Listeners};
 use crate::log::{Header, LogFile, SCHEMA, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
-use crate::source::live::server::Attended;
 use crate::source::live::{LiveSource, ObservationClock};
 use crate::text::safe;
 use crate::view::terminal::{self, Guard, LiveBackend};
@@ -118,10 +118,11 @@ async fn run<O: Output>(
     let Watch { source, clock, config, fail_on, .. } = watch;
     // Held until the end: it is what keeps the events coming.
     let LiveSource { events, naming, running: _running, .. } = source;
-    let output = Attended::new(output, naming);
+    let listeners: Listeners =
+        naming.into_iter().map(|naming| Box::new(naming) as Box<dyn Listener>).collect();
     let clock = move || clock.now();
     let grace = app::GRACE;
-    app::run(Parts { events, inputs, stop, clock, output, log, config, grace, fail_on }).await
+    app::run(Parts { events, inputs, stop, clock, output, listeners, log, config, grace, fail_on }).await
 }
 
 /// Comes when the program is told to end: by ctrl-c, by a service manager, or by its terminal going away.

@@ -30,7 +30,7 @@ mod statement;
 mod tail;
 
 pub use command::{Command, tellable};
-pub use greeting::Greeting;
+pub use greeting::greeting;
 pub use literals::without_literals;
 pub use login::{LOGIN_FIXED, LOGIN_HEAD, LOGIN_REST, Login};
 pub use packet::{Packet, length_encoded_bytes, stored};

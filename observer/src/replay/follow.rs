@@ -4,7 +4,6 @@
 //! from then on it is now.
 
 use std::cell::Cell;
-use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,12 +11,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use observer_core::{ConnectionId, Event, Finding, Timestamp, Tracker};
+use observer_core::{ConnectionId, Event, Timestamp, Tracker};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::app;
-use crate::log::{FLUSH_AFTER, Status};
-use crate::output::{Output, WhenSourceEnds};
+use crate::listener::Listener;
+use crate::log::FLUSH_AFTER;
 use crate::source::recording::{Moment, PERIOD, Recording, Tail};
 
 /// Events that may wait between the reader and the judgement.
@@ -69,14 +68,13 @@ impl Follower {
         Ok(Self { events, failed, sent, tail })
     }
 
-    /// Notes what `output` is told, and gives the clock that goes with it; `now` is the time that it is.
-    pub fn keep_time<O, N: Fn() -> Timestamp>(
+    /// The clock that goes with it, and what has to hear of the events for that; `now` is the time that it is.
+    pub fn keep_time<N: Fn() -> Timestamp>(
         &self,
-        output: O,
         now: N,
-    ) -> (Noting<O>, impl Fn() -> Timestamp + use<O, N>) {
+    ) -> (impl Listener + use<N>, impl Fn() -> Timestamp + use<N>) {
         let judged = Rc::<Judged>::default();
-        let noting = Noting { output, judged: judged.clone() };
+        let noting = Noting(judged.clone());
         let (sent, tail, is_live) = (self.sent.clone(), self.tail.clone(), Cell::new(false));
         let clock = move || {
             let (now, last) = (now(), judged.last.get());
@@ -100,43 +98,12 @@ struct Judged {
     last: Cell<Timestamp>,
 }
 
-/// An output that notes what went by.
-#[derive(Debug)]
-pub struct Noting<O> {
-    output: O,
-    judged: Rc<Judged>,
-}
+/// Notes what went by.
+struct Noting(Rc<Judged>);
 
-impl<O: Output> Output for Noting<O> {
-    type Input = O::Input;
-
-    fn event(&mut self, event: &Event, about: Option<ConnectionId>, tracker: &Tracker) {
-        self.judged.events.update(|count| count + 1);
-        self.judged.last.update(|last| last.max(event.at));
-        self.output.event(event, about, tracker);
-    }
-
-    fn finding(&mut self, finding: &Finding, tracker: &Tracker) -> anyhow::Result<()> {
-        self.output.finding(finding, tracker)
-    }
-
-    fn log_status(&mut self, status: &Status) {
-        self.output.log_status(status);
-    }
-
-    fn input(&mut self, input: O::Input, tracker: &Tracker, now: Timestamp) -> ControlFlow<()> {
-        self.output.input(input, tracker, now)
-    }
-
-    fn next_draw(&self) -> Option<Timestamp> {
-        self.output.next_draw()
-    }
-
-    fn draw(&mut self, tracker: &Tracker, now: Timestamp) -> anyhow::Result<()> {
-        self.output.draw(tracker, now)
-    }
-
-    fn when_source_ends(&self) -> WhenSourceEnds {
-        self.output.when_source_ends()
+impl Listener for Noting {
+    fn event(&mut self, event: &Event, _about: Option<ConnectionId>, _tracker: &Tracker) {
+        self.0.events.update(|count| count + 1);
+        self.0.last.update(|last| last.max(event.at));
     }
 }

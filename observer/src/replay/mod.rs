@@ -15,6 +15,6 @@ mod judging;
 mod player;
 
 pub use extent::Extent;
-pub use follow::{Follower, GRACE as FOLLOW_GRACE, Noting};
+pub use follow::{Follower, GRACE as FOLLOW_GRACE};
 pub use judging::{Judging, lines};
 pub use player::{Parts, play};

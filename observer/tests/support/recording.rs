@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use observer::log::{Header, LogFile, SCHEMA, Status};
-use observer::output::{Output, WhenSourceEnds};
+use observer::log::{Header, LogFile, SCHEMA};
+use observer::output::Output;
 use observer::replay;
 use observer::source::recording::{Given, Options, Recording, Source};
-use observer_core::{Config, ConnectionId, Event, Finding, Timestamp, Tracker};
+use observer_core::{Config, Event, Finding, Timestamp, Tracker};
 
 use super::story::at;
 
@@ -57,28 +57,12 @@ struct Found(Vec<Finding>);
 impl Output for Found {
     type Input = Infallible;
 
-    fn event(&mut self, _event: &Event, _about: Option<ConnectionId>, _tracker: &Tracker) {}
-
     fn finding(&mut self, finding: &Finding, _tracker: &Tracker) -> anyhow::Result<()> {
         self.0.push(finding.clone());
         Ok(())
     }
 
-    fn log_status(&mut self, _status: &Status) {}
-
     fn input(&mut self, input: Infallible, _tracker: &Tracker, _now: Timestamp) -> ControlFlow<()> {
         match input {}
-    }
-
-    fn next_draw(&self) -> Option<Timestamp> {
-        None
-    }
-
-    fn draw(&mut self, _tracker: &Tracker, _now: Timestamp) -> anyhow::Result<()> {
-        Ok(())
-    }
-
-    fn when_source_ends(&self) -> WhenSourceEnds {
-        WhenSourceEnds::End
     }
 }

@@ -9,7 +9,7 @@ use super::connections::Connections;
 use super::records::Packet;
 use super::segment::Segment;
 use super::{PcapOptions, Statistics};
-use crate::mysql::Greeting;
+use crate::mysql::greeting;
 
 /// Sorts packets.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Packets {
     fn look_elsewhere(&mut self, segment: &Segment<'_>) {
         if self.statistics.segments == 0
             && self.server_elsewhere.is_none()
-            && Greeting::parse(segment.payload).is_some_and(|greeting| is_version(&greeting.version))
+            && greeting(segment.payload).is_some_and(|greeting| is_version(&greeting.version))
         {
             self.server_elsewhere = Some(segment.source);
         }

@@ -1,9 +1,9 @@
 //! What both ends say in MySQL's protocol, as far as it bears on how long the server waits.
 
-use observer_core::{SocketEventKind, Statement, Timestamp, capability};
+use observer_core::{Greeting, SocketEventKind, Statement, Timestamp, capability};
 
 use super::asked::Asked;
-use crate::mysql::{Command, Greeting, Login, Reply, Statements, Tail, lone_error};
+use crate::mysql::{Command, Login, Reply, Statements, Tail, greeting, lone_error};
 
 /// A command that has no answer.
 const COM_QUIT: &str = "\u{1}";
@@ -95,7 +95,7 @@ impl Session {
         let payload = said.payload;
         if self.handshake == Handshake::Greeting {
             self.handshake = Handshake::Login;
-            if let Some(Greeting { version, thread_id, capabilities }) = Greeting::parse(payload) {
+            if let Some(Greeting { version, thread_id, capabilities }) = greeting(payload) {
                 self.capabilities = capabilities;
                 return Some(SocketEventKind::Greeting { version, thread_id, capabilities });
             }

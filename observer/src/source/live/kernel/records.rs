@@ -11,11 +11,11 @@ use observer_common::{
     SegmentRecord, StateRecord, TextRecord, WaitRecord, scale, transition,
 };
 use observer_core::{
-    End, Event, EventKind, Flow, Process, SeqNumber, SocketEvent, SocketEventKind, SocketRef, TcpState,
-    Timestamp,
+    End, Event, EventKind, Flow, Greeting, Process, SeqNumber, SocketEvent, SocketEventKind, SocketRef,
+    TcpState, Timestamp,
 };
 
-use crate::mysql::{self, Command, Greeting, Login, Reply, Tail, lone_error};
+use crate::mysql::{self, Command, Login, Reply, Tail, greeting, lone_error};
 use crate::source::live::ObservationClock;
 
 /// Data waits behind the window.
@@ -196,7 +196,7 @@ fn meant(bytes: &[u8], length: u32) -> Result<&[u8], Malformed> {
 fn said(kind: RecordKind, by: End, bytes: &[u8]) -> Option<SocketEventKind> {
     match (kind, by) {
         (RecordKind::Greeting, End::Server) => {
-            let Greeting { version, thread_id, capabilities } = Greeting::parse(bytes)?;
+            let Greeting { version, thread_id, capabilities } = greeting(bytes)?;
             Some(SocketEventKind::Greeting { version, thread_id, capabilities })
         }
         (RecordKind::Command, End::Client) => {

@@ -34,7 +34,7 @@ use tokio::sync::mpsc;
 pub use address::{Place, ServerUrl};
 pub use option_file::Login;
 pub use questions::Lack;
-pub use roll::{Attended, Naming};
+pub use roll::Naming;
 
 use super::{ObservationClock, Running};
 use crate::cli::DEFAULT_PORT;

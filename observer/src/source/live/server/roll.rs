@@ -1,6 +1,5 @@
 //! Which connections the servers are asked about: what those who ask are told by the one who observes.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +9,7 @@ use observer_core::{
 };
 use tokio::sync::watch;
 
-use crate::log;
-use crate::output::{Output, WhenSourceEnds};
+use crate::listener::Listener;
 
 /// How often all connections are named.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -40,7 +38,7 @@ pub(super) struct Roll {
     pub(super) troubled: Arc<Vec<Named>>,
 }
 
-/// Names the connections that an output is shown to those who ask about them.
+/// Names the connections there are to those who ask about them.
 #[derive(Debug)]
 pub struct Naming {
     roll: watch::Sender<Roll>,
@@ -86,56 +84,16 @@ fn named(connection: &Connection) -> Option<Named> {
     })
 }
 
-/// An output that names what it is shown to those who ask the servers, if anybody does.
-#[derive(Debug)]
-pub struct Attended<O> {
-    output: O,
-    naming: Option<Naming>,
-}
-
-impl<O> Attended<O> {
-    /// This output; `naming` is [`LiveSource::naming`](super::super::LiveSource::naming).
-    pub fn new(output: O, naming: Option<Naming>) -> Self {
-        Self { output, naming }
-    }
-}
-
-impl<O: Output> Output for Attended<O> {
-    type Input = O::Input;
-
-    fn event(&mut self, event: &Event, about: Option<ConnectionId>, tracker: &Tracker) {
-        if let Some(naming) = &mut self.naming
-            && let EventKind::Source(SourceEvent::SocketsPolled { .. }) = event.kind
-        {
-            naming.name(event.at, tracker);
+impl Listener for Naming {
+    fn event(&mut self, event: &Event, _about: Option<ConnectionId>, tracker: &Tracker) {
+        if let EventKind::Source(SourceEvent::SocketsPolled { .. }) = event.kind {
+            self.name(event.at, tracker);
         }
-        self.output.event(event, about, tracker);
     }
 
-    fn finding(&mut self, finding: &Finding, tracker: &Tracker) -> anyhow::Result<()> {
-        if let Some(naming) = self.naming.as_mut().filter(|_| finding.connection.is_some()) {
-            naming.name(finding.at, tracker);
+    fn finding(&mut self, finding: &Finding, tracker: &Tracker) {
+        if finding.connection.is_some() {
+            self.name(finding.at, tracker);
         }
-        self.output.finding(finding, tracker)
-    }
-
-    fn log_status(&mut self, status: &log::Status) {
-        self.output.log_status(status);
-    }
-
-    fn input(&mut self, input: Self::Input, tracker: &Tracker, now: Timestamp) -> ControlFlow<()> {
-        self.output.input(input, tracker, now)
-    }
-
-    fn next_draw(&self) -> Option<Timestamp> {
-        self.output.next_draw()
-    }
-
-    fn draw(&mut self, tracker: &Tracker, now: Timestamp) -> anyhow::Result<()> {
-        self.output.draw(tracker, now)
-    }
-
-    fn when_source_ends(&self) -> WhenSourceEnds {
-        self.output.when_source_ends()
     }
 }
