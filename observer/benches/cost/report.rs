@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::actors::Mix;
 use crate::capture::Reading;
 use crate::kernel::Cost;
+use crate::load::Load;
 use crate::memory::Memory;
 use crate::throughput::{BOTH_ENDS, Rate, SERVERS_END};
 use crate::tracker::{self, Judgement};
@@ -48,6 +49,7 @@ pub(crate) struct Report {
     pub(crate) memory: Option<Memory>,
     pub(crate) tracker: Option<Judgement>,
     pub(crate) capture: Option<Reading>,
+    pub(crate) load: Option<Load>,
     budgets: Vec<Budget>,
 }
 
@@ -77,6 +79,7 @@ impl Report {
             memory: None,
             tracker: None,
             capture: None,
+            load: None,
             budgets: Vec::new(),
         })
     }
@@ -128,7 +131,7 @@ impl Report {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
-fn mib(bytes: u64) -> f64 {
+pub(crate) fn mib(bytes: u64) -> f64 {
     bytes as f64 / MIB
 }
 
@@ -142,6 +145,9 @@ impl fmt::Display for Report {
         self.print_memory(f)?;
         self.print_tracker(f)?;
         self.print_capture(f)?;
+        if let Some(load) = &self.load {
+            write!(f, "{load}")?;
+        }
         self.print_budgets(f)
     }
 }
