@@ -2,6 +2,7 @@
 
 mod asked;
 mod observation;
+mod record;
 mod recordings;
 mod statements;
 mod values;
@@ -15,6 +16,7 @@ use observer_core::{Config, Severity};
 
 pub use asked::AskedArgs;
 pub use observation::ObservationArgs;
+pub use record::RecordArgs;
 pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
 pub use statements::StatementArgs;
 pub use values::{GivenServer, GivenTimeout};
@@ -27,6 +29,11 @@ const EXIT_STATUS: &str = "\
 Exit status:
   0  nothing was found at or above --fail-on
   1  something was
+  2  the command failed";
+
+const RECORD_EXIT_STATUS: &str = "\
+Exit status:
+  0  it was told to end
   2  the command failed";
 
 const DOCTOR_EXIT_STATUS: &str = "\
@@ -58,6 +65,12 @@ pub enum Command {
     /// Watch this host; what `observer` does without a command
     #[command(after_help = EXIT_STATUS)]
     Live(LiveArgs),
+    /// Observe this host for years: without a view, into a log that does not grow for ever
+    ///
+    /// The log is a directory of parts, each of which can be read by itself, and all of them as one: give the directory to
+    /// `observer report` or `observer replay`. Old parts are compressed, and the oldest go. SIGHUP begins a new part.
+    #[command(after_help = RECORD_EXIT_STATUS)]
+    Record(RecordArgs),
     /// Show what this host offers for the observation, and what is missing
     #[command(after_help = DOCTOR_EXIT_STATUS)]
     Doctor(DoctorArgs),
@@ -194,6 +207,7 @@ impl Cli {
         let checked = match &mut self.command {
             None => self.live.observation.check(),
             Some(Command::Live(live)) => live.observation.check(),
+            Some(Command::Record(record)) => record.check(),
             Some(Command::Doctor(doctor)) => doctor.asked.check().and_then(|()| distinct(&mut doctor.ports)),
             Some(Command::Report(report)) => distinct(&mut report.judging.ports),
             Some(Command::Replay(replay)) => distinct(&mut replay.judging.ports),

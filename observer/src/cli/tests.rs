@@ -30,6 +30,7 @@ fn the_definition_is_sound() {
 fn help_texts() {
     insta::assert_snapshot!("help", help(&[]));
     insta::assert_snapshot!("help_live", help(&["live"]));
+    insta::assert_snapshot!("help_record", help(&["record"]));
     insta::assert_snapshot!("help_report", help(&["report"]));
     insta::assert_snapshot!("help_replay", help(&["replay"]));
     insta::assert_snapshot!("help_doctor", help(&["doctor"]));

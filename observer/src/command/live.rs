@@ -1,6 +1,6 @@
 //! `observer live`: this host, as it is now.
 
-use super::watch::{Watch, in_runtime, needs_lines, watch};
+use super::watch::{Shown, Watch, in_runtime, needs_lines, watch};
 use super::{Outcome, bpf_log};
 use crate::cli::LiveArgs;
 use crate::log::LogFile;
@@ -22,11 +22,9 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
             clock,
             ports: options.ports,
             config: args.config(),
-            log,
-            plain: needs_lines(args.plain),
             fail_on: args.fail_on.map(Into::into),
-            view: args.view.clone(),
         };
-        watch(watched, std::future::pending()).await
+        let shown = Shown { log, plain: needs_lines(args.plain), view: &args.view };
+        watch(watched, shown, std::future::pending()).await
     })
 }

@@ -24,7 +24,8 @@ use crate::view::{Speed, inputs};
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     let source = Source::open(&args.file)?;
     let plain = needs_lines(args.plain);
-    privilege::confine(if plain { Uses::Nothing } else { Uses::View(&args.view.report_dir) })?;
+    let reports = (!plain).then_some(&*args.view.report_dir);
+    privilege::confine(&Uses { directories: source.directory().into_iter().collect(), reports })?;
     if args.follow {
         return in_runtime(follow(args, &source, plain));
     }

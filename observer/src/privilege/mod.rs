@@ -3,6 +3,7 @@
 mod capabilities;
 mod sandbox;
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -29,8 +30,25 @@ pub fn no_new_privileges() -> anyhow::Result<()> {
 ///
 /// When it cannot be tried.
 pub(crate) fn writing_to(directory: &Path) -> anyhow::Result<Capabilities> {
-    let may_write =
-        || faccessat(AT_FDCWD, directory, AccessFlags::W_OK | AccessFlags::X_OK, AtFlags::AT_EACCESS).is_ok();
-    let takes = takes_any(may_write)?.then_some(Capability::DacOverride);
-    Ok(Capabilities::of(takes.as_slice()))
+    let takes = takes_any(|| may(directory, AccessFlags::W_OK | AccessFlags::X_OK))?;
+    Ok(Capabilities::of(takes.then_some(Capability::DacOverride).as_slice()))
+}
+
+/// What it takes to read the files in `directory`.
+///
+/// # Errors
+///
+/// When it cannot be tried.
+fn reading_in(directory: &Path) -> anyhow::Result<Capabilities> {
+    let files = || {
+        fs::read_dir(directory)
+            .is_ok_and(|files| files.flatten().all(|file| may(&file.path(), AccessFlags::R_OK)))
+    };
+    let takes = takes_any(files)?;
+    Ok(Capabilities::of(takes.then_some(Capability::DacReadSearch).as_slice()))
+}
+
+/// By the capabilities in effect; access(2) goes by those that are permitted.
+fn may(path: &Path, access: AccessFlags) -> bool {
+    faccessat(AT_FDCWD, path, access, AtFlags::AT_EACCESS).is_ok()
 }

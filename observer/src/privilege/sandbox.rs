@@ -15,7 +15,7 @@ use landlock::{
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
 
-use super::{Capabilities, keep, writing_to};
+use super::{Capabilities, keep, reading_in, writing_to};
 
 /// The newest rules that are known here. An older kernel applies those it knows, one without Landlock none.
 const NEWEST: ABI = ABI::V6;
@@ -24,12 +24,12 @@ const NEWEST: ABI = ABI::V6;
 const NOBODY: u32 = 65534;
 
 /// What is still done in the sandbox, beside reading what is open and writing to what is open.
-#[derive(Clone, Copy, Debug)]
-pub enum Uses<'a> {
-    /// Nothing.
-    Nothing,
-    /// The view: it takes the terminal, and writes reports to this directory.
-    View(&'a Path),
+#[derive(Clone, Debug, Default)]
+pub struct Uses<'a> {
+    /// Directories whose files are read.
+    pub directories: Vec<&'a Path>,
+    /// There is a view: it takes the terminal, and writes reports to this directory.
+    pub reports: Option<&'a Path>,
 }
 
 /// Begins the sandbox for the calling thread, the threads it starts from now on, and for ever.
@@ -37,16 +37,18 @@ pub enum Uses<'a> {
 /// # Errors
 ///
 /// When the kernel refuses what every kernel can do: giving up.
-pub fn confine(uses: Uses<'_>) -> anyhow::Result<()> {
-    let resting = match uses {
-        Uses::View(reports) => writing_to(reports)?,
-        Uses::Nothing => Capabilities::NONE,
-    };
-    if matches!(uses, Uses::Nothing) && geteuid().is_root() {
+pub fn confine(uses: &Uses<'_>) -> anyhow::Result<()> {
+    let resting = uses.reports.map_or(Ok(Capabilities::NONE), writing_to)?;
+    let mut kept = resting;
+    for directory in &uses.directories {
+        kept = kept.and(reading_in(directory)?);
+    }
+    // Who opens files later needs the rights of who has called.
+    if uses.reports.is_none() && uses.directories.is_empty() && geteuid().is_root() {
         become_nobody().context("becoming nobody, as who reads files of others")?;
     }
     forbid(uses).context("forbidding other files and the network")?;
-    keep(resting, resting)
+    keep(kept, resting)
 }
 
 /// For all threads. In a user namespace that has no such user root stays what it is there.
@@ -63,25 +65,26 @@ fn become_nobody() -> nix::Result<()> {
 }
 
 /// Whether this kernel has means to.
-fn forbid(uses: Uses<'_>) -> anyhow::Result<bool> {
+fn forbid(uses: &Uses<'_>) -> anyhow::Result<bool> {
     let mut rules = Ruleset::default()
         .handle_access(AccessFs::from_all(NEWEST))?
         .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::from_all(NEWEST))?
         .create()?;
-    if let Uses::View(reports) = uses {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let mut allowed: Vec<(&Path, BitFlags<AccessFs>)> =
+        uses.directories.iter().map(|&path| (path, read)).collect();
+    if let Some(reports) = uses.reports {
         let terminal = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
-        let allowed: [(&Path, BitFlags<AccessFs>); 3] = [
-            (Path::new("/dev/tty"), terminal),
-            // Whether a signal is ignored.
-            (Path::new("/proc/self/status"), AccessFs::ReadFile.into()),
-            (reports, AccessFs::MakeReg | AccessFs::WriteFile),
-        ];
-        for (path, access) in allowed {
-            // What is not there needs no permission.
-            if let Ok(place) = PathFd::new(path) {
-                rules = rules.add_rule(PathBeneath::new(place, access))?;
-            }
+        allowed.push((Path::new("/dev/tty"), terminal));
+        // Whether a signal is ignored.
+        allowed.push((Path::new("/proc/self/status"), AccessFs::ReadFile.into()));
+        allowed.push((reports, AccessFs::MakeReg | AccessFs::WriteFile));
+    }
+    for (path, access) in allowed {
+        // What is not there needs no permission.
+        if let Ok(place) = PathFd::new(path) {
+            rules = rules.add_rule(PathBeneath::new(place, access))?;
         }
     }
     Ok(rules.restrict_self()?.ruleset != RulesetStatus::NotEnforced)
@@ -100,16 +103,19 @@ mod tests {
     #[test]
     fn other_files_and_the_network_are_out_of_reach() {
         let reports = tempfile::tempdir().unwrap();
+        let recorded = tempfile::tempdir().unwrap();
+        fs::write(recorded.path().join("part"), "x").unwrap();
         let other = tempfile::NamedTempFile::new().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let confined = || {
-            if !forbid(Uses::View(reports.path())).unwrap() {
+            if !forbid(&Uses { reports: Some(reports.path()), directories: vec![recorded.path()] }).unwrap() {
                 return false;
             }
             let denied = |kind: ErrorKind| kind == ErrorKind::PermissionDenied;
             assert!(File::open(other.path()).is_err_and(|error| denied(error.kind())));
             assert!(fs::write(other.path(), "x").is_err_and(|error| denied(error.kind())));
             assert!(fs::read_to_string("/proc/self/status").is_ok());
+            assert!(fs::read(recorded.path().join("part")).is_ok());
             // An older kernel's rules know no network.
             if let Err(error) = TcpStream::connect(listener.local_addr().unwrap()) {
                 assert!(denied(error.kind()), "{error}");

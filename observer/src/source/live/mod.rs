@@ -116,17 +116,17 @@ impl LiveSource {
     }
 
     /// Gives up, for the calling thread, what it needed to start: it must be the one that started the source. The
-    /// source's own threads have given up theirs. What writing reports to `reports` takes rests until it is needed.
+    /// source's own threads have given up theirs. What making files in `recorded` takes is kept; what writing reports
+    /// to `reports` takes rests until it is needed.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub fn settle(&self, reports: Option<&Path>) -> anyhow::Result<()> {
-        let resting = match reports {
-            Some(directory) => privilege::writing_to(directory)?,
-            None => Capabilities::NONE,
-        };
-        privilege::keep(self.takes.and(resting), resting)
+    pub fn settle(&self, reports: Option<&Path>, recorded: Option<&Path>) -> anyhow::Result<()> {
+        let takes =
+            |directory: Option<&Path>| directory.map_or(Ok(Capabilities::NONE), privilege::writing_to);
+        let (resting, kept) = (takes(reports)?, takes(recorded)?);
+        privilege::keep(self.takes.and(resting).and(kept), resting)
     }
 }
 
@@ -183,7 +183,7 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
     let polled = move |batch: &[Event]| waits.iter_mut().for_each(|waits| waits.polled(batch));
     let diag = Arc::new(diag::spawn_told(diag, Some(owners.clone()), sender.clone(), polled)?);
     let mut running = Running { tasks: Vec::new(), diag };
-    let naming = server::start(&options.servers, &sender, clock, &mut running);
+    let naming = server::start(&options.servers, options.statements, &sender, clock, &mut running);
     if let Some(kernel) = kernel {
         if options.bpf_log {
             running.spawn(kernel::forward_log(&kernel)?);

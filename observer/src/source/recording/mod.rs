@@ -21,6 +21,7 @@ use super::file::FileKind;
 use super::pcap::{self, PcapOptions};
 use crate::log::{self, Gap, Header};
 use crate::mysql::Statements;
+use crate::record::parts;
 use crate::text::safe;
 
 /// Gaps that are remembered one by one; further ones are only counted.
@@ -29,27 +30,50 @@ const GAPS_KEPT: usize = 20;
 /// Connections of a capture that are followed at once.
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(Config::MAX_CONNECTIONS as usize).unwrap();
 
-/// What is to be read. It is open: from here on no other file is.
+/// What is to be read. It is open, or lies in a directory that is known: from here on no other file is.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// A file, with its path.
     File(PathBuf, Arc<File>),
     /// Standard input, given as `-`.
     StandardInput,
+    /// One observation of those that were recorded in a directory.
+    Recorded {
+        /// The directory.
+        directory: PathBuf,
+        /// When it began, as in the names of its parts.
+        observation: String,
+    },
 }
 
 impl Source {
-    /// Opens what an argument of the command line means.
+    /// Opens what an argument of the command line means; of a directory that was recorded in, the last observation.
     ///
     /// # Errors
     ///
     /// When it cannot be opened.
     pub fn open(argument: &Path) -> anyhow::Result<Self> {
+        Self::all_of(argument)?.pop().context("nothing to read")
+    }
+
+    /// The same, with every observation that was recorded in a directory, in the order of time.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened.
+    pub fn all_of(argument: &Path) -> anyhow::Result<Vec<Self>> {
         if argument.as_os_str() == "-" {
-            return Ok(Self::StandardInput);
+            return Ok(vec![Self::StandardInput]);
         }
-        let file = input::file(argument).with_context(|| format!("reading {}", name(argument)))?;
-        Ok(Self::File(argument.to_owned(), Arc::new(file)))
+        let mut observations: Vec<_> =
+            parts(argument).unwrap_or_default().iter().map(|part| part.observation().to_owned()).collect();
+        observations.dedup();
+        if observations.is_empty() {
+            let file = input::file(argument).with_context(|| format!("reading {}", name(argument)))?;
+            return Ok(vec![Self::File(argument.to_owned(), Arc::new(file))]);
+        }
+        let recorded = |observation| Self::Recorded { directory: argument.to_owned(), observation };
+        Ok(observations.into_iter().map(recorded).collect())
     }
 
     /// How it is called in messages, safe for a terminal.
@@ -57,12 +81,27 @@ impl Source {
         match self {
             Self::File(path, _) => name(path),
             Self::StandardInput => "standard input".to_owned(),
+            Self::Recorded { directory, observation } => {
+                safe(&format!("{} (from {observation})", directory.to_string_lossy())).into_owned()
+            }
         }
     }
 
     /// Whether it can be read a second time.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::File(_, file) if file.metadata().is_ok_and(|metadata| metadata.is_file()))
+        match self {
+            Self::File(_, file) => file.metadata().is_ok_and(|metadata| metadata.is_file()),
+            Self::StandardInput => false,
+            Self::Recorded { .. } => true,
+        }
+    }
+
+    /// The directory whose files are opened as they are come to: there may be more of them than can be open at once.
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Recorded { directory, .. } => Some(directory),
+            Self::File(..) | Self::StandardInput => None,
+        }
     }
 }
 
