@@ -25,7 +25,8 @@ use crate::statistics::Spread;
 
 /// Connections of a burst, one after the other.
 const SHORT: usize = 50_000;
-/// Connections that are open at the same time, and those of them that stall.
+/// Connections that are open at the same time, as far as this process may have the files for both ends, and those of
+/// them that stall.
 const OPEN: usize = 20_000;
 const STALLED: usize = 500;
 /// How long packets of no observed port are sent in one turn.
@@ -169,7 +170,8 @@ fn receive(socket: &UdpSocket, ended: &AtomicBool) -> anyhow::Result<f64> {
 /// Many connections, some of which stall at once.
 fn open(crowd: &mut Crowd) -> anyhow::Result<Open> {
     let live = Live::with(crowd.port(), &["--max-connections", "65536"])?;
-    let mut pairs = crowd.open_many(OPEN)?;
+    let connections = OPEN.min(Crowd::room()?);
+    let mut pairs = crowd.open_many(connections)?;
     let mut missing = HashSet::new();
     for pair in &mut pairs[..STALLED] {
         pair.stall()?;
@@ -194,7 +196,7 @@ fn open(crowd: &mut Crowd) -> anyhow::Result<Open> {
     let lost = loss(&live.said()).unwrap_or(0);
     live.stop()?;
     Ok(Open {
-        connections: OPEN,
+        connections,
         stalled: STALLED,
         found: STALLED - missing.len(),
         told_after: told_after.as_secs_f64(),

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers belong to the tests: a panic is a test that failed")]
 
 #[path = "../support/crowd.rs"]
+#[expect(dead_code, reason = "the bench of load uses more of it")]
 mod crowd;
 mod maps;
 #[path = "../support/privilege.rs"]

@@ -50,6 +50,12 @@ impl Crowd {
         Ok(Self { listener: TcpListener::from(socket), opened: 0 })
     }
 
+    /// How many connections this process may have open at the same time, with some files beside.
+    pub(crate) fn room() -> anyhow::Result<usize> {
+        let (files, _) = getrlimit(Resource::RLIMIT_NOFILE).context("asking for the limit of open files")?;
+        Ok(usize::try_from(files.saturating_sub(100) / 2).unwrap_or(usize::MAX))
+    }
+
     /// The port that is to be observed.
     pub(crate) fn port(&self) -> u16 {
         self.listener.local_addr().map_or(0, |address| address.port())
