@@ -13,10 +13,10 @@ use crate::step::step;
 
 mod bpf_linker;
 mod cargo_deny;
+mod clients;
 pub(crate) mod kernels;
 mod mysql;
 mod packages;
-mod python;
 
 /// One thing in the cache directory.
 struct Item {
@@ -33,7 +33,7 @@ struct Item {
 }
 
 const ITEMS: [&Item; 5] =
-    [&bpf_linker::ITEM, &cargo_deny::ITEM, &mysql::ITEM, &python::ITEM, &kernels::STORY];
+    [&bpf_linker::ITEM, &cargo_deny::ITEM, &mysql::ITEM, &clients::ITEM, &kernels::STORY];
 
 /// Installs what is missing, and says so before it does.
 pub(crate) fn run() -> anyhow::Result<()> {

@@ -260,7 +260,7 @@ impl Follower {
             let _ = self.waits.remove(&thread);
         }
         self.known.clear();
-        self.owners = Owners::default();
+        self.owners.forget();
         Ok(())
     }
 
