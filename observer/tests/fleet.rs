@@ -104,7 +104,9 @@ impl Fleet {
         let judged = bundle.join("events.jsonl");
         write_log(&judged, host, events);
         let mut log = LogFile::create(&part).unwrap().begin(&header(host)).unwrap();
-        events.iter().for_each(|event| log.event(event, event.at));
+        for event in events {
+            log.event(event, event.at);
+        }
         for finding in replayed(&judged) {
             log.finding(&finding, finding.at);
         }

@@ -52,7 +52,7 @@ impl Document {
             match (line.trim_start().strip_prefix("```"), open.as_mut()) {
                 (Some(language), None) => open = Some((language == wanted, String::new())),
                 (Some(_), Some(_)) => blocks.extend(open.take().filter(|(is_wanted, _)| *is_wanted)),
-                (None, Some((_, block))) => *block += &format!("{line}\n"),
+                (None, Some((_, block))) => block.extend([line, "\n"]),
                 (None, None) => {}
             }
         }
