@@ -35,13 +35,7 @@ pub struct Answer<'a> {
 impl Answer<'_> {
     /// Looks at it, as far as it must be.
     #[inline(always)]
-    pub fn observe(
-        &self,
-        own: &mut DirectionState,
-        rare: &mut Rare,
-        tail: &mut Tail,
-        awaits_reply: &mut u8,
-    ) {
+    pub fn observe(&self, own: &mut DirectionState, rare: &mut Rare, tail: &mut Tail, awaits_reply: &mut u8) {
         let answers = own.payload_ack != self.segment.ack || self.is_first;
         own.payload_ack = self.segment.ack;
         own.flags &= !flag::TAIL;

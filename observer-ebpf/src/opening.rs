@@ -72,7 +72,8 @@ const UNSEEN: DirectionState = DirectionState {
     peer_closed: 0,
 };
 
-const RARE: Rare = Rare { probes: 0, probe_acks: 0, retransmissions: 0, span: 0, told: 0, told_closed: 0, untold: 0 };
+const RARE: Rare =
+    Rare { probes: 0, probe_acks: 0, retransmissions: 0, span: 0, told: 0, told_closed: 0, untold: 0 };
 
 /// What is put into the map to be written in place: the stack has no room for it.
 #[unsafe(no_mangle)]

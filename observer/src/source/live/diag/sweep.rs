@@ -44,6 +44,8 @@ pub(super) struct News {
     reason: Option<DecodeError>,
     /// Why the sockets are not exactly those of the cgroup.
     pub(super) inexact: Option<String>,
+    /// Whether an answer had gaps.
+    has_gaps: bool,
 }
 
 impl News {
@@ -53,6 +55,11 @@ impl News {
             return Some(format!("{} were not understood: {reason}", self.not_understood));
         }
         (self.left_out > 0).then(|| format!("there are {} more than {MAX_SOCKETS}", self.left_out))
+    }
+
+    /// Whether every socket in the namespaces that were asked is known.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.has_gaps && self.missing_sockets().is_none() && self.inexact.is_none()
     }
 }
 
@@ -72,6 +79,11 @@ impl Sweep {
     /// Whether this namespace had sockets of ours when it was last asked.
     pub(super) fn knows(&self, namespace: NamespaceId) -> bool {
         self.known.contains_key(&namespace)
+    }
+
+    /// The cookies of all sockets that are known.
+    pub(super) fn cookies(&self) -> impl Iterator<Item = u64> {
+        self.known.values().flat_map(Known::cookies)
     }
 
     /// Takes out what there is to tell, at the end of a poll.
@@ -138,7 +150,7 @@ impl Sweep {
                 },
             )?;
             if part == Answer::Partial {
-                answer = Answer::Partial;
+                (answer, news.has_gaps) = (Answer::Partial, true);
             }
         }
         if answer == Answer::Whole {

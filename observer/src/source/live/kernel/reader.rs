@@ -1,5 +1,6 @@
 //! The task that reads what the kernel programs tell.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::census::Census;
 use super::deaths::{Deaths, ids_are_known};
 use super::load::Kernel;
 use super::reads::Reads;
@@ -38,6 +40,8 @@ const LOSSES_PERIOD: Duration = Duration::from_secs(1);
 pub(crate) struct Others {
     /// Polls more often while a window is closed.
     pub(crate) diag: Arc<DiagHandle>,
+    /// The cookies of all sockets, when it was asked for them.
+    pub(crate) sockets: mpsc::Receiver<HashSet<u64>>,
     /// Looks at the processes that open and read.
     pub(crate) owners: Asker,
     /// Follows servers' own waits, where that is possible.
@@ -58,13 +62,13 @@ pub(crate) async fn read(
     others: Others,
     events: mpsc::Sender<Vec<Event>>,
 ) -> anyhow::Result<()> {
-    let Others { diag, owners, waits } = others;
+    let Others { diag, mut sockets, owners, waits } = others;
     let ring = kernel.take_map(name::RECORDS)?;
     // SAFETY: the ring buffer owns its file descriptor, gives always this one, and closes it when it is dropped.
     let mut ring = unsafe { AsyncFd::register_with_interest(RingBuf::try_from(ring)?, Interest::READABLE) }
         .context("waiting for the ring buffer")?;
     let mut sampler = Sampler::new(&kernel, &decoder, statements)?;
-    let mut deaths = Deaths::new();
+    let (mut deaths, mut census) = (Deaths::new(), Census::default());
     let mut scope = kernel.one_cgroup.then(|| Scope::new(kernel.capacity));
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
@@ -90,7 +94,18 @@ pub(crate) async fn read(
             _ = trouble_is_due.tick(), if sampler.has_trouble() => {
                 sampler.look_at_trouble(&decoder, &mut batch);
             }
-            _ = losses_are_due.tick() => sampler.tell_losses(&decoder, &mut batch),
+            _ = losses_are_due.tick() => {
+                sampler.tell_losses(&decoder, &mut batch);
+                if census.is_due(sampler.lost_records(), sampler.ends_are_told()) {
+                    census.begin(sampler.lost_records(), sampler.cookies());
+                    diag.count_all();
+                }
+            }
+            Some(sockets) = sockets.recv() => {
+                for cookie in census.counted(&sockets) {
+                    sampler.gone(cookie, &decoder, &mut batch);
+                }
+            }
             () = tokio::task::yield_now(), if in_pass => {
                 in_pass = sampler.continue_pass(&decoder, &mut batch);
             }
@@ -153,7 +168,7 @@ fn drain(
         };
         let before = batch.len();
         match decoder.decode(&record, batch) {
-            Ok(Told::Trouble(cookie)) => sampler.watch(cookie),
+            Ok(Told::Trouble(cookie)) => sampler.watch(cookie, decoder.now()),
             Ok(Told::Probed(cookie)) => {
                 // What it waits for comes before what shows that it does not read it.
                 let at = batch.get(before).map_or_else(|| decoder.now(), |event| event.at);
