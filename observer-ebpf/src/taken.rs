@@ -46,9 +46,14 @@ pub fn is_taken(
             own.ack = segment.ack;
         }
     }
-    // What is beyond the window is not taken (`tcp_sequence`). A FIN alone may stand at its end.
+    if peer.flags & flag::ACK == 0 {
+        return true;
+    }
+    // What is beyond the window is not taken, nor what lies before it (`tcp_sequence`). A FIN alone may stand at its end;
+    // what probes it stands one before.
+    let end = segment.seq.wrapping_add(segment.payload);
     let edge = peer.ack.wrapping_add(size(peer.window, peer_scale, own_scale));
-    peer.flags & flag::ACK == 0 || !is_after(segment.seq.wrapping_add(segment.payload), edge)
+    !is_after(end, edge) && !is_after(peer.ack.wrapping_sub(1), end)
 }
 
 /// Whether the kernel takes an RST of the direction `own`: its number has to be that of the next byte (RFC 5961, 3.2),

@@ -125,6 +125,13 @@ impl Observed {
             .last()
     }
 
+    /// How many observations were lost.
+    pub(crate) fn lost(&self) -> u64 {
+        let count =
+            |event: &SourceEvent| if let SourceEvent::EventsLost { count, .. } = event { *count } else { 0 };
+        self.source_events().map(count).sum()
+    }
+
     /// What was told of the source itself.
     pub(crate) fn source_events(&self) -> impl Iterator<Item = &SourceEvent> {
         self.events
