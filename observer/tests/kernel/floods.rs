@@ -115,3 +115,52 @@ fn a_flood_of_errors_and_answers_is_limited_and_others_are_told() {
         assert!((1..=limit(began)).contains(&(FLOOD - untold)), "{} were told", FLOOD - untold);
     });
 }
+
+/// What is said at random, in packets that begin as they should: nothing of it is a record that cannot be understood, and a
+/// session that makes sense is told beside it.
+#[test]
+fn garbage_is_passed_over() {
+    run("garbage_is_passed_over", async {
+        let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+        let mut told = Observed::start(&listener).await;
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut garbage = |sequence: u8, first: u8| {
+            let mut bytes = vec![first];
+            for _ in 0..random % 600 {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                bytes.push(random.to_le_bytes()[3]);
+            }
+            random ^= random << 5;
+            // A length that is right, and some that are not.
+            let length = if random % 2 == 0 { bytes.len() as u64 } else { random >> 40 };
+            [&length.to_le_bytes()[..3], &[sequence], &bytes].concat()
+        };
+        for _ in 0..100 {
+            let (mut client, mut server) = connect(&listener).await;
+            let said = [
+                (true, 0, 10),
+                (false, 1, 0xff),
+                (false, 0, 3),
+                (true, 1, 0xff),
+                (false, 0, 0x16),
+                (true, 1, 0),
+            ];
+            for (by_server, sequence, first) in said {
+                let bytes = garbage(sequence, first);
+                let (from, to) =
+                    if by_server { (&mut server, &mut client) } else { (&mut client, &mut server) };
+                from.write_all(&bytes).await.unwrap();
+                to.read_exact(&mut vec![0; bytes.len()]).await.unwrap();
+            }
+        }
+        let (mut client, mut server) = connect(&listener).await;
+        server.write_all(GREETING).await.unwrap();
+        client.read_exact(&mut [0; GREETING.len()]).await.unwrap();
+        let greeting =
+            |kind: &SocketEventKind| matches!(kind, SocketEventKind::Greeting { thread_id: 36, .. });
+        told.until("the greeting", |told| (of_client(told, &client, greeting) > 0).then_some(())).await;
+        assert_eq!(told.lost(), 0);
+    });
+}

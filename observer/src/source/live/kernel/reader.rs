@@ -99,6 +99,10 @@ pub(crate) async fn read(
                 if census.is_due(sampler.lost_records(), sampler.ends_are_told()) {
                     census.begin(sampler.lost_records(), sampler.cookies());
                     diag.count_all();
+                    // What was lost is not to be missed for long; where it is never told, there is time.
+                    if sampler.ends_are_told() {
+                        diag.poll_now();
+                    }
                 }
             }
             Some(sockets) = sockets.recv() => {
