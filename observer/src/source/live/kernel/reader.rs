@@ -15,13 +15,14 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::census::Census;
 use super::deaths::{Deaths, ids_are_known};
-use super::load::Kernel;
+use super::load::{Kernel, PART};
 use super::reads::Reads;
 use super::records::{Decoder, Malformed, Told};
 use super::sampler::Sampler;
 use super::scope::Scope;
 use super::waits::Waits;
 use crate::mysql::Statements;
+use crate::source::live::cgroup::Directory;
 use crate::source::live::degradation::Degradation;
 use crate::source::live::diag::DiagHandle;
 use crate::source::live::owners::{Asker, Asks};
@@ -35,6 +36,9 @@ const TROUBLE_FACTOR: u32 = 5;
 
 /// What was lost is told so soon, however rarely the connections are looked at.
 const LOSSES_PERIOD: Duration = Duration::from_secs(1);
+
+/// What is lost when the observed cgroup is removed: its sockets are seen to their end.
+const WITHOUT_NEW: &str = "what is started there since, but for what socket polling sees";
 
 /// The other parts of the source, which what is read here sets to work.
 pub(crate) struct Others {
@@ -69,11 +73,11 @@ pub(crate) async fn read(
         .context("waiting for the ring buffer")?;
     let mut sampler = Sampler::new(&kernel, &decoder, statements)?;
     let (mut deaths, mut census) = (Deaths::new(), Census::default());
-    let mut scope = kernel.one_cgroup.then(|| Scope::new(kernel.capacity));
+    let mut scope = kernel.one_cgroup.as_ref().map(|_| Scope::new(kernel.capacity));
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
     let mut losses_are_due = every(period.min(LOSSES_PERIOD));
-    let Kernel { ebpf, reads_are_told, .. } = kernel;
+    let Kernel { ebpf, reads_are_told, one_cgroup: mut directory, .. } = kernel;
     let programs = Reads::new(ebpf, failure_of_reads(&decoder, &events))?;
     let ids_are_known = ids_are_known();
     let mut in_pass = false;
@@ -96,6 +100,10 @@ pub(crate) async fn read(
             }
             _ = losses_are_due.tick() => {
                 sampler.tell_losses(&decoder, &mut batch);
+                if let Some(gone) = directory.as_ref().and_then(Directory::gone) {
+                    directory = None;
+                    batch.push(tell(&Degradation::new(PART, &gone, WITHOUT_NEW), decoder.clock()));
+                }
                 if census.is_due(sampler.lost_records(), sampler.ends_are_told()) {
                     census.begin(sampler.lost_records(), sampler.cookies());
                     diag.count_all();
