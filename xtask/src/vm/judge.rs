@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::seen::Seen;
-use super::variant::Variant;
+use super::variant::{Fault, Variant};
 
 /// Resident memory of the observer, in MiB.
 const RESIDENT_MIB: f64 = 15.0;
@@ -18,6 +18,7 @@ pub(super) fn misses(variant: Variant, seen: &Seen) -> Vec<String> {
         misses.push(format!("the machine {}", stuck.trim_end()));
     }
     surroundings(variant, seen, &mut misses);
+    fault(variant.fault(), seen, &mut misses);
     parts(variant, seen, &mut misses);
     statuses(variant, seen, &mut misses);
     verdicts(seen, &mut misses);
@@ -37,6 +38,23 @@ fn surroundings(variant: Variant, seen: &Seen, misses: &mut Vec<String>) {
         if there == missing {
             misses.push(format!("{what} was {}there", if there { "" } else { "not " }));
         }
+    }
+}
+
+/// It did happen. The story has to end as ever.
+fn fault(fault: Fault, seen: &Seen, misses: &mut Vec<String>) {
+    let happened = match fault {
+        Fault::None => true,
+        Fault::Clock => ["2001", "2037"].iter().all(|year| seen.fault.contains(year)),
+        // `Sent 5 bytes 1 pkt (dropped 7, overlimits 0 requeues 0)`
+        Fault::Wire => {
+            seen.fault.contains("netem")
+                && seen.fault.contains("(dropped ")
+                && !seen.fault.contains("(dropped 0")
+        }
+    };
+    if !happened {
+        misses.push(format!("{fault:?} did not happen: {:?}", seen.fault));
     }
 }
 

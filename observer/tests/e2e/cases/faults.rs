@@ -43,17 +43,27 @@ fn ensure_verdict(log: &Log, client: SocketAddr, kinds: &[VerdictKind]) -> anyho
 fn stalled(setup: &Setup, lab: &Lab) -> anyhow::Result<(Server, Observer, Reader)> {
     let server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
     let observer = observe(lab)?;
-    let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql))?;
-    reader.query_and_pause()?;
-    observer.wait_finding("the stall", reader.address, is_stalled)?;
+    let mut reader = connect(setup, lab)?;
+    stall(&mut reader, &observer)?;
     Ok((server, observer, reader))
+}
+
+fn connect(setup: &Setup, lab: &Lab) -> anyhow::Result<Reader> {
+    Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql))
+}
+
+fn stall(reader: &mut Reader, observer: &Observer) -> anyhow::Result<()> {
+    reader.query_and_pause()?;
+    observer.wait_finding("the stall", reader.address, is_stalled)
 }
 
 /// kill -9 of mysqld, with one client that has stopped reading and one that is idle.
 pub(crate) fn server_killed(setup: &Setup) -> anyhow::Result<()> {
     let lab = Lab::new()?;
-    let (server, observer, mut reader) = stalled(setup, &lab)?;
-    let idle = Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql))?;
+    let server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
+    let observer = observe(&lab)?;
+    let (idle, mut reader) = (connect(setup, &lab)?, connect(setup, &lab)?);
+    stall(&mut reader, &observer)?;
     let clients = [reader.address, idle.address];
     server.process.signal(Signal::SIGKILL)?;
     let outcome = reader.read_on()?;
@@ -131,7 +141,7 @@ pub(crate) fn observer_stopped(setup: &Setup) -> anyhow::Result<()> {
     let lab = Lab::new()?;
     let server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
     let observer = observe(&lab)?;
-    let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql))?;
+    let mut reader = connect(setup, &lab)?;
     let (client, thread) = (reader.address, reader.thread_id);
     observer.signal(Signal::SIGSTOP)?;
     reader.query_and_pause()?;
