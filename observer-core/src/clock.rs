@@ -89,6 +89,27 @@ impl WriteClock {
     }
 }
 
+/// How much of its timeout a wait that is over has used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Used {
+    /// That wait.
+    pub(crate) clock: WriteClock,
+    /// The share, 0 to 1; at most that where the clock's start is a range.
+    pub(crate) share: f64,
+}
+
+impl Used {
+    /// A wait that was over at `until`.
+    pub(crate) fn by(clock: WriteClock, until: Timestamp) -> Self {
+        Self { clock, share: clock.used(until) }
+    }
+
+    /// The one of two that came closer to its end.
+    pub(crate) fn most(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.into_iter().chain(other).max_by(|one, other| one.share.total_cmp(&other.share))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

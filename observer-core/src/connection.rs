@@ -116,7 +116,7 @@ pub struct Connection {
 }
 
 /// A hundred thousand of them have to fit into 64 MiB, with what is sampled of them.
-const _: () = assert!(size_of::<Connection>() <= 424);
+const _: () = assert!(size_of::<Connection>() <= 392);
 
 impl Connection {
     pub(crate) fn new(id: ConnectionId, flow: Flow, at: Timestamp, timeout: Timeout) -> Self {
@@ -327,16 +327,33 @@ impl Connection {
         self.session()?.statement()
     }
 
+    /// The user that the server names, unless the login said the same. Not cleaned for a terminal.
+    pub fn user_by_server(&self) -> Option<&str> {
+        let (_, told) = self.told_by_server()?;
+        let said = self.account().and_then(|account| account.user.as_deref());
+        Some(told.user.as_str()).filter(|user| !user.is_empty() && said != Some(*user))
+    }
+
+    /// The statement that the server names, where that of the client could not be read. Not cleaned for a terminal.
+    pub fn statement_by_server(&self) -> Option<&str> {
+        let (_, told) = self.told_by_server()?;
+        let is_read = self.statement().is_some_and(|statement| statement.text.is_some());
+        told.statement.as_deref().filter(|_| !is_read)
+    }
+
     /// What keeps an observer from reading all that the client says.
     pub fn hidden(&self) -> Option<Hidden> {
         self.session().map_or(Some(Hidden::Unseen), Session::hidden)
     }
 
-    /// Whether the answer to [`statement`](Self::statement) is under way: some of it waits behind the client's window, or
-    /// its end had not passed when that was looked at. `None` where neither is known.
+    /// Whether a result is under way while the client stands still: some of it waits behind the client's window, or its
+    /// end had not passed when that was looked at. `None` where neither is known.
     pub fn result_in_flight(&self) -> Option<bool> {
-        let waits = self.clock().is_some() && self.phase < Phase::Lost;
-        if waits { Some(true) } else { self.statement()?.in_result.filter(|_| self.phase < Phase::Closed) }
+        if self.clock().is_some() && self.phase < Phase::Lost {
+            return Some(true);
+        }
+        let stands_still = self.window.closed_since.is_some() && self.phase < Phase::Closed;
+        self.statement()?.in_result.filter(|_| stands_still)
     }
 
     /// How long the server waits for the next command, and how that is known: the session's wait_timeout.

@@ -114,9 +114,10 @@ pub enum FindingKind {
         /// How long it stood still: from the first closing of the window to its last opening.
         #[serde(with = "seconds")]
         stalled_for: Duration,
-        /// The share of the timeout that had been used, 0 to 1; at most that where the clock's start is a range.
+        /// The most that any of the server's waits used of the timeout in that time, 0 to 1; at most that where the
+        /// clock's start is a range.
         used: f64,
-        /// The clock that ran, where one ran to the end.
+        /// The clock of that wait; `None` where none ran.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clock: Option<WriteClock>,
     },

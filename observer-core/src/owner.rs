@@ -1,5 +1,7 @@
 //! Whose a socket is.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::Process;
@@ -17,7 +19,9 @@ pub struct Owners {
     pub user: Option<String>,
     /// At most [`Self::MAX`] of the processes, first of all the one that was last seen to open or read it. Empty where
     /// none could be found.
-    pub processes: Vec<Owner>,
+    ///
+    /// One process may have thousands of sockets: what is known of it is kept once.
+    pub processes: Vec<Arc<Owner>>,
     /// Processes beyond them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more: u32,
@@ -31,8 +35,7 @@ impl Owners {
     /// ones stay known.
     pub(crate) fn update(&mut self, later: &Self) {
         if !later.processes.is_empty() {
-            self.processes.clear();
-            self.processes.extend(later.processes.iter().take(Self::MAX).cloned());
+            self.processes = later.processes.iter().take(Self::MAX).cloned().collect();
             let cut = later.processes.len().saturating_sub(Self::MAX);
             self.more = later.more.saturating_add(u32::try_from(cut).unwrap_or(u32::MAX));
         }
@@ -43,7 +46,7 @@ impl Owners {
 
     /// What is known of one process.
     pub fn process(&self, pid: u32) -> Option<&Owner> {
-        self.processes.iter().find(|owner| owner.process.pid == pid)
+        self.processes.iter().map(Arc::as_ref).find(|owner| owner.process.pid == pid)
     }
 }
 
@@ -101,8 +104,8 @@ const fn is_zero(count: &u32) -> bool {
 #[cfg(test)]
 impl Owner {
     /// One of which nothing but its id is known.
-    pub(crate) fn unknown(pid: u32) -> Self {
-        Self {
+    pub(crate) fn unknown(pid: u32) -> Arc<Self> {
+        Arc::new(Self {
             process: Process { pid, tid: None, comm: "python3".to_owned() },
             started_at: Timestamp::EPOCH,
             command: None,
@@ -113,7 +116,7 @@ impl Owner {
             pod: None,
             cgroup: None,
             netns: None,
-        }
+        })
     }
 }
 
@@ -144,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_container_tells_more_than_its_unit_and_the_root_nothing() {
-        let mut owner = Owner::unknown(1);
+        let mut owner = Owner::clone(&Owner::unknown(1));
         owner.cgroup = Some("/".to_owned());
         assert_eq!(owner.place(), None);
         owner.cgroup = Some("/test".to_owned());

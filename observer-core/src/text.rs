@@ -7,9 +7,9 @@ mod sentence;
 mod state;
 mod units;
 
-pub use asked::{logged_in, waits_for};
+pub use asked::{logged_in, told_statement, waits_for};
 pub(crate) use clean::clean;
 pub use headline::{Headline, headline};
-pub(crate) use sentence::countdown;
+pub(crate) use sentence::{countdown, was_used};
 pub(crate) use units::setting;
 pub use units::{Bytes, Seconds};

@@ -1,6 +1,7 @@
 //! The one time line of all events.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
@@ -11,31 +12,50 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// The observation clock never steps: a live source takes the kernel's `CLOCK_MONOTONIC` and adds the distance
 /// to the wall clock once, when it starts. A capture uses the stamps of its packets. The resolution is that of
 /// the event log, so that what is replayed from a log is exactly what was judged live.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(i64);
+///
+/// A connection has many moments that it may not know: `Option<Timestamp>` takes no more room than a `Timestamp`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(
+    /// Microseconds from the beginning of representable time, so that none of them is zero.
+    NonZeroU64,
+);
+
+/// The epoch, by that count.
+const EPOCH: u64 = 1 << 63;
+
+const _: () = assert!(size_of::<Option<Timestamp>>() == size_of::<u64>());
 
 impl Timestamp {
     /// The Unix epoch.
-    pub const EPOCH: Self = Self(0);
+    pub const EPOCH: Self = Self::from_micros(0);
 
-    /// From microseconds since the Unix epoch.
+    /// From microseconds since the Unix epoch. The first of all that are representable, `i64::MIN`, is taken for the second.
     pub const fn from_micros(micros: i64) -> Self {
-        Self(micros)
+        match NonZeroU64::new(EPOCH.wrapping_add_signed(micros)) {
+            Some(count) => Self(count),
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     /// From nanoseconds since the Unix epoch; what is finer than a microsecond is cut off.
     pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos.div_euclid(1_000))
+        Self::from_micros(nanos.div_euclid(1_000))
     }
 
     /// Microseconds since the Unix epoch.
     pub const fn as_micros(self) -> i64 {
-        self.0
+        self.0.get().wrapping_sub(EPOCH).cast_signed()
     }
 
     /// The time from `earlier` to `self`, zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+        Duration::from_micros(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::EPOCH
     }
 }
 
@@ -44,7 +64,7 @@ impl Add<Duration> for Timestamp {
 
     /// Saturates at the end of representable time.
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -53,17 +73,18 @@ impl Sub<Duration> for Timestamp {
 
     /// Saturates at the beginning of representable time.
     fn sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        let count = self.0.get().saturating_sub(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
+        Self(NonZeroU64::new(count).unwrap_or(NonZeroU64::MIN))
     }
 }
 
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC with microseconds: `2024-05-04T14:03:41.204000Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
+        match jiff::Timestamp::from_microsecond(self.as_micros()) {
             Ok(time) => write!(f, "{time:.6}"),
             // Beyond the years RFC 3339 can name; only a corrupt source gets here.
-            Err(_) => write!(f, "{} us since the epoch", self.0),
+            Err(_) => write!(f, "{} us since the epoch", self.as_micros()),
         }
     }
 }
@@ -84,7 +105,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         let time: jiff::Timestamp = text.parse().map_err(de::Error::custom)?;
-        Ok(Self(time.as_microsecond()))
+        Ok(Self::from_micros(time.as_microsecond()))
     }
 }
 

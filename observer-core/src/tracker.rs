@@ -204,11 +204,11 @@ impl Tracker {
         if connection.phase != Phase::Closed {
             connection.last_seen = connection.last_seen.max(at);
         }
-        let had_ended = connection.ending().is_some();
+        let ending = connection.ending();
         let mut cx = Context { config: &self.config, findings: &mut self.findings };
         connection.observe(at, event, &mut cx);
         self.servers.heard(at, connection, &event.kind);
-        if !had_ended && connection.ending().is_some() {
+        if connection.ending() != ending {
             self.servers.ended(connection);
         }
         self.settle(id);

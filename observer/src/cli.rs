@@ -1,22 +1,22 @@
 //! The command line.
 
 mod asked;
+mod observation;
+mod record;
 mod recordings;
 mod statements;
 mod values;
 mod view;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use observer_common::MAX_PORTS;
-use observer_core::{Config, Severity, Timeout};
-
-use self::values::{parse_poll, parse_ring_size, parse_timeout};
-use crate::source::recording::Given;
+use observer_core::{Config, Severity};
 
 pub use asked::AskedArgs;
+pub use observation::ObservationArgs;
+pub use record::RecordArgs;
 pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
 pub use statements::StatementArgs;
 pub use values::{GivenServer, GivenTimeout};
@@ -29,6 +29,11 @@ const EXIT_STATUS: &str = "\
 Exit status:
   0  nothing was found at or above --fail-on
   1  something was
+  2  the command failed";
+
+const RECORD_EXIT_STATUS: &str = "\
+Exit status:
+  0  it was told to end
   2  the command failed";
 
 const DOCTOR_EXIT_STATUS: &str = "\
@@ -60,6 +65,12 @@ pub enum Command {
     /// Watch this host; what `observer` does without a command
     #[command(after_help = EXIT_STATUS)]
     Live(LiveArgs),
+    /// Observe this host for years: without a view, into a log that does not grow for ever
+    ///
+    /// The log is a directory of parts, each of which can be read by itself, and all of them as one: give the directory to
+    /// `observer report` or `observer replay`. Old parts are compressed, and the oldest go. SIGHUP begins a new part.
+    #[command(after_help = RECORD_EXIT_STATUS)]
+    Record(RecordArgs),
     /// Show what this host offers for the observation, and what is missing
     #[command(after_help = DOCTOR_EXIT_STATUS)]
     Doctor(DoctorArgs),
@@ -95,40 +106,9 @@ pub enum Command {
 /// Options of `live`.
 #[derive(Args, Clone, Debug)]
 pub struct LiveArgs {
-    /// Port the MySQL servers listen on; may be given up to 16 times
-    #[arg(long = "port", short = 'p', value_name = "PORT", default_values_t = [DEFAULT_PORT],
-          value_parser = clap::value_parser!(u16).range(1..))]
-    pub ports: Vec<u16>,
-
-    /// Watch only the sockets of this cgroup (v2) directory and of those below it [default: the whole host]
-    ///
-    /// It limits the kernel programs and the socket diagnostics alike. A socket belongs to the cgroup in which it, or
-    /// the one that listened for it, was made.
-    #[arg(long, value_name = "PATH")]
-    pub cgroup: Option<PathBuf>,
-
-    /// Do without the kernel programs: poll socket diagnostics only, which needs no privilege
-    #[arg(long)]
-    pub no_kernel: bool,
-
-    /// The servers' net_write_timeout, where a session's own is not seen [default: 60, assumed]
-    ///
-    /// With an address it is that of one server, or of all servers of one host: 10.0.0.1:3307=30, 10.0.0.1=30,
-    /// [2001:db8::1]=30. May be given for several.
-    #[arg(long, value_name = "[ADDRESS=]SECONDS", value_parser = parse_timeout)]
-    pub net_write_timeout: Vec<GivenTimeout>,
-
-    /// The servers that are asked.
+    /// What is observed, and how.
     #[command(flatten)]
-    pub asked: AskedArgs,
-
-    /// Warn when this share of the timeout is used
-    #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-    pub warn_at: u8,
-
-    /// Call it critical when this share of the timeout is used
-    #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=100))]
-    pub critical_at: u8,
+    pub observation: ObservationArgs,
 
     /// Print one line per finding instead of the view; also done when standard output is not a terminal
     ///
@@ -149,23 +129,6 @@ pub struct LiveArgs {
     /// What is said of the observation itself, such as a missing privilege, does not count.
     #[arg(long, value_name = "LEVEL")]
     pub fail_on: Option<FailOn>,
-
-    /// Time between two polls of socket diagnostics
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_poll)]
-    pub poll: Duration,
-
-    /// How many connections are followed at most
-    #[arg(long, value_name = "NUMBER", default_value_t = Config::MAX_CONNECTIONS,
-          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub max_connections: u32,
-
-    /// Size of the kernel's ring buffer: bytes, or with K or M; a power of two, 4K to 1024M
-    #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = parse_ring_size)]
-    pub ring_buffer: u32,
-
-    /// What is kept and told of clients' statements.
-    #[command(flatten)]
-    pub statements: StatementArgs,
 
     /// Print what the kernel programs log, to standard error; for work on them
     #[arg(long, requires = "plain")]
@@ -242,8 +205,9 @@ impl Cli {
     /// What clap cannot check by itself.
     fn checked(mut self) -> Result<Self, clap::Error> {
         let checked = match &mut self.command {
-            None => self.live.check(),
-            Some(Command::Live(live)) => live.check(),
+            None => self.live.observation.check(),
+            Some(Command::Live(live)) => live.observation.check(),
+            Some(Command::Record(record)) => record.check(),
             Some(Command::Doctor(doctor)) => doctor.asked.check().and_then(|()| distinct(&mut doctor.ports)),
             Some(Command::Report(report)) => distinct(&mut report.judging.ports),
             Some(Command::Replay(replay)) => distinct(&mut replay.judging.ports),
@@ -267,26 +231,9 @@ fn distinct(ports: &mut Vec<u16>) -> Result<(), String> {
 }
 
 impl LiveArgs {
-    fn check(&mut self) -> Result<(), String> {
-        let Self { warn_at, critical_at, .. } = *self;
-        if critical_at < warn_at {
-            return Err(format!("--critical-at {critical_at} comes before --warn-at {warn_at}"));
-        }
-        self.asked.check()?;
-        distinct(&mut self.ports)
-    }
-
     /// What the judgement is told.
     pub fn config(&self) -> Config {
-        let given = Given::of(&self.net_write_timeout);
-        self.view.keep(Config {
-            net_write_timeout: given.net_write_timeout.unwrap_or(Timeout::ASSUMED),
-            server_timeouts: given.server_timeouts,
-            warning_share: f64::from(self.warn_at) / 100.0,
-            critical_share: f64::from(self.critical_at) / 100.0,
-            max_connections: self.max_connections as usize,
-            ..Config::default()
-        })
+        self.view.keep(self.observation.config())
     }
 }
 

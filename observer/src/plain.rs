@@ -18,6 +18,8 @@ use crate::text::safe;
 pub struct Plain<W, T> {
     lines: W,
     talk: T,
+    /// Whether the lines go to a journal, which stamps them and wants their priority.
+    is_journal: bool,
     log: log::Status,
     /// Whether the user was told who knows more about what is missing.
     advised: bool,
@@ -26,7 +28,13 @@ pub struct Plain<W, T> {
 impl<W: Write, T: Write> Plain<W, T> {
     /// Prints findings to `lines` and talks on `talk`.
     pub fn new(lines: W, talk: T) -> Self {
-        Self { lines, talk, log: log::Status::default(), advised: false }
+        Self { lines, talk, is_journal: false, log: log::Status::default(), advised: false }
+    }
+
+    /// The same for a journal, if it is one: without the time and with the priority (sd-daemon(3)).
+    #[must_use]
+    pub fn for_journal(self, is_journal: bool) -> Self {
+        Self { is_journal, ..self }
     }
 
     /// Says something about the observation itself. Nobody has to be listening.
@@ -46,7 +54,7 @@ impl<W: Write, T: Write> Output for Plain<W, T> {
             }
             return Ok(());
         }
-        writeln!(self.lines, "{}", line(finding))
+        writeln!(self.lines, "{}", if self.is_journal { journal_line(finding) } else { line(finding) })
             .and_then(|()| self.lines.flush())
             .context("writing to standard output")
     }
@@ -76,15 +84,25 @@ impl<W: Write, T: Write> Output for Plain<W, T> {
 }
 
 fn line(finding: &Finding) -> String {
-    let addresses = match finding.flow {
-        Some(flow) => format!("{} -> {}", flow.client, flow.server),
-        None => "-".to_owned(),
-    };
     let severity = match finding.kind.severity() {
         Severity::Notice => "notice",
         Severity::Warning => "warning",
         Severity::Critical => "critical",
         Severity::Lost => "lost",
     };
-    format!("{}  {addresses}  {severity}  {}", finding.at, safe(&finding.sentence()))
+    format!("{}  {}  {severity}  {}", finding.at, addresses(finding), safe(&finding.sentence()))
+}
+
+/// With the priorities of syslog(3): a loss is an error, what is still at risk a warning.
+fn journal_line(finding: &Finding) -> String {
+    let priority = match finding.kind.severity() {
+        Severity::Notice => 5,
+        Severity::Warning | Severity::Critical => 4,
+        Severity::Lost => 3,
+    };
+    format!("<{priority}>{}  {}", addresses(finding), safe(&finding.sentence()))
+}
+
+fn addresses(finding: &Finding) -> String {
+    finding.flow.map_or_else(|| "-".to_owned(), |flow| format!("{} -> {}", flow.client, flow.server))
 }

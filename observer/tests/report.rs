@@ -293,7 +293,7 @@ fn a_bad_file_is_status_2_and_says_where() {
     for (file, reasons) in [
         ("empty", &["reading empty: ", "empty"][..]),
         ("noise", &["reading noise: ", "no capture"]),
-        ("packed", &["reading packed: ", "compressed"]),
+        ("packed", &["reading packed: ", "decompressing", "cut off"]),
         (".", &["reading .: ", "directory"]),
         ("missing", &["reading missing: ", "No such file"]),
         ("/proc/self/mem", &["reading /proc/self/mem: ", "error"]),

@@ -7,7 +7,7 @@ mod support;
 use std::process::Command;
 
 use crossterm::event::KeyCode;
-use observer_core::{Account, Connector, SocketEventKind, Statement, StatementKind};
+use observer_core::{Account, Connector, ServerSession, SocketEventKind, Statement, StatementKind};
 use serde_json::{Value, json};
 use support::recording::write_log;
 use support::scenes::stalled;
@@ -38,6 +38,18 @@ fn statement() -> SocketEventKind {
         cut: false,
         cursor: false,
         in_result: Some(true),
+    }))
+}
+
+/// What a server tells of a session: the user as it has it, and the digest of the statement.
+fn told() -> SocketEventKind {
+    SocketEventKind::ServerSession(Box::new(ServerSession {
+        thread_id: 8812,
+        version: "8.4.3".to_owned(),
+        user: "app_rw".to_owned(),
+        command: "Query".to_owned(),
+        statement: Some("SELECT `id` FROM `orders`\u{1b}[2J".to_owned()),
+        ..ServerSession::default()
     }))
 }
 
@@ -103,6 +115,43 @@ fn a_report_says_why_it_is_not_known() {
     }
     let report: Value = serde_json::from_str(&report(&story, "json")).unwrap();
     assert_eq!(report["connections"][0]["hidden"], "tls");
+}
+
+#[test]
+fn what_only_the_server_tells_is_its_word() {
+    let story = opened().then(LOGIN, logged_in(true, None));
+    let story = story.stream(1500, 8_000, 1_200_000, 3_100_000).zero_window(8_800).then(9_010, told());
+    let story = story.probes([9_030, 9_480]);
+    let text = report(&story, "text");
+    for words in [
+        "logged in as app_rw, as the server told",
+        "waited for \"SELECT `id` FROM `orders`\u{fffd}[2J\", as the server told",
+        "a result was under way when it was last seen",
+    ] {
+        assert!(text.contains(words), "{words} is not in {text}");
+    }
+    assert!(!text.contains("not known: TLS"), "{text}");
+    let report: Value = serde_json::from_str(&report(&story, "json")).unwrap();
+    let connection = &report["connections"][0];
+    assert_eq!(connection["told_by_server"]["user"], "app_rw");
+    assert_eq!(connection["told_by_server"]["statement"], "SELECT `id` FROM `orders`\u{fffd}[2J");
+    assert_eq!(connection["result_in_flight"], true);
+    let mut screen = Screen::after((300, 100), &story.events, 10_000);
+    screen.press(KeyCode::Enter);
+    let picture = screen.picture();
+    for words in ["app_rw, as the server told", "SELECT `id` FROM `orders`", "under way"] {
+        assert!(picture.contains(words), "{words} is not in {picture}");
+    }
+}
+
+#[test]
+fn what_the_wire_has_told_the_server_does_not_repeat() {
+    let account = Account { user: Some("app_rw".to_owned()), ..Account::default() };
+    let mut story = stalls(opened().then(LOGIN, logged_in(false, Some(account)))).then(9_010, told());
+    story.events.sort_by_key(|event| event.at);
+    let report = report(&story, "markdown");
+    assert_eq!(report.matches("as the server told").count(), 0, "{report}");
+    assert_eq!(report.matches("as app").count(), 2, "as a fact and as evidence: {report}");
 }
 
 #[test]

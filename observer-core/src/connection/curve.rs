@@ -189,6 +189,11 @@ impl Curve {
         }
     }
 
+    /// The last moment at which the server is known not to have waited.
+    pub(crate) fn idle_at(&self) -> Timestamp {
+        self.idle_at
+    }
+
     /// When the newest bytes were acknowledged.
     pub(crate) fn last_advance(&self) -> Timestamp {
         self.newest().first

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::WriteClock;
+use crate::clock::{Used, WriteClock};
 use crate::connection::Ending;
 use crate::finding::FindingKind;
 use crate::flow::End;
@@ -78,8 +78,8 @@ pub(crate) struct Past {
     pub(crate) total: Duration,
     /// The longest of them.
     pub(crate) longest: Duration,
-    /// The largest share of the timeout that was used, 0 to 1.
-    pub(crate) used: f64,
+    /// The wait that used most of its timeout.
+    pub(crate) most_used: Option<Used>,
     /// The last of them.
     pub(crate) last: Option<PastStall>,
 }
@@ -161,9 +161,9 @@ impl History {
                 self.clock_is(*clock);
                 self.gave_up = seen.then_some(at);
             }
-            FindingKind::Recovered { stalled_for, used, .. } => {
+            FindingKind::Recovered { stalled_for, used, clock } => {
                 self.gave_up = None;
-                self.past.add(*stalled_for, *used);
+                self.past.add(*stalled_for, clock.map(|clock| Used { clock, share: *used }));
                 let over = |stall: Trouble| PastStall {
                     stall,
                     over: stall.since + *stalled_for,
@@ -184,10 +184,10 @@ impl History {
 }
 
 impl Past {
-    fn add(&mut self, stalled_for: Duration, used: f64) {
+    fn add(&mut self, stalled_for: Duration, used: Option<Used>) {
         self.count = self.count.saturating_add(1);
         self.total = self.total.saturating_add(stalled_for);
         self.longest = self.longest.max(stalled_for);
-        self.used = self.used.max(used);
+        self.most_used = Used::most(self.most_used, used);
     }
 }

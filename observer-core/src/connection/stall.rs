@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::clock::WriteClock;
+use crate::clock::{Used, WriteClock};
 use crate::connection::{Curve, Told};
 use crate::flow::Vantage;
 use crate::sample::DirectionSample;
@@ -52,6 +52,8 @@ pub(crate) struct Stall {
     pub(crate) clock: Option<WriteClock>,
     /// Whether the latest start of that wait is the moment it was judged at, so that it moves on with time.
     pub(crate) open_ended: bool,
+    /// The wait that used most of its timeout, of those that are over.
+    pub(crate) most_used: Option<Used>,
     /// Whether it was told that the client is at risk.
     pub(crate) announced: bool,
     /// The latest start of the wait that the present phase was told of. A wait that began later is another one.
@@ -120,6 +122,7 @@ impl Stall {
             settled: false,
             clock: None,
             open_ended: false,
+            most_used: None,
             announced: false,
             told_of: Timestamp::EPOCH,
             abort_seen: false,
@@ -140,6 +143,33 @@ impl Stall {
         if !self.announced {
             self.began = closed.earliest;
         }
+    }
+
+    /// The server waits by this clock, or does not wait. If that is a later wait than the one of before, that one is
+    /// over since the client acknowledged something, as nothing else makes room in the send buffer. Where nothing was
+    /// acknowledged since the window closed, it is the same wait, better known.
+    pub(crate) fn waits_by(&mut self, clock: Option<WriteClock>) {
+        let acknowledged = self.curve.last_advance();
+        let has_drained = self.reopened || acknowledged > self.closed.latest;
+        let is_later =
+            |before: &WriteClock| clock.is_none_or(|clock| clock.started.earliest > before.started.earliest);
+        if let Some(before) = self.clock.filter(|before| has_drained && is_later(before)) {
+            let until = clock.map_or(acknowledged, |clock| clock.started.latest.min(acknowledged));
+            self.most_used = Used::most(self.most_used, Some(Used::by(before, until)));
+        }
+        self.clock = clock;
+    }
+
+    /// The server's wait ends in time.
+    pub(crate) fn wait_ends(&mut self, at: Timestamp) {
+        let used = self.clock.take().map(|clock| Used::by(clock, at));
+        self.most_used = Used::most(self.most_used, used);
+        self.curve.not_waiting_at(at);
+    }
+
+    /// The wait that used most of its timeout, if the present one is over at `until`.
+    pub(crate) fn used_until(&self, until: Timestamp) -> Option<Used> {
+        Used::most(self.most_used, self.clock.map(|clock| Used::by(clock, until)))
     }
 
     /// What the counters of the client's direction tell of the time before. The server read its last command at

@@ -14,7 +14,7 @@ const FAREWELL: u32 = 512;
 impl Connection {
     /// The server's FIN is on the wire, or has arrived.
     pub(super) fn server_finished(&mut self, at: Timestamp, cx: &mut Context<'_>) {
-        if self.server.finished || self.phase == Phase::Closed {
+        if self.server.finished || self.is_closed(at, End::Server, false) {
             return;
         }
         // A server that resets when its time is up has closed for another reason.
@@ -47,7 +47,7 @@ impl Connection {
 
     /// The client's FIN.
     pub(super) fn client_finished(&mut self, at: Timestamp, cx: &mut Context<'_>) {
-        if self.client.finished || self.phase == Phase::Closed {
+        if self.client.finished || self.is_closed(at, End::Client, false) {
             return;
         }
         self.leaves(at, End::Client, cx);
@@ -62,7 +62,7 @@ impl Connection {
 
     /// An RST.
     pub(super) fn reset(&mut self, at: Timestamp, by: End, cx: &mut Context<'_>) {
-        if self.phase == Phase::Closed || self.ending().is_some_and(|ending| ending.reset) {
+        if self.is_closed(at, by, true) || self.ending().is_some_and(|ending| ending.reset) {
             return;
         }
         let troubled = self.is_troubled();
@@ -96,6 +96,16 @@ impl Connection {
         if !self.end(end.peer()).is_alive() {
             self.closed(at, cx);
         }
+    }
+
+    /// Whether the connection is gone already. What comes then may be why: on a busy host a poll may find a socket gone
+    /// and tell it before its last segments are told.
+    fn is_closed(&mut self, at: Timestamp, by: End, reset: bool) -> bool {
+        let is_closed = self.phase == Phase::Closed;
+        if is_closed && self.ending().is_some_and(|ending| ending.by.is_none() && at <= ending.at) {
+            self.note_ending(at, Some(by), reset);
+        }
+        is_closed
     }
 
     /// The connection is gone.

@@ -20,7 +20,8 @@ const ANSWER: Duration = Duration::from_secs(1);
 
 /// What is remembered.
 impl Connection {
-    /// The first FIN or RST, or the end without one.
+    /// The first FIN or RST, or the end without one. A disappearance is no ending of its own where a FIN or RST comes
+    /// to be known.
     pub(super) fn note_ending(&mut self, at: Timestamp, by: Option<End>, reset: bool) {
         let (command, reply) = (self.commanded_at(), self.last_progress);
         let was_lost = self.phase == Phase::Lost;
@@ -28,8 +29,9 @@ impl Connection {
         if by == Some(End::Client) {
             history.client_left.get_or_insert(at);
         }
-        if history.ending.is_none() {
-            (history.command, history.reply, history.was_lost) = (command, reply, was_lost);
+        if history.ending.is_none_or(|ending| ending.by.is_none()) {
+            (history.command, history.reply) = (command, reply);
+            history.was_lost |= was_lost;
             history.ending = Some(Ending { at, by, reset });
         }
     }

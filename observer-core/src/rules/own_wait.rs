@@ -34,7 +34,7 @@ impl Connection {
             self.own_wait = Some(wait);
             self.server_gave_up(at, cx);
         } else if let Some(stall) = self.stall.as_deref_mut() {
-            stall.curve.not_waiting_at(at);
+            stall.wait_ends(at);
         }
     }
 

@@ -93,8 +93,9 @@ impl Connection {
         self.drain = None;
         let Some(stall) = self.stall.take().filter(|stall| stall.announced) else { return };
         let stalled_for = until.since(stall.began);
-        let used = stall.clock.map_or(0.0, |clock| clock.used(until));
-        self.find(at, FindingKind::Recovered { stalled_for, used, clock: stall.clock }, cx);
+        let most = stall.used_until(until);
+        let (used, clock) = (most.map_or(0.0, |most| most.share), most.map(|most| most.clock));
+        self.find(at, FindingKind::Recovered { stalled_for, used, clock }, cx);
     }
 
     /// Judges the stall, if there is one, by what is known at `at`.
@@ -124,7 +125,7 @@ impl Connection {
             // Until it is over, the clock is that of before.
             let over = matches!(wait, Wait::None(_));
             if stall.announced && !over {
-                stall.clock = clock;
+                stall.waits_by(clock);
             }
             self.stall = Some(stall);
             if over {
@@ -136,7 +137,7 @@ impl Connection {
         let is_due = clock.is_some_and(|clock| clock.used_at(cx.config.warning_share) <= at);
         stall.settled |= stall.probes.count() > 0 || at >= closed_since + cx.config.debounce || is_due;
         if stall.settled {
-            stall.clock = clock;
+            stall.waits_by(clock);
             self.phase = if clock.is_some() { self.phase.max(Phase::Stalled) } else { Phase::Stalled };
         }
         self.stall = Some(stall);

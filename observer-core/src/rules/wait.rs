@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use crate::clock::WriteClock;
+use crate::clock::{TimeoutSource, WriteClock};
 use crate::config::Config;
 use crate::connection::{Connection, GRACE, Greeting, LastWrite, Limits, SocketReading, Stall, Told};
 use crate::time::{TimeRange, Timestamp};
@@ -80,10 +80,17 @@ impl Connection {
             return Wait::None(said_at);
         }
         if let Some((read_at, sample)) = self.server_shows() {
-            return if is_waiting(sample, self.last_write.as_deref()) {
-                Wait::Since(self.begun_at_server(stall, sample, at, config))
+            if !is_waiting(sample, self.last_write.as_deref()) {
+                return Wait::None(read_at);
+            }
+            let begun = self.begun_at_server(stall, sample, at, config);
+            // The server's own wait is read a moment after its socket, and tells the timeout.
+            let until = begun.earliest + patience(config);
+            let is_worth_it = self.timeout.source == TimeoutSource::Assumed && !stall.announced;
+            return if is_worth_it && at < until {
+                Wait::Undecided { until: Some(until) }
             } else {
-                Wait::None(read_at)
+                Wait::Since(begun)
             };
         }
         if let Some(end) = self.wait_ends_at(stall).filter(|end| *end <= at) {
@@ -225,12 +232,16 @@ impl Connection {
     }
 
     /// The server is known to have written into its socket last at some time, and not since then until its socket was
-    /// read last: its wait began with that, or after something was acknowledged since.
+    /// read last: its wait began with that, or after something was acknowledged since. That says nothing of a server that
+    /// was found not to wait after that.
     fn by_writes(&self, range: TimeRange, stall: &Stall) -> TimeRange {
         let (Some(write), Some((read_at, _))) = (self.last_write.as_deref(), self.server.socket.as_deref())
         else {
             return range;
         };
+        if stall.curve.idle_at() > *read_at {
+            return range;
+        }
         let begun = write.before.map(|before| before.at);
         if stall.curve.last_advance() > *read_at {
             let earliest = begun.filter(|begun| *begun < range.earliest && !stall.curve.is_known_at(*begun));
@@ -258,7 +269,7 @@ pub(super) fn held(config: &Config) -> u64 {
     u64::from(config.server_send_buffer) + SEGMENT_BUFFER
 }
 
-/// How long a probe waits for a sample of the server's socket.
+/// How long a probe waits for a sample of the server's socket, and that for the server's own wait.
 fn patience(config: &Config) -> Duration {
     config.debounce.saturating_mul(3) / 2
 }

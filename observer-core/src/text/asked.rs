@@ -53,6 +53,11 @@ pub fn waits_for(statement: &Statement, room: usize) -> String {
     }
 }
 
+/// A statement as its server told it: `"SELECT a FROM t WHERE b = ?", as the server told`. It holds no control characters.
+pub fn told_statement(text: &str, room: usize) -> String {
+    format!("\"{}\", as the server told", shortened(text, room))
+}
+
 /// On one line, and shortened to this many characters.
 fn shortened(text: &str, room: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -100,6 +105,15 @@ mod tests {
         let cut = Statement { cut: true, ..statement(StatementKind::Query, Some("SELECT a, ")) };
         assert_eq!(waits_for(&cut, 60), "\"SELECT a,…\"");
         assert_eq!(waits_for(&cut, 8), "\"SELECT …\"");
+    }
+
+    #[test]
+    fn what_a_server_told_says_so() {
+        assert_eq!(
+            told_statement("SELECT `a`\n\u{1b}[2J", 60),
+            "\"SELECT `a` \u{fffd}[2J\", as the server told"
+        );
+        assert_eq!(told_statement("SELECT `a`", 7), "\"SELECT…\", as the server told");
     }
 
     #[test]

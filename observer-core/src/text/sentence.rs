@@ -65,18 +65,8 @@ impl Finding {
                 Seconds(*stalled_for)
             ),
             FindingKind::Recovered { stalled_for, used, clock } => {
-                let after = Seconds(*stalled_for);
-                let used = percent(*used);
-                match clock {
-                    None => format!("{client} reads again after {after}."),
-                    Some(clock) => {
-                        let (up_to, condition) = (up_to(clock), condition(clock.timeout));
-                        format!(
-                            "{client} reads again after {after}; {up_to}{used} of net_write_timeout was \
-                             used{condition}."
-                        )
-                    }
-                }
+                let used = clock.map_or_else(String::new, |clock| format!("; {}", was_used(&clock, *used)));
+                format!("{client} reads again after {}{used}.", Seconds(*stalled_for))
             }
             FindingKind::ServerClosed { reset, unread, fails_at } => {
                 let how = if *reset { "reset" } else { "closed" };
@@ -180,6 +170,15 @@ fn condition(timeout: Timeout) -> String {
 /// Where the start is a range, what is counted from its beginning is the most it can be.
 fn up_to(clock: &WriteClock) -> &'static str {
     if is_exact(clock) { "" } else { "up to " }
+}
+
+/// What waits have used: `up to 40 % of net_write_timeout if that is 60 s (assumed) was used`.
+pub(crate) fn was_used(clock: &WriteClock, share: f64) -> String {
+    let condition = match clock.timeout.source {
+        TimeoutSource::Assumed => format!(" if that is {} (assumed)", setting(clock.timeout.duration)),
+        _ => String::new(),
+    };
+    format!("{}{} of net_write_timeout{condition} was used", up_to(clock), percent(share))
 }
 
 /// `mysqld has dropped` somebody, and why; `has probably dropped` where nothing of it was `seen`.

@@ -24,7 +24,7 @@ pub(super) fn advice(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
     }
     match cause.kind() {
         VerdictKind::NetWriteTimeout => against_write_timeout(facts),
-        VerdictKind::Recovered if facts.history().is_some_and(|history| history.past.used >= facts.config.warning_share) => {
+        VerdictKind::Recovered if was_close(facts) => {
             [longer_timeout(facts), Some(read_faster(facts)), connector(facts)].into_iter().flatten().collect()
         }
         VerdictKind::IdleTimeout => vec![
@@ -41,6 +41,12 @@ pub(super) fn advice(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
         ],
         _ => Vec::new(),
     }
+}
+
+/// Whether a wait came so far that it was worth a warning.
+fn was_close(facts: &Facts<'_>) -> bool {
+    let most = facts.history().and_then(|history| history.past.most_used);
+    most.is_some_and(|most| most.share >= facts.config.warning_share)
 }
 
 /// What can still be done while the server waits. Its wait has the timeout it began with, and neither a

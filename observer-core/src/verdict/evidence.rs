@@ -67,7 +67,9 @@ fn asked(facts: &Facts<'_>) -> Option<String> {
     stall_of(facts)?;
     let statement = facts.connection.statement()?;
     let what = waits_for(statement, STATEMENT);
-    let under_way = if statement.in_result == Some(true) { "; the answer was under way" } else { "" };
+    // What the connection knows is of now; a closed one has no result any more.
+    let in_flight = facts.connection.result_in_flight().or(statement.in_result);
+    let under_way = if in_flight == Some(true) { "; the answer was under way" } else { "" };
     Some(format!("It waited for {what}, sent at {}{under_way}.", TimeOfDay(statement.sent_at)))
 }
 
@@ -137,19 +139,20 @@ fn own_wait(facts: &Facts<'_>) -> Option<String> {
     ))
 }
 
-/// What the server told of the session when it was asked last.
+/// What the server told of the session when it was asked last; what the client has said of itself is not said again.
 fn told(facts: &Facts<'_>) -> Option<String> {
     let (at, told) = facts.connection.told_by_server()?;
     let short = |text: &str, most| clean(text).chars().take(most).collect::<String>();
+    let user = facts.connection.user_by_server();
+    let user = user.map_or_else(String::new, |user| format!(" of user {}", short(user, 32)));
     let state = told.state.as_deref().map_or_else(String::new, |state| format!(", \"{}\"", short(state, 64)));
-    let statement = told.statement.as_deref();
+    let statement = facts.connection.statement_by_server();
     let statement =
         statement.map_or_else(String::new, |text| format!("; its statement: {}", short(text, STATEMENT)));
     Some(format!(
-        "Asked at {}, the server told of thread {} of user {}: {}{state} for {}{statement}.",
+        "Asked at {}, the server told of thread {}{user}: {}{state} for {}{statement}.",
         TimeOfDay(*at),
         told.thread_id,
-        short(&told.user, 32),
         short(&told.command, 32),
         Seconds(told.time)
     ))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::TimeoutSource;
 use crate::connection::Phase;
 use crate::flow::End;
-use crate::text::{Bytes, Seconds, countdown, setting};
+use crate::text::{Bytes, Seconds, countdown, setting, was_used};
 use crate::verdict::cause::{Cause, IdleSign, Sign, error};
 use crate::verdict::facts::{Facts, Standstill};
 use crate::verdict::words::counted;
@@ -134,22 +134,16 @@ fn recovered(facts: &Facts<'_>) -> String {
     } else {
         format!("{} times, for {} at most", past.count, Seconds(past.longest))
     };
-    if past.used >= 1.0 {
-        return format!(
-            "{client} stood still {how_often}, and went on: the server had not given up{WHY_NOT}."
-        );
-    }
-    let used = match facts.last_stall().map(|stall| stall.clock.timeout) {
-        Some(timeout) if timeout.source == TimeoutSource::Assumed => {
-            format!(
-                "{:.0} % of net_write_timeout if that is {} (assumed)",
-                past.used * 100.0,
-                setting(timeout.duration)
-            )
+    let used = match past.most_used {
+        Some(most) if most.share >= 1.0 => {
+            return format!(
+                "{client} stood still {how_often}, and went on: the server had not given up{WHY_NOT}."
+            );
         }
-        _ => format!("{:.0} % of net_write_timeout", past.used * 100.0),
+        Some(most) => format!(": {}", was_used(&most.clock, most.share)),
+        None => String::new(),
     };
-    format!("{client} stood still {how_often}, and went on in time: {used} was used.")
+    format!("{client} stood still {how_often}, and went on in time{used}.")
 }
 
 fn gave_up(facts: &Facts<'_>, sign: Sign) -> String {

@@ -1,5 +1,6 @@
 //! Events of every kind, few connections, and times that lie close together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::option;
@@ -182,17 +183,19 @@ fn state() -> impl Strategy<Value = TcpState> {
 
 fn owners() -> impl Strategy<Value = Owners> {
     let owner = (process(), moment(), option::of(any::<String>()), option::of(any::<u64>())).prop_map(
-        |(process, started_at, text, netns)| Owner {
-            process,
-            started_at,
-            command: text.clone(),
-            uid: Some(0),
-            user: text.clone(),
-            unit: text.clone(),
-            container: text.clone(),
-            pod: text.clone(),
-            cgroup: text,
-            netns,
+        |(process, started_at, text, netns)| {
+            Arc::new(Owner {
+                process,
+                started_at,
+                command: text.clone(),
+                uid: Some(0),
+                user: text.clone(),
+                unit: text.clone(),
+                container: text.clone(),
+                pod: text.clone(),
+                cgroup: text,
+                netns,
+            })
         },
     );
     (option::of(any::<u32>()), proptest::collection::vec(owner, 0..7), any::<u32>())

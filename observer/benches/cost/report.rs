@@ -202,14 +202,18 @@ impl Report {
     }
 
     fn print_tracker(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(Judgement { living, rates, kept, heap }) = &self.tracker else { return Ok(()) };
+        let Some(Judgement { living, rates, kept, heap, heap_known }) = &self.tracker else { return Ok(()) };
         writeln!(f, "\ntracker, {living} connections at the same time, million events a second of CPU time")?;
         writeln!(f, "  {:<10}{:<26}{:>10}{:>10}", "clients", "rate", "events", "findings")?;
         for tracker::Rate { clients, events, findings, per_second } in rates {
             let (rate, clients) = (per_second.scaled(1e-6), format!("{clients:?}").to_lowercase());
             writeln!(f, "  {clients:<10}{rate:<26.2}{events:>10}{findings:>10}")?;
         }
-        writeln!(f, "  {:.1} MiB of heap for {kept} connections", mib(*heap))
+        let (heap, known) = (mib(*heap), mib(*heap_known));
+        writeln!(
+            f,
+            "  {heap:.1} MiB of heap for {kept} connections, {known:.1} MiB with all that can be known of them"
+        )
     }
 
     fn print_capture(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

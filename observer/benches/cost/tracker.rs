@@ -30,6 +30,8 @@ pub(crate) struct Judgement {
     pub(crate) kept: u32,
     /// What they take of the heap, in bytes.
     pub(crate) heap: u64,
+    /// What as many take of which everything is known: process, session, statement, and what the server tells.
+    pub(crate) heap_known: u64,
 }
 
 /// How fast the events of some clients are judged.
@@ -52,7 +54,9 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Judgement> {
         .map(|clients| Rate::measure(clients, rounds, &progress))
         .collect::<anyhow::Result<_>>()?;
     progress.say("memory");
-    Ok(Judgement { living: LIVING, rates, kept: KEPT, heap: heap_of(KEPT) })
+    let heap = heap_of(traffic::established(KEPT));
+    let heap_known = heap_of(traffic::known(KEPT));
+    Ok(Judgement { living: LIVING, rates, kept: KEPT, heap, heap_known })
 }
 
 impl Rate {
@@ -91,15 +95,15 @@ fn judge(tracker: &mut Tracker, events: &[Event]) -> usize {
     findings
 }
 
-/// What a tracker with so many connections holds.
-fn heap_of(connections: u32) -> u64 {
+/// What a tracker holds after these events of [`KEPT`] connections.
+fn heap_of(events: impl Iterator<Item = Event>) -> u64 {
     let before = heap::held();
-    let mut tracker = Tracker::new(config(connections));
-    for event in traffic::established(connections) {
+    let mut tracker = Tracker::new(config(KEPT));
+    for event in events {
         tracker.handle_event(&event);
     }
     let held = heap::held().saturating_sub(before);
-    assert_eq!(tracker.len(), connections as usize, "connections were given up or joined");
+    assert_eq!(tracker.len(), KEPT as usize, "connections were given up or joined");
     held
 }
 

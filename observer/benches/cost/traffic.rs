@@ -1,12 +1,15 @@
 //! Events as the live source tells them, of many connections at once, made in memory.
 
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use observer_core::{
-    DirectionSample, End, Event, EventKind, Flow, Process, SeqNumber, SocketEvent, SocketEventKind,
-    SocketRef, SocketSample, TcpState, TimerKind, Timestamp, Vantage, WireSample,
+    Account, Connector, DirectionSample, End, Event, EventKind, Flow, Owner, Owners, Process, SeqNumber,
+    ServerSession, SocketEvent, SocketEventKind, SocketRef, SocketSample, Statement, StatementKind, TcpState,
+    TimerKind, Timestamp, Vantage, WireSample,
 };
 use serde::Serialize;
 
@@ -49,6 +52,18 @@ pub(crate) fn established(connections: u32) -> impl Iterator<Item = Event> {
     (0..connections).flat_map(move |number| [step(number, 0), step(number, 1)])
 }
 
+/// The same, with everything that can be known of each: its process, of which there are a thousand, its session, the
+/// statement it waits for, and what the server tells of it.
+pub(crate) fn known(connections: u32) -> impl Iterator<Item = Event> {
+    let mut processes = HashMap::new();
+    let facts = (0..connections).flat_map(move |number| {
+        let owners = owners(&mut processes, number);
+        let kinds = [greeting(number), login(), owners, statement(number), told(number)];
+        kinds.into_iter().map(move |kind| of_connection(number, moment(2, number, connections), kind))
+    });
+    established(connections).chain(facts)
+}
+
 /// When the connection does its step whose turn this is.
 fn moment(step: u32, turn: u32, connections: u32) -> Timestamp {
     Timestamp::from_micros(1_714_831_200_000_000) + STEP * step + STEP * turn / connections
@@ -81,11 +96,7 @@ fn well(number: u32, step: u32) -> SocketEventKind {
         1 => SocketEventKind::Syn { by: End::Client, window_scale: Some(7), seq: SeqNumber(number) },
         2 => SocketEventKind::Syn { by: End::Server, window_scale: Some(7), seq: SeqNumber(0) },
         3 => SocketEventKind::State { from: TcpState::SynSent, to: TcpState::Established, process: None },
-        4 => SocketEventKind::Greeting {
-            version: "8.0.36".to_owned(),
-            thread_id: number,
-            capabilities: Some(0xdfff_ffff),
-        },
+        4 => greeting(number),
         5 => SocketEventKind::Login { capabilities: 0x19ff_a685, tls: false, account: None },
         // COM_QUIT.
         95 => SocketEventKind::Command { length: 1, text: "\u{1}".to_owned() },
@@ -119,6 +130,74 @@ fn stalled(step: u32) -> SocketEventKind {
 
 fn process() -> Process {
     Process { pid: 4711, tid: None, comm: "reader".to_owned() }
+}
+
+fn greeting(number: u32) -> SocketEventKind {
+    let version = "8.0.36".to_owned();
+    SocketEventKind::Greeting { version, thread_id: number, capabilities: Some(0xdfff_ffff) }
+}
+
+fn login() -> SocketEventKind {
+    let text = |text: &str| Some(text.to_owned());
+    let connector = Connector {
+        name: text("aiomysql"),
+        version: text("0.2.0"),
+        program: text("etl.py"),
+        pid: Some(4711),
+    };
+    let account = Account { user: text("app"), database: text("orders"), connector: Some(connector) };
+    SocketEventKind::Login { capabilities: 0x19ff_a685, tls: false, account: Some(Box::new(account)) }
+}
+
+/// One of a thousand processes, told once for all of its sockets, has it open.
+fn owners(known: &mut HashMap<u32, Arc<Owner>>, number: u32) -> SocketEventKind {
+    let text = |text: &str| Some(text.to_owned());
+    let pid = 4711 + number % 1_000;
+    let owner = || Owner {
+        process: Process { pid, ..process() },
+        started_at: Timestamp::from_micros(1_714_831_100_000_000),
+        command: text("/usr/bin/python3 /srv/etl/etl.py --config /etc/etl/orders.toml --password=***"),
+        uid: Some(1_000),
+        user: text("etl"),
+        unit: text("etl-worker@7.service"),
+        container: text("docker 3f4ac0a1b2c3"),
+        pod: None,
+        cgroup: text("/system.slice/system-etl.slice/etl-worker@7.service"),
+        netns: Some(4_026_531_840),
+    };
+    let owner = known.entry(pid).or_insert_with(|| Arc::new(owner()));
+    let (uid, user, processes) = (Some(1_000), text("etl"), vec![Arc::clone(owner)]);
+    SocketEventKind::Owners(Box::new(Owners { uid, user, processes, more: 0 }))
+}
+
+fn statement(number: u32) -> SocketEventKind {
+    let text =
+        "SELECT id, customer, total, placed_at FROM orders WHERE region = ? AND placed_at > ? ORDER BY id";
+    SocketEventKind::Statement(Box::new(Statement {
+        sent_at: moment(1, number, number + 1),
+        command: StatementKind::Query,
+        length: 130,
+        text: Some(text.to_owned()),
+        cut: false,
+        cursor: false,
+        in_result: Some(true),
+    }))
+}
+
+fn told(number: u32) -> SocketEventKind {
+    let digest = "SELECT `id` , `customer` , `total` , `placed_at` FROM `orders` WHERE `region` = ? AND `placed_at` > ?";
+    SocketEventKind::ServerSession(Box::new(ServerSession {
+        thread_id: number.into(),
+        version: "8.0.36".to_owned(),
+        user: "app".to_owned(),
+        command: "Query".to_owned(),
+        time: Duration::from_secs(3),
+        state: Some("Sending to client".to_owned()),
+        statement: Some(digest.to_owned()),
+        net_write_timeout: Some(Duration::from_secs(60)),
+        global_net_write_timeout: None,
+        wait_timeout: Some(Duration::from_secs(28_800)),
+    }))
 }
 
 fn wire_sample(number: u32, step: u32) -> WireSample {

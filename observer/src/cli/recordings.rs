@@ -12,7 +12,7 @@ use crate::source::recording::Given;
 /// Options of `report`.
 #[derive(Args, Clone, Debug)]
 pub struct ReportArgs {
-    /// Event log (of observer --log) or capture (pcap, pcapng); - is standard input
+    /// Event log, directory of `observer record`, or capture (pcap, pcapng), also with gzip; - is standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
@@ -36,7 +36,7 @@ pub struct ReportArgs {
 /// Options of `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
-    /// Event log (of observer --log) or capture (pcap, pcapng); - is standard input
+    /// Event log, directory of `observer record`, or capture (pcap, pcapng), also with gzip; - is standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 

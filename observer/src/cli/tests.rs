@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use observer_core::TimeoutSource;
 
-use super::values::{parse_client, parse_speed};
+use super::values::{parse_client, parse_poll, parse_ring_size, parse_speed};
 use super::*;
 use crate::report::Client;
 use crate::view::Theme;
@@ -28,6 +30,7 @@ fn the_definition_is_sound() {
 fn help_texts() {
     insta::assert_snapshot!("help", help(&[]));
     insta::assert_snapshot!("help_live", help(&["live"]));
+    insta::assert_snapshot!("help_record", help(&["record"]));
     insta::assert_snapshot!("help_report", help(&["report"]));
     insta::assert_snapshot!("help_replay", help(&["replay"]));
     insta::assert_snapshot!("help_doctor", help(&["doctor"]));
@@ -38,8 +41,8 @@ fn help_texts() {
 
 #[test]
 fn ports_are_numbers_from_1_to_65535() {
-    assert_eq!(parse(&[]).unwrap().live.ports, [3306]);
-    assert_eq!(parse(&["--port", "3307", "-p", "65535"]).unwrap().live.ports, [3307, 65535]);
+    assert_eq!(parse(&[]).unwrap().live.observation.ports, [3306]);
+    assert_eq!(parse(&["--port", "3307", "-p", "65535"]).unwrap().live.observation.ports, [3307, 65535]);
     for bad in ["0", "65536", "3306x", "mysql", ""] {
         let error = parse(&["--port", bad]).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{bad}");
@@ -49,7 +52,10 @@ fn ports_are_numbers_from_1_to_65535() {
 
 #[test]
 fn a_port_counts_once_and_more_than_the_kernel_programs_take_are_refused() {
-    assert_eq!(parse(&["-p", "3307", "-p", "3306", "-p", "3307"]).unwrap().live.ports, [3306, 3307]);
+    assert_eq!(
+        parse(&["-p", "3307", "-p", "3306", "-p", "3307"]).unwrap().live.observation.ports,
+        [3306, 3307]
+    );
     let ports = |count| -> Vec<String> { (1..=count).map(|port| format!("--port={port}")).collect() };
     let with = |command: &[&'static str], count| {
         let ports = ports(count);

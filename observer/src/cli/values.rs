@@ -93,17 +93,32 @@ pub(super) fn parse_client(text: &str) -> Result<Client, String> {
 /// A size the kernel takes for a ring buffer: a power of two and whole pages (`ringbuf_map_alloc` in
 /// kernel/bpf/ringbuf.c). 64 KiB pages make the smallest sizes fail on such hosts; the kernel says so then.
 pub(super) fn parse_ring_size(text: &str) -> Result<u32, String> {
-    let (digits, unit) = match text.strip_suffix(['K', 'k']) {
-        Some(digits) => (digits, 1 << 10),
-        None => match text.strip_suffix(['M', 'm']) {
-            Some(digits) => (digits, 1 << 20),
-            None => (text, 1),
-        },
-    };
-    digits
-        .parse::<u32>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
+    bytes(text)
+        .and_then(|size| u32::try_from(size).ok())
         .filter(|size| size.is_power_of_two() && (1 << 12..=1 << 30).contains(size))
         .ok_or_else(|| "not a power of two from 4K to 1024M".to_owned())
+}
+
+/// Room on a disk.
+pub(super) fn parse_room(text: &str) -> Result<u64, String> {
+    let size = bytes(text).filter(|size| (1 << 16..=1 << 50).contains(size));
+    size.ok_or_else(|| "not a size from 64K on, such as 16M or 2G".to_owned())
+}
+
+/// An age between a minute and a year, in seconds or with a unit.
+pub(super) fn parse_age(text: &str) -> Result<Duration, String> {
+    let seconds = with_unit(text, &[("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]);
+    let age = seconds.filter(|seconds| (60..=366 * 86_400).contains(seconds)).map(Duration::from_secs);
+    age.ok_or_else(|| "not a time from 1m to 366d, such as 12h".to_owned())
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    with_unit(text, &[("K", 1 << 10), ("k", 1 << 10), ("M", 1 << 20), ("m", 1 << 20), ("G", 1 << 30)])
+}
+
+/// A whole number, with one of `units` or without.
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let with = units.iter().find_map(|(unit, times)| Some((text.strip_suffix(unit)?, *times)));
+    let (digits, times) = with.unwrap_or((text, 1));
+    digits.parse::<u64>().ok()?.checked_mul(times)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use observer_core::{Config, Timeout, TimeoutSource};
 
 use super::Outcome;
-use super::watch::{Watch, in_runtime, needs_lines, watch};
+use super::watch::{Shown, Watch, in_runtime, needs_lines, watch};
 use crate::cli::DemoArgs;
 use crate::demo::{Narration, Story};
 use crate::log::LogFile;
@@ -35,16 +35,14 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
                 net_write_timeout: Timeout { duration, source: TimeoutSource::Flag },
                 ..Config::default()
             }),
-            log,
-            plain,
             fail_on: None,
-            view: args.view.clone(),
         };
+        let shown = Shown { log, plain, view: &args.view };
         story.begin();
         if !plain {
-            return watch(watched, std::future::pending()).await;
+            return watch(watched, shown, std::future::pending()).await;
         }
-        watch(watched, async {
+        watch(watched, shown, async {
             while let Some(line) = story.narration().recv().await {
                 tell(&line);
             }

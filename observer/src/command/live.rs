@@ -1,10 +1,10 @@
 //! `observer live`: this host, as it is now.
 
-use super::watch::{Watch, in_runtime, needs_lines, watch};
+use super::watch::{Shown, Watch, in_runtime, needs_lines, watch};
 use super::{Outcome, bpf_log};
 use crate::cli::LiveArgs;
 use crate::log::LogFile;
-use crate::source::live::{self, LiveOptions, ObservationClock};
+use crate::source::live::{self, ObservationClock};
 
 /// Runs the command.
 pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
@@ -13,31 +13,18 @@ pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
     if args.bpf_log {
         bpf_log::print()?;
     }
-    let servers = args.asked.servers()?;
+    let options = args.observation.options(args.bpf_log)?;
     in_runtime(async {
         let clock = ObservationClock::new()?;
-        let options = LiveOptions {
-            ports: args.ports.clone(),
-            cgroup: args.cgroup.clone(),
-            max_connections: args.max_connections,
-            ring_bytes: args.ring_buffer,
-            poll: args.poll,
-            bpf_log: args.bpf_log,
-            statements: args.statements.statements(),
-            kernel: !args.no_kernel,
-            servers,
-        };
         let watched = Watch {
             sources: options.sources(),
             source: live::start(&options, clock).await?,
             clock,
             ports: options.ports,
             config: args.config(),
-            log,
-            plain: needs_lines(args.plain),
             fail_on: args.fail_on.map(Into::into),
-            view: args.view.clone(),
         };
-        watch(watched, std::future::pending()).await
+        let shown = Shown { log, plain: needs_lines(args.plain), view: &args.view };
+        watch(watched, shown, std::future::pending()).await
     })
 }

@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod generate;
 mod live;
+mod record;
 mod replay;
 mod report;
 mod watch;
@@ -28,6 +29,7 @@ pub enum Outcome {
 pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command.unwrap_or(Command::Live(cli.live)) {
         Command::Live(args) => live::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Demo(args) => demo::run(&args),
         Command::Report(args) => report::run(&args),

@@ -21,7 +21,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         client: args.client,
         all: args.all,
     };
-    let sources: Vec<_> = args.files.iter().map(|file| Source::of(file)).collect();
+    let sources: Vec<_> = args.files.iter().flat_map(|file| Source::all_of(file)).collect();
     let report = report::build(&sources, &options)?;
     let mut stdout = BufWriter::new(io::stdout().lock());
     match args.format {

@@ -5,13 +5,13 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anyhow::Context as _;
 use futures_util::stream;
 use observer_core::{Config, Severity};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Outcome;
 use crate::app::{self, Ended, Parts};
 use crate::cli::ViewArgs;
 use crate::listener::{Listener, Listeners};
-use crate::log::{Header, LogFile, SCHEMA, Writer};
+use crate::log::{Header, LogFile, SCHEMA, Sink, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
 use crate::source::live::{LiveSource, ObservationClock};
@@ -31,14 +31,18 @@ pub(super) struct Watch {
     pub(super) sources: Vec<String>,
     /// What the judgement is told.
     pub(super) config: Config,
+    /// From which severity on a finding counts for the exit status.
+    pub(super) fail_on: Option<Severity>,
+}
+
+/// How it is shown and what is kept of it.
+pub(super) struct Shown<'a> {
     /// The log, where one is kept.
     pub(super) log: Option<LogFile>,
     /// Lines instead of the view; see [`needs_lines`].
     pub(super) plain: bool,
-    /// From which severity on a finding counts for the exit status.
-    pub(super) fail_on: Option<Severity>,
     /// What the view looks like.
-    pub(super) view: ViewArgs,
+    pub(super) view: &'a ViewArgs,
 }
 
 /// Whether there are lines instead of the view: they were asked for, standard output is no terminal, or one that says
@@ -61,7 +65,11 @@ pub(super) fn in_runtime<T>(task: impl Future<Output = anyhow::Result<T>>) -> an
 /// # Errors
 ///
 /// When the log cannot be begun, or the output fails.
-pub(super) async fn watch(mut watch: Watch, until: impl Future<Output = ()>) -> anyhow::Result<Outcome> {
+pub(super) async fn watch(
+    watch: Watch,
+    shown: Shown<'_>,
+    until: impl Future<Output = ()>,
+) -> anyhow::Result<Outcome> {
     let signals = signals()?;
     let stop = async {
         tokio::select! {
@@ -70,16 +78,17 @@ pub(super) async fn watch(mut watch: Watch, until: impl Future<Output = ()>) -> 
         }
     };
     // Before the terminal is taken, where an error would not be seen.
-    let log = watch.log.take().map(|file| file.begin(&header(&watch))).transpose()?;
-    let place = format!("{}:{}", host(), ports(&watch.ports));
-    let ended = if watch.plain {
+    let log = shown.log.map(|file| file.begin(&watch.header())).transpose()?;
+    let place = watch.place();
+    let listeners = Listeners::new();
+    let ended = if shown.plain {
         say(format_args!("watching {}; ctrl-c ends it", safe(&place)));
         let output = Plain::new(io::stdout(), io::stderr());
-        run(watch, log, output, stream::pending(), stop).await?
+        watch.run(log, listeners, output, stream::pending(), stop).await?
     } else {
         let inputs = inputs()?;
-        let (_guard, view) = show(&watch.view, &place, &watch.config)?;
-        run(watch, log, view, inputs, stop).await?
+        let (_guard, view) = show(shown.view, &place, &watch.config)?;
+        watch.run(log, listeners, view, inputs, stop).await?
     };
     if ended.missing_in_log > 0 {
         say(format_args!("{} events are missing in the log", ended.missing_in_log));
@@ -106,28 +115,59 @@ pub(super) fn say(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "observer: {text}");
 }
 
-async fn run<O: Output>(
-    watch: Watch,
-    log: Option<Writer<LogFile>>,
-    output: O,
-    inputs: impl futures_util::Stream<Item = io::Result<O::Input>>,
-    stop: impl Future<Output = ()>,
-) -> anyhow::Result<Ended> {
-    let Watch { source, clock, config, fail_on, .. } = watch;
-    // Held until the end: it is what keeps the events coming.
-    let LiveSource { events, naming, running: _running, .. } = source;
-    let listeners: Listeners =
-        naming.into_iter().map(|naming| Box::new(naming) as Box<dyn Listener>).collect();
-    let clock = move || clock.now();
-    let grace = app::GRACE;
-    app::run(Parts { events, inputs, stop, clock, output, listeners, log, config, grace, fail_on }).await
+impl Watch {
+    /// What is watched, by the name of the host and the ports.
+    pub(super) fn place(&self) -> String {
+        format!("{}:{}", host(), ports(&self.ports))
+    }
+
+    /// The first line of a log of it.
+    pub(super) fn header(&self) -> Header {
+        let config = &self.config;
+        Header {
+            schema: SCHEMA.to_owned(),
+            part: 1,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: host(),
+            kernel: uname(|name| name.release()),
+            started_at: self.clock.now(),
+            clock_offset: seconds(self.clock.offset_nanos()),
+            ports: self.ports.clone(),
+            net_write_timeout: config.net_write_timeout,
+            server_timeouts: config.server_timeouts.clone(),
+            warning_share: config.warning_share,
+            critical_share: config.critical_share,
+            max_connections: config.max_connections,
+            sources: self.sources.clone(),
+        }
+    }
+
+    /// Runs until `stop` comes, or the source or the output ends it.
+    ///
+    /// # Errors
+    ///
+    /// When the output fails.
+    pub(super) async fn run<O: Output, L: Sink>(
+        self,
+        log: Option<Writer<L>>,
+        mut listeners: Listeners,
+        output: O,
+        inputs: impl futures_util::Stream<Item = io::Result<O::Input>>,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<Ended> {
+        let Self { source, clock, config, fail_on, .. } = self;
+        // Held until the end: it is what keeps the events coming.
+        let LiveSource { events, naming, running: _running, .. } = source;
+        listeners.extend(naming.map(|naming| Box::new(naming) as Box<dyn Listener>));
+        let clock = move || clock.now();
+        let grace = app::GRACE;
+        app::run(Parts { events, inputs, stop, clock, output, listeners, log, config, grace, fail_on }).await
+    }
 }
 
 /// Comes when the program is told to end: by ctrl-c, by a service manager, or by its terminal going away.
 pub(super) fn signals() -> anyhow::Result<impl Future<Output = ()>> {
-    let listen = |kind| signal(kind).context("listening for signals");
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
+    let told = told_to_end()?;
     // Under nohup it is to outlive its terminal.
     let outlives = is_ignored(SignalKind::hangup());
     let mut hang_up = if outlives { None } else { Some(listen(SignalKind::hangup())?) };
@@ -139,11 +179,27 @@ pub(super) fn signals() -> anyhow::Result<impl Future<Output = ()>> {
             }
         };
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = told => {}
             _ = terminal_gone => {}
         }
     })
+}
+
+/// Comes when the program is told to end, by ctrl-c or by a service manager.
+pub(super) fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Every signal of a kind.
+pub(super) fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("listening for signals")
 }
 
 /// Whether whoever started the program has it ignore a signal (`SigIgn` in proc_pid_status(5)).
@@ -152,25 +208,6 @@ fn is_ignored(kind: SignalKind) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
-}
-
-fn header(watch: &Watch) -> Header {
-    let config = &watch.config;
-    Header {
-        schema: SCHEMA.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        host: host(),
-        kernel: uname(|name| name.release()),
-        started_at: watch.clock.now(),
-        clock_offset: seconds(watch.clock.offset_nanos()),
-        ports: watch.ports.clone(),
-        net_write_timeout: config.net_write_timeout,
-        server_timeouts: config.server_timeouts.clone(),
-        warning_share: config.warning_share,
-        critical_share: config.critical_share,
-        max_connections: config.max_connections,
-        sources: watch.sources.clone(),
-    }
 }
 
 /// Whole microseconds, which a float holds exactly for the next centuries.

@@ -57,6 +57,11 @@ impl LogFile {
         Writer::new(self, header).map_err(|error| advise(&error)).context(doing)
     }
 
+    /// Whether it has no name any more: somebody has removed it.
+    pub fn is_gone(&self) -> bool {
+        self.file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.nlink() == 0)
+    }
+
     fn open(path: &Path) -> anyhow::Result<File> {
         let opened = OpenOptions::new()
             .write(true)
@@ -95,7 +100,7 @@ fn doing(path: &Path) -> String {
 }
 
 /// The error, and what the user can do.
-fn advise(error: &io::Error) -> anyhow::Error {
+pub(crate) fn advise(error: &io::Error) -> anyhow::Error {
     let advice = match error.kind() {
         io::ErrorKind::NotFound => "make the directory first, or give another path",
         io::ErrorKind::IsADirectory => "give the path of a file in it",

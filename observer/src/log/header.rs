@@ -13,6 +13,9 @@ pub struct Header {
     pub schema: String,
     /// Version of the observer that wrote it.
     pub version: String,
+    /// Which part of a recording in several files this is, counted from 1.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub part: u32,
     /// Name of the host.
     pub host: String,
     /// Release of its kernel.
@@ -36,6 +39,18 @@ pub struct Header {
     pub max_connections: usize,
     /// Where the events come from: `kernel programs`, `socket diagnostics`.
     pub sources: Vec<String>,
+}
+
+fn first() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde's `skip_serializing_if` asks for"
+)]
+fn is_first(part: &u32) -> bool {
+    *part == 1
 }
 
 impl Header {

@@ -9,9 +9,12 @@ mod parse;
 mod reader;
 mod writer;
 
+use std::io;
+
 use observer_core::{Event, Finding, Severity};
 use serde::Serialize;
 
+pub(crate) use file::advise;
 pub use file::{LogFile, Sink};
 pub use header::{Header, SCHEMA};
 pub use reader::Reader;
@@ -46,6 +49,30 @@ enum LineRef<'a> {
     Header(&'a Header),
     Event(&'a Event),
     Finding(FindingRef<'a>),
+}
+
+/// A header as a line of a log, with its end.
+///
+/// # Errors
+///
+/// None that happen: it is written to memory.
+pub fn header_line(header: &Header) -> io::Result<Vec<u8>> {
+    line(&LineRef::Header(header))
+}
+
+/// An event as a line of a log, with its end.
+///
+/// # Errors
+///
+/// None that happen: it is written to memory.
+pub fn event_line(event: &Event) -> io::Result<Vec<u8>> {
+    line(&LineRef::Event(event))
+}
+
+fn line(line: &LineRef<'_>) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// A finding with what a reader of the log would have to work out.

@@ -89,7 +89,7 @@ pub(super) fn line(text: &[u8]) -> anyhow::Result<Parsed> {
         }
         ("event", None) => anyhow::bail!("not a line of an event log: an event without its kind"),
         ("finding", _) => known(text, |finding: Finding| Line::Finding(finding)),
-        ("header", _) => anyhow::bail!("a second header"),
+        ("header", _) => Ok(Parsed::Line(Line::Header(Box::new(header(text)?)))),
         (other, _) => Ok(Parsed::Unknown(format!("unknown type `{other}`"))),
     }
 }

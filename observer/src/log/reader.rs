@@ -16,11 +16,13 @@ const TORN: &str = "cut off: the end of the line is missing";
 /// Reads a log line by line. Errors name the line, counted from 1.
 ///
 /// A last line without its end is what a writer that was killed leaves behind: it is a [`Gap`], and so is a line of a
-/// kind that was added later. Everything else that is no line of a log is an error, after which nothing follows.
+/// kind that was added later. Parts of one recording may stand one after the other. Everything else that is no line of a log is an error, after which nothing follows.
 #[derive(Debug)]
 pub struct Reader<R> {
     input: R,
     header: Header,
+    /// The part that is being read.
+    part: u32,
     line: u64,
     text: Vec<u8>,
     ended: bool,
@@ -40,7 +42,7 @@ impl<R: BufRead> Reader<R> {
             Read::Line => {}
         }
         let header = parse::header(&text).context("line 1")?;
-        Ok(Self { input, header, line: 1, text, ended: false })
+        Ok(Self { input, part: header.part, header, line: 1, text, ended: false })
     }
 
     /// The first line.
@@ -59,6 +61,13 @@ impl<R: BufRead> Reader<R> {
             Err(_) if matches!(read, Read::Torn) => Parsed::Unknown(TORN.to_owned()),
             parsed => parsed?,
         };
+        if let Parsed::Line(Line::Header(next)) = &parsed {
+            ensure!(
+                next.part == self.part.saturating_add(1),
+                "a second header, which is not that of the next part"
+            );
+            self.part = next.part;
+        }
         Ok(Some(match parsed {
             Parsed::Line(line) => line,
             Parsed::Unknown(because) => Line::Gap(Gap { line: self.line, because }),
@@ -141,7 +150,7 @@ mod tests {
         let third = [HEADER, EVENT, "{\"type\":\"event\",\"at\":7}"].join("\n") + "\n";
         assert!(complaint(&third).starts_with("line 3: "), "{}", complaint(&third));
         let twice = [HEADER, HEADER].join("\n") + "\n";
-        assert_eq!(complaint(&twice), "line 2: a second header");
+        assert_eq!(complaint(&twice), "line 2: a second header, which is not that of the next part");
     }
 
     #[test]

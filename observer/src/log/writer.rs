@@ -236,6 +236,7 @@ mod tests {
         let config = Config::default();
         Header {
             schema: SCHEMA.to_owned(),
+            part: 1,
             version: "0.1.0".to_owned(),
             host: "db1".to_owned(),
             kernel: "6.1.0".to_owned(),

@@ -84,6 +84,10 @@ pub(super) struct Account {
     pub(super) login: Option<Box<Login>>,
     /// What the client waited for when it stood still last.
     pub(super) statement: Option<Box<Statement>>,
+    /// What only the server has told.
+    pub(super) told: Told,
+    /// Whether a result was under way at the end, while the client stood still.
+    pub(super) in_flight: Option<bool>,
     /// What keeps an observer from reading all that the client says.
     pub(super) hidden: Option<Hidden>,
     /// The net_write_timeout in force.
@@ -108,6 +112,28 @@ pub(super) struct Account {
     probes_at: Option<Vantage>,
 }
 
+/// What a server has told of its session that could not be read on the wire.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The user, where the login did not say the same.
+    pub(super) user: Option<String>,
+    /// The last statement of which the client's own words could not be read.
+    pub(super) statement: Option<String>,
+}
+
+impl Told {
+    fn update(&mut self, connection: &Connection) {
+        if self.user.as_deref() != connection.user_by_server() {
+            self.user = connection.user_by_server().map(str::to_owned);
+        }
+        // Between two statements there is none.
+        let statement = connection.statement_by_server();
+        if statement.is_some() && statement != self.statement.as_deref() {
+            self.statement = statement.map(str::to_owned);
+        }
+    }
+}
+
 impl Account {
     /// An account that begins with what is known now.
     pub(super) fn new(connection: &Connection) -> Self {
@@ -123,6 +149,8 @@ impl Account {
             server_process: None,
             login: None,
             statement: None,
+            told: Told::default(),
+            in_flight: None,
             hidden: connection.hidden(),
             timeout: connection.timeout(),
             stalls: VecDeque::new(),
@@ -222,6 +250,8 @@ impl Account {
         if self.statement.as_deref() != connection.statement() {
             self.statement = connection.statement().cloned().map(Box::new);
         }
+        self.told.update(connection);
+        self.in_flight = connection.result_in_flight();
         self.hidden = connection.hidden();
         self.abort = connection.abort();
         // A window that closes again after the server gave up, while the client reads what is left, is no stall of it.

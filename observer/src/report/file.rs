@@ -6,9 +6,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use observer_core::Timestamp;
 
 use super::{Report, Watched, markdown};
+use crate::text::time_in_name;
 
 /// What others than the owner and its group may do with a report: nothing. It names hosts and users.
 const MODE: u32 = 0o640;
@@ -68,7 +68,7 @@ fn name(report: &Report) -> String {
     let mut name = "observer-report".to_owned();
     let client = report.accounts.first().map(|account| account.flow.client.to_string());
     let place = report.watched.as_ref().map(|Watched { place, .. }| host(place).to_owned());
-    let time = report.watched.as_ref().map(|Watched { at, .. }| second(*at));
+    let time = report.watched.as_ref().map(|Watched { at, .. }| time_in_name(*at));
     for part in [place, client, time].into_iter().flatten() {
         name.push('-');
         name.extend(part.chars().filter_map(in_name).take(PART));
@@ -80,13 +80,6 @@ fn name(report: &Report) -> String {
 fn host(place: &str) -> &str {
     let last = place.rsplit('/').next().unwrap_or(place);
     last.split(':').next().unwrap_or(last)
-}
-
-/// `20240504T140348Z`, without what a shell or another system minds in names.
-fn second(at: Timestamp) -> String {
-    let text = at.to_string();
-    let (whole, _) = text.split_once('.').unwrap_or((&text, ""));
-    whole.chars().filter(char::is_ascii_alphanumeric).chain(['Z']).collect()
 }
 
 /// A character of a file name that nobody has to quote; brackets go.
@@ -103,6 +96,8 @@ fn in_name(c: char) -> Option<char> {
 mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use observer_core::Timestamp;
 
     use super::*;
 

@@ -100,6 +100,8 @@ struct Connection {
     server_program: Option<ServerProgram>,
     account: Option<Login>,
     statement: Option<Statement>,
+    told_by_server: Told,
+    result_in_flight: Option<bool>,
     hidden: Option<Hidden>,
     net_write_timeout: Timeout,
     stalls: Vec<Stall>,
@@ -112,6 +114,12 @@ struct Connection {
     ruled_out: Vec<RuledOut>,
     missing: Vec<String>,
     advice: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Told {
+    user: Option<String>,
+    statement: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -222,6 +230,11 @@ impl Connection {
             server_program: account.greeting.as_ref().map(Greeting::server_program),
             account: account.login.as_deref().map(clean_login),
             statement: account.statement.as_deref().map(clean_statement),
+            told_by_server: Told {
+                user: account.told.user.as_deref().map(clean),
+                statement: account.told.statement.as_deref().map(clean),
+            },
+            result_in_flight: account.in_flight,
             hidden: account.hidden,
             net_write_timeout: account.timeout,
             stalls: account.stalls.iter().map(Stall::of).collect(),

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use observer_core::{
-    Confidence, Hidden, LossPoint, Seconds, TimeoutSource, Timestamp, Vantage, Verdict, logged_in, waits_for,
+    Confidence, Hidden, LossPoint, Seconds, TimeoutSource, Timestamp, Vantage, Verdict, logged_in,
+    told_statement, waits_for,
 };
 
 use super::account::{Account, Mark};
@@ -142,15 +143,28 @@ pub(super) fn session(account: &Account) -> Vec<String> {
     let who = account.login.as_deref().and_then(logged_in);
     if let Some(who) = who {
         lines.push(format!("logged in {who}"));
-    } else if let Some(hidden) = account.hidden {
+    }
+    if let Some(user) = &account.told.user {
+        lines.push(format!("logged in as {}, as the server told", safe(user)));
+    }
+    if lines.is_empty()
+        && let Some(hidden) = account.hidden
+    {
         lines.push(format!("who logged in is not known: {hidden}"));
     }
-    if let Some(statement) = account.statement.as_deref() {
+    let read = account.statement.as_deref();
+    let told = account.told.statement.as_deref().filter(|_| read.is_none_or(|read| read.text.is_none()));
+    if let Some(statement) = told {
+        lines.push(format!("waited for {}", told_statement(statement, STATEMENT)));
+    } else if let Some(statement) = read {
         lines.push(format!("waited for {}", waits_for(statement, STATEMENT)));
     } else if let Some(hidden @ (Hidden::Tls | Hidden::Compression)) = account.hidden
         && !account.stalls.is_empty()
     {
         lines.push(format!("what it waited for is not known: {hidden}"));
+    }
+    if account.in_flight == Some(true) && account.closed_at.is_none() {
+        lines.push("a result was under way when it was last seen".to_owned());
     }
     lines
 }

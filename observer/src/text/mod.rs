@@ -8,4 +8,4 @@ mod units;
 pub use fit::{fit, shorten_middle, width, wrap};
 pub use json::without_controls;
 pub use safe::safe;
-pub use units::short;
+pub use units::{short, time_in_name};

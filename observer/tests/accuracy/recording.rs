@@ -1,19 +1,18 @@
 //! A capture file, as an administrator takes one.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::ensure;
-use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::harness::lab::Side;
 use crate::harness::names::temporary_directory;
-use crate::harness::process::Process;
+use crate::harness::tcpdump::Tcpdump;
 
 /// A running `tcpdump -w`.
 pub(crate) struct Recording {
-    process: Process,
-    place: TempDir,
+    tcpdump: Tcpdump,
+    file: Recorded,
 }
 
 /// A capture that has ended. The file goes with it.
@@ -24,26 +23,18 @@ pub(crate) struct Recorded {
 impl Recording {
     /// Starts on the device of `side`, and waits until it captures.
     pub(crate) fn start(side: &Side, port: u16) -> anyhow::Result<Self> {
-        let place = temporary_directory()?;
-        let mut command = side.command("tcpdump");
+        let file = Recorded { place: temporary_directory()? };
+        let filter = format!("tcp port {port}");
         // Room for a burst: nothing is to be lost here.
-        command.args(["-i", &side.device, "-Z", "root", "-B", "65536", "-w"]);
-        command.arg(place.path().join("pcap")).arg(format!("tcp port {port}"));
-        let process = Process::spawn("tcpdump", &mut command)?;
-        process.wait_stderr("readiness", |line| line.contains("listening on").then_some(()))?;
-        Ok(Self { process, place })
+        let arguments: [OsString; 5] =
+            ["-B".into(), "65536".into(), "-w".into(), file.path().into(), filter.into()];
+        Ok(Self { tcpdump: Tcpdump::start(side, arguments)?, file })
     }
 
     /// Ends it.
-    pub(crate) fn stop(mut self) -> anyhow::Result<Recorded> {
-        self.process.signal(Signal::SIGINT)?;
-        self.process.wait()?;
-        let summary = self.process.stderr.all();
-        ensure!(
-            summary.iter().any(|line| line.starts_with("0 packets dropped by kernel")),
-            "tcpdump itself has lost packets: {summary:?}"
-        );
-        Ok(Recorded { place: self.place })
+    pub(crate) fn stop(self) -> anyhow::Result<Recorded> {
+        self.tcpdump.stop()?;
+        Ok(self.file)
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) fn header(host: &str) -> Header {
     let config = Config::default();
     Header {
         schema: SCHEMA.to_owned(),
+        part: 1,
         version: "0.1.0".to_owned(),
         host: host.to_owned(),
         kernel: "6.1.0".to_owned(),

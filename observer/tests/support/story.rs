@@ -1,6 +1,7 @@
 //! Scripted observations, at fixed moments.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use observer_core::{
@@ -84,7 +85,8 @@ impl Story {
             cgroup: Some("/system.slice/etl.service".to_owned()),
             netns: Some(4_026_531_840),
         };
-        let processes = vec![owner(4711, "python3 etl.py --password=***"), owner(4712, "\u{1b}[2Jx")];
+        let processes = [owner(4711, "python3 etl.py --password=***"), owner(4712, "\u{1b}[2Jx")];
+        let processes = processes.map(Arc::new).to_vec();
         let owners = Owners { uid: Some(1000), user: Some("etl".to_owned()), processes, more: 3 };
         self.then(millis, SocketEventKind::Owners(Box::new(owners)))
     }

@@ -176,7 +176,7 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
     };
     let diag = Arc::new(diag::spawn_told(diag, Some(owners.clone()), sender.clone(), polled)?);
     let mut running = Running { tasks: Vec::new(), diag };
-    let naming = server::start(&options.servers, &sender, clock, &mut running);
+    let naming = server::start(&options.servers, options.statements, &sender, clock, &mut running);
     if let Some(kernel) = kernel {
         if options.bpf_log {
             running.spawn(kernel::forward_log(&kernel)?);

@@ -1,39 +1,65 @@
-//! The bytes of a recording, counted as they are read.
+//! The bytes of a recording, counted as they are read, and decompressed where they are compressed.
 
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, bail};
+use flate2::read::MultiGzDecoder;
 
 use super::Source;
 use super::follow::{Follow, Tail};
+use crate::record::parts;
 use crate::source::file::HEAD;
 
 /// So much is read at once.
 const BUFFER: usize = 256 * 1024;
+/// What a file begins with that gzip has compressed (RFC 1952, section 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A recording from its first byte on.
-pub(super) type Input = BufReader<Chain<Cursor<Vec<u8>>, Counted>>;
+pub(super) type Input = BufReader<Chain<Cursor<Vec<u8>>, Bytes>>;
 
-/// Counts what is read.
-pub(super) struct Counted {
-    inner: Box<dyn Read + Send>,
-    read: Arc<AtomicU64>,
-}
+/// Bytes from anywhere.
+pub(super) struct Bytes(Box<dyn Read + Send>);
 
-impl std::fmt::Debug for Counted {
+impl std::fmt::Debug for Bytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Counted").field("read", &self.read).finish_non_exhaustive()
+        f.debug_struct("Bytes").finish_non_exhaustive()
     }
 }
 
-impl Read for Counted {
+impl Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    read: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
+    }
+}
+
+/// What was compressed by gzip, with errors that say so.
+struct Decompressed<R>(MultiGzDecoder<R>);
+
+impl<R: Read> Read for Decompressed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let explain = |error: io::Error| {
+            io::Error::new(error.kind(), format!("decompressing it: {error}; it is damaged or cut off"))
+        };
+        self.0.read(buffer).map_err(explain)
     }
 }
 
@@ -43,27 +69,84 @@ pub(super) fn open(
     follow: Option<Tail>,
     read: Arc<AtomicU64>,
 ) -> anyhow::Result<(Input, Vec<u8>, Option<u64>)> {
-    let (inner, size): (Box<dyn Read + Send>, _) = match source {
-        Source::StandardInput => (Box::new(io::stdin()), None),
+    let (mut bytes, size) = match source {
+        Source::StandardInput => (plain(Counted { inner: io::stdin(), read })?, None),
         Source::File(path) => {
             let file = File::open(path).map_err(|error| advise(&error))?;
             let metadata = file.metadata()?;
             if metadata.is_dir() {
-                bail!("it is a directory; give the path of a file in it");
+                bail!("it is a directory without parts of a recording; give the path of a file in it");
             }
             let size = metadata.is_file().then_some(metadata.len());
             match follow {
                 // At the end of a pipe its reader waits anyway.
-                Some(tail) if metadata.is_file() => (Box::new(Follow::new(file, tail)), None),
-                _ => (Box::new(file), size),
+                Some(tail) if metadata.is_file() => {
+                    (Bytes(Box::new(Counted { inner: Follow::new(file, tail), read })), None)
+                }
+                _ => (plain(Counted { inner: file, read })?, size),
             }
         }
+        Source::Recorded { directory, observation } => {
+            let paths = paths(directory, observation)?;
+            let size =
+                paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
+            let parts = Parts { left: paths.into_iter(), part: Bytes(Box::new(io::empty())), read };
+            (Bytes(Box::new(parts)), Some(size))
+        }
     };
-    let mut counted = Counted { inner, read };
     let mut head = Vec::with_capacity(HEAD);
-    (&mut counted).take(HEAD as u64).read_to_end(&mut head).context("its first bytes")?;
-    let input = BufReader::with_capacity(BUFFER, Cursor::new(head.clone()).chain(counted));
+    (&mut bytes).take(HEAD as u64).read_to_end(&mut head).context("its first bytes")?;
+    let input = BufReader::with_capacity(BUFFER, Cursor::new(head.clone()).chain(bytes));
     Ok((input, head, size))
+}
+
+/// What was compressed, as it was before; anything else as it is.
+fn plain(mut bytes: impl Read + Send + 'static) -> io::Result<Bytes> {
+    let mut head = Vec::with_capacity(GZIP.len());
+    (&mut bytes).take(GZIP.len() as u64).read_to_end(&mut head)?;
+    let is_compressed = head == GZIP;
+    let bytes = Cursor::new(head).chain(bytes);
+    Ok(Bytes(if is_compressed {
+        Box::new(Decompressed(MultiGzDecoder::new(bytes)))
+    } else {
+        Box::new(bytes)
+    }))
+}
+
+/// The files of an observation, in their order.
+fn paths(directory: &Path, observation: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let parts = parts(directory).map_err(|error| advise(&error))?;
+    let of_it: Vec<_> = parts.into_iter().filter(|part| part.observation() == observation).collect();
+    if let Some([before, after]) =
+        of_it.array_windows().find(|[one, other]| one.number() + 1 < other.number())
+    {
+        bail!(
+            "a part is missing between {} and {}; give the files before or after it by their names",
+            before.name(),
+            after.name()
+        );
+    }
+    Ok(of_it.iter().map(|part| directory.join(part.name())).collect())
+}
+
+/// The parts of a recording, one after the other.
+struct Parts {
+    left: std::vec::IntoIter<PathBuf>,
+    part: Bytes,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Parts {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.part.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let Some(path) = self.left.next() else { return Ok(0) };
+            self.part = plain(Counted { inner: File::open(path)?, read: self.read.clone() })?;
+        }
+    }
 }
 
 /// The error, and what the user can do.

@@ -20,6 +20,7 @@ use super::file::FileKind;
 use super::pcap::{self, PcapOptions};
 use crate::log::{self, Gap, Header};
 use crate::mysql::Statements;
+use crate::record::parts;
 use crate::text::safe;
 
 /// Gaps that are remembered one by one; further ones are only counted.
@@ -35,12 +36,35 @@ pub enum Source {
     File(PathBuf),
     /// Standard input, given as `-`.
     StandardInput,
+    /// One observation of those that were recorded in a directory.
+    Recorded {
+        /// The directory.
+        directory: PathBuf,
+        /// When it began, as in the names of its parts.
+        observation: String,
+    },
 }
 
 impl Source {
-    /// What an argument of the command line means.
+    /// What an argument of the command line means; of a directory that was recorded in, the last observation.
     pub fn of(argument: &Path) -> Self {
-        if argument.as_os_str() == "-" { Self::StandardInput } else { Self::File(argument.to_owned()) }
+        Self::all_of(argument).pop().unwrap_or_else(|| Self::File(argument.to_owned()))
+    }
+
+    /// The same, with every observation that was recorded in a directory, in the order of time.
+    pub fn all_of(argument: &Path) -> Vec<Self> {
+        if argument.as_os_str() == "-" {
+            return vec![Self::StandardInput];
+        }
+        // Whatever is wrong with it is told when it is opened.
+        let mut observations: Vec<_> =
+            parts(argument).unwrap_or_default().iter().map(|part| part.observation().to_owned()).collect();
+        observations.dedup();
+        if observations.is_empty() {
+            return vec![Self::File(argument.to_owned())];
+        }
+        let recorded = |observation| Self::Recorded { directory: argument.to_owned(), observation };
+        observations.into_iter().map(recorded).collect()
     }
 
     /// How it is called in messages, safe for a terminal.
@@ -48,12 +72,19 @@ impl Source {
         match self {
             Self::File(path) => safe(&path.to_string_lossy()).into_owned(),
             Self::StandardInput => "standard input".to_owned(),
+            Self::Recorded { directory, observation } => {
+                safe(&format!("{} (from {observation})", directory.to_string_lossy())).into_owned()
+            }
         }
     }
 
     /// Whether it can be read a second time.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::File(path) if path.is_file())
+        match self {
+            Self::File(path) => path.is_file(),
+            Self::StandardInput => false,
+            Self::Recorded { .. } => true,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is known of one connection at each of its ends, by name.
 
-use observer_core::{Bytes, Connection, End, Hidden, Phase, TimeoutSource, Timestamp, waits_for};
+use observer_core::{
+    Bytes, Connection, End, Hidden, Phase, TimeoutSource, Timestamp, told_statement, waits_for,
+};
 
 use super::owners;
 use crate::text::{safe, short};
@@ -107,15 +109,11 @@ fn at_server(connection: &Connection) -> Vec<Fact> {
         facts.push(("version", greeting.name()));
     }
     if let Some((_, told)) = connection.told_by_server() {
-        facts.push(("user", safe(&told.user).into_owned()));
         let doing = [Some(told.command.as_str()), told.state.as_deref()];
         facts.push((
             "session",
             safe(&doing.into_iter().flatten().collect::<Vec<_>>().join(", ")).into_owned(),
         ));
-        if let Some(statement) = &told.statement {
-            facts.push(("statement", safe(statement).into_owned()));
-        }
     }
     facts
 }
@@ -144,12 +142,15 @@ fn at_client(connection: &Connection, now: Timestamp) -> Vec<Fact> {
     facts
 }
 
-/// What the client has said of itself, and what it waits for.
+/// What the client has said of itself, and what it waits for; where it did not say that to an observer, its server may have.
 fn said(connection: &Connection) -> Vec<Fact> {
     let mut facts = Vec::new();
     let account = connection.account();
     if let Some(user) = account.and_then(|account| account.user.as_deref()) {
         facts.push(("user", safe(user).into_owned()));
+    }
+    if let Some(user) = connection.user_by_server() {
+        facts.push(("user", format!("{}, as the server told", safe(user))));
     }
     if let Some(schema) = account.and_then(|account| account.database.as_deref()) {
         facts.push(("schema", safe(schema).into_owned()));
@@ -159,12 +160,17 @@ fn said(connection: &Connection) -> Vec<Fact> {
         let words: Vec<_> = words.map(|word| safe(word).into_owned()).collect();
         facts.push(("connector", words.join(" ")));
     }
-    match (connection.statement(), connection.hidden()) {
-        (Some(statement), _) => facts.push(("waits for", waits_for(statement, STATEMENT))),
-        (None, Some(hidden @ (Hidden::Tls | Hidden::Compression))) => {
+    match (connection.statement_by_server(), connection.statement(), connection.hidden()) {
+        (Some(statement), ..) => facts.push(("waits for", told_statement(statement, STATEMENT))),
+        (None, Some(statement), _) => facts.push(("waits for", waits_for(statement, STATEMENT))),
+        (None, None, Some(hidden @ (Hidden::Tls | Hidden::Compression))) => {
             facts.push(("waits for", format!("not known: {hidden}")));
         }
-        (None, _) => {}
+        (None, None, _) => {}
+    }
+    let is_asked = connection.statement().is_some() || connection.statement_by_server().is_some();
+    if let Some(in_flight) = connection.result_in_flight().filter(|_| is_asked) {
+        facts.push(("result", if in_flight { "under way" } else { "complete" }.to_owned()));
     }
     facts
 }

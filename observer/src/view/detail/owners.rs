@@ -1,5 +1,7 @@
 //! Who has the socket of an end open, by name.
 
+use std::sync::Arc;
+
 use observer_core::{EndView, Owner};
 
 use super::facts::Fact;
@@ -71,7 +73,7 @@ pub(super) fn facts(end: &EndView, names: Names) -> Vec<Fact> {
 }
 
 /// The other processes: `python3 4712, sh 4713 and 3 more`.
-fn others(end: &EndView, owners: &[Owner], more: u32) -> Option<String> {
+fn others(end: &EndView, owners: &[Arc<Owner>], more: u32) -> Option<String> {
     let acts = end.holder().map(|holder| holder.pid);
     let others = owners.iter().map(|owner| &owner.process).filter(|process| Some(process.pid) != acts);
     let named: Vec<_> = others.map(|process| format!("{} {}", process.comm, process.pid)).collect();

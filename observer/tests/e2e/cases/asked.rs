@@ -54,6 +54,7 @@ pub(crate) fn mysql(setup: &Setup) -> anyhow::Result<()> {
     reader.wait()?;
     observer.wait_finding("the end", client, is_closed)?;
     let log = observer.stop()?;
+    ensure_leave_was_taken(&server)?;
 
     let ends = log.times_of(client, is_end);
     let confirmed = gone(&log, client)[0];
@@ -104,7 +105,7 @@ pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
 }
 
 /// The server's process is stopped while a client stands still: the deadline has to do. When it goes on, it gives up at
-/// once, and that is confirmed.
+/// once, and that is confirmed. No statement is wanted here, and the server tells none.
 pub(crate) fn stopped(setup: &Setup) -> anyhow::Result<()> {
     let lab = Lab::new()?;
     let options = ["--performance-schema=ON"];
@@ -112,7 +113,7 @@ pub(crate) fn stopped(setup: &Setup) -> anyhow::Result<()> {
     let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql))?;
     let client = reader.address;
     let account = Account::new()?;
-    let observer = account.observe(&lab, &[&url("asker", lab.address())])?;
+    let observer = account.observe_with(&lab, &[&url("asker", lab.address())], &["--no-statements"])?;
     reader.query_and_pause()?;
     let is_running = |session: &&ServerSession| session.command == "Query";
     observer.wait_log("the statement", |log| told(log, client).iter().any(is_running))?;
@@ -127,6 +128,8 @@ pub(crate) fn stopped(setup: &Setup) -> anyhow::Result<()> {
     let missing = degraded(&log);
     ensure!(!missing.is_empty() && missing[0].contains("did not answer"), "{missing:?}");
     ensure!(log.lost() == 0, "{} observations were lost", log.lost());
+    let kept = told(&log, client).into_iter().find_map(|session| session.statement.as_deref());
+    ensure!(kept.is_none(), "with --no-statements it was told: {kept:?}");
     ensure_only(&log, client)
 }
 
@@ -196,8 +199,14 @@ impl Account {
 
     /// Observes the client's host, and asks these servers.
     fn observe(&self, lab: &Lab, urls: &[&str]) -> anyhow::Result<Observer> {
+        self.observe_with(lab, urls, &[])
+    }
+
+    /// The same with more options.
+    fn observe_with(&self, lab: &Lab, urls: &[&str], more: &[&str]) -> anyhow::Result<Observer> {
         let (port, file) = (lab.port.to_string(), self.file.display().to_string());
         let mut options = vec!["--port", &port, "--mysql-defaults-file", &file];
+        options.extend(more);
         for url in urls {
             options.extend(["--mysql", url]);
         }
@@ -211,6 +220,16 @@ impl Account {
 
 fn url(user: &str, server: SocketAddr) -> String {
     format!("mysql://{user}@{server}")
+}
+
+/// Fails when the server has counted the observer among the clients that went without COM_QUIT.
+fn ensure_leave_was_taken(server: &Server) -> anyhow::Result<()> {
+    server.process.signal(Signal::SIGTERM)?;
+    server.process.wait_stderr("the end", |line| line.contains("Shutdown complete").then_some(()))?;
+    let lines = server.process.stderr.all();
+    let aborted = lines.iter().find(|line| line.contains("Aborted connection") && line.contains("'asker'"));
+    ensure!(aborted.is_none(), "{aborted:?}");
+    Ok(())
 }
 
 fn is_confirmed(kind: &FindingKind) -> bool {

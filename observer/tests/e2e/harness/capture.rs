@@ -2,12 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use anyhow::{Context as _, ensure};
-use nix::sys::signal::Signal;
+use anyhow::Context as _;
 use observer_core::Timestamp;
 
 use super::lab::Side;
-use super::process::Process;
+use super::tcpdump::Tcpdump;
 
 /// A segment that says something.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,9 +23,9 @@ pub(crate) struct Segment {
     pub(crate) window: u32,
 }
 
-/// A running tcpdump.
+/// A running tcpdump that prints what matters.
 pub(crate) struct Capture {
-    process: Process,
+    tcpdump: Tcpdump,
 }
 
 impl Capture {
@@ -37,30 +36,19 @@ impl Capture {
             "tcp port {port} and ((ip and (tcp[14:2] = 0 or tcp[13] & 7 != 0)) \
              or (ip6 and (ip6[54:2] = 0 or ip6[53] & 7 != 0)))"
         );
-        let mut command = side.command("tcpdump");
-        command.args(["-i", &side.device, "-Z", "root", "-nn", "-tt", "-l", "--immediate-mode", &filter]);
-        let process = Process::spawn("tcpdump", &mut command)?;
-        process.wait_stderr("readiness", |line| line.contains("listening on").then_some(()))?;
-        Ok(Self { process })
+        let tcpdump = Tcpdump::start(side, ["-nn", "-tt", "-l", "--immediate-mode", &filter])?;
+        Ok(Self { tcpdump })
     }
 
     /// Waits for a segment that `wanted` is true of.
     pub(crate) fn wait(&self, what: &str, wanted: impl Fn(&Segment) -> bool) -> anyhow::Result<Segment> {
-        self.process.wait_stdout(what, |line| parse(line).filter(|segment| wanted(segment)))
+        self.tcpdump.wait(what, |line| parse(line).filter(|segment| wanted(segment)))
     }
 
     /// Ends the capture and gives everything it saw.
-    pub(crate) fn stop(mut self) -> anyhow::Result<Vec<Segment>> {
-        self.process.signal(Signal::SIGINT)?;
-        self.process.wait()?;
-        let summary = self.process.stderr.all();
-        ensure!(
-            summary.iter().any(|line| line.starts_with("0 packets dropped by kernel")),
-            "tcpdump itself has lost packets: {summary:?}"
-        );
-        self.process
-            .stdout
-            .all()
+    pub(crate) fn stop(self) -> anyhow::Result<Vec<Segment>> {
+        self.tcpdump
+            .stop()?
             .iter()
             // The signal ends a line that has not begun.
             .filter(|line| !line.is_empty())

@@ -22,6 +22,7 @@ pub(crate) mod process;
 pub(crate) mod pty;
 pub(crate) mod reader;
 pub(crate) mod server;
+pub(crate) mod tcpdump;
 
 /// Names the directory of the set-up, and thereby asks for these tests.
 pub(crate) const VARIABLE: &str = "OBSERVER_E2E";

@@ -1,6 +1,7 @@
 //! Which sockets are to be looked for, and what was told of their owners.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use observer_core::{Event, EventKind, Owner, Owners, SocketEvent, SocketEventKind, SocketRef, SourceEvent};
@@ -165,7 +166,7 @@ fn owners(
     socket: &Socket,
     found: &Found,
     processes: &mut Processes,
-    known: &mut HashMap<u32, Option<Owner>>,
+    known: &mut HashMap<u32, Option<Arc<Owner>>>,
 ) -> Owners {
     let (pids, beyond) = found.of(socket.inode);
     let mut pids = pids.to_vec();

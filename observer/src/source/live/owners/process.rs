@@ -1,9 +1,11 @@
 //! What `/proc` says of one process (proc(5)).
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
@@ -20,9 +22,14 @@ const LONGEST: u64 = 4096;
 /// Bytes of a command line that are told.
 const COMMAND: usize = 256;
 
+/// Processes that are remembered, at most. Beyond it all are forgotten, and read into new places.
+const REMEMBERED: usize = 4096;
+
 /// Reads what there is to know of processes.
 pub(super) struct Processes {
     users: Users,
+    /// What was read last, by process id: whatever names an unchanged process shares it.
+    last: HashMap<u32, Arc<Owner>>,
     /// When the host was started, on the observation clock.
     boot: Timestamp,
     /// Ticks a second, of the times in `/proc`.
@@ -33,7 +40,8 @@ impl Processes {
     pub(super) fn new(clock: ObservationClock) -> Self {
         let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
         let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
-        Self { users: Users::default(), boot: clock.now() - since_boot, ticks: ticks.unwrap_or(100).max(1) }
+        let (boot, ticks) = (clock.now() - since_boot, ticks.unwrap_or(100).max(1));
+        Self { users: Users::default(), last: HashMap::new(), boot, ticks }
     }
 
     /// The name of a user of this host.
@@ -42,7 +50,19 @@ impl Processes {
     }
 
     /// What is known of a process; `None` when it is gone, or another has its number by the end of the reading.
-    pub(super) fn read(&mut self, pid: u32) -> Option<Owner> {
+    pub(super) fn read(&mut self, pid: u32) -> Option<Arc<Owner>> {
+        let read = self.read_anew(pid)?;
+        if self.last.len() >= REMEMBERED {
+            self.last.clear();
+        }
+        let last = self.last.entry(pid).or_insert_with(|| Arc::new(read.clone()));
+        if **last != read {
+            *last = Arc::new(read);
+        }
+        Some(Arc::clone(last))
+    }
+
+    fn read_anew(&mut self, pid: u32) -> Option<Owner> {
         let directory = PathBuf::from(format!("/proc/{pid}"));
         let read = |file: &str| read_beginning(directory.join(file)).ok();
         let (comm, started) = stat(&read("stat")?)?;
@@ -142,7 +162,8 @@ mod tests {
         assert_eq!(own.process.pid, std::process::id());
         assert!(own.started_at <= clock.now() && own.command.is_some() && own.netns.is_some(), "{own:?}");
         assert_eq!(own.uid, Some(nix::unistd::geteuid().as_raw()));
-        assert_eq!(processes.read(std::process::id()), Some(own), "the start does not move");
+        let again = processes.read(std::process::id()).unwrap();
+        assert!(Arc::ptr_eq(&own, &again), "what has not changed is shared: {own:?}, {again:?}");
         assert_eq!(processes.read(u32::MAX), None);
     }
 }

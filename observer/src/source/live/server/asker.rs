@@ -18,6 +18,7 @@ use super::questions::{CLOSELY, Faculties, Listed, Timeouts};
 use super::roll::{Named, Roll};
 use super::trouble::Trouble;
 use super::{Server, WITHOUT_ALL};
+use crate::mysql::Statements;
 use crate::source::live::ObservationClock;
 
 /// Between two questions while nothing stands still.
@@ -48,6 +49,7 @@ struct Known {
 /// Asks one server.
 pub(super) struct Asker {
     server: Server,
+    statements: Statements,
     roll: watch::Receiver<Roll>,
     events: mpsc::Sender<Vec<Event>>,
     clock: ObservationClock,
@@ -83,12 +85,13 @@ struct Answers {
 impl Asker {
     pub(super) fn new(
         server: Server,
+        statements: Statements,
         roll: watch::Receiver<Roll>,
         events: mpsc::Sender<Vec<Event>>,
         clock: ObservationClock,
     ) -> Self {
         let (known, told) = (HashMap::new(), HashMap::new());
-        Self { server, roll, events, clock, known, told, pause: PAUSES[0] }
+        Self { server, statements, roll, events, clock, known, told, pause: PAUSES[0] }
     }
 
     /// Goes on until the program ends.
@@ -112,7 +115,7 @@ impl Asker {
                 .await;
         };
         let mut client = Client::open(&self.server, announce).await?;
-        let faculties = Faculties::of(&mut client).await?;
+        let faculties = Faculties::of(&mut client, self.statements).await?;
         for lack in &faculties.lacks {
             let part = format!("a part of the answers of {}", self.server.place);
             self.tell(part, lack.because.clone(), lack.without).await;

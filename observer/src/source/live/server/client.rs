@@ -110,6 +110,14 @@ impl Client {
     }
 }
 
+impl Drop for Client {
+    /// Takes leave: the server would count a client that aborts otherwise (`Aborted_clients`), and log it.
+    fn drop(&mut self) {
+        const COM_QUIT: u8 = 1;
+        self.packets.say(COM_QUIT);
+    }
+}
+
 /// Connects from an address that is known before.
 async fn dial(to: SocketAddr, announce: impl AsyncFnOnce(Flow)) -> Result<TcpStream, Trouble> {
     let (socket, any) = if to.is_ipv4() {
@@ -149,6 +157,8 @@ fn row(mut packet: &[u8], columns: usize) -> Option<Row> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+
     use super::*;
 
     #[test]
@@ -158,6 +168,15 @@ mod tests {
         for wrong in [&b"\x027a"[..], b"\x027a\xfb", b"\x037a", b"\x027a\xfb\0\0"] {
             assert_eq!(row(wrong, 3), None, "{wrong:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn it_takes_leave() {
+        let (mut server, client) = tokio::io::duplex(64);
+        drop(Client { packets: Packets::new(client), version: String::new(), address: None });
+        let mut sent = Vec::new();
+        server.read_to_end(&mut sent).await.unwrap();
+        assert_eq!(sent, b"\x01\0\0\0\x01");
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub use roll::Naming;
 
 use super::{ObservationClock, Running};
 use crate::cli::DEFAULT_PORT;
+use crate::mysql::Statements;
 
 /// The source's name in the header of a log.
 pub(super) const SOURCE: &str = "the servers";
@@ -100,7 +101,7 @@ impl Server {
     pub async fn examine(&self) -> Examined {
         let found = async {
             let mut client = client::Client::open(self, async |_| {}).await?;
-            questions::Faculties::of(&mut client).await
+            questions::Faculties::of(&mut client, Statements::default()).await
         };
         match found.await {
             Ok(faculties) => Examined {
@@ -132,9 +133,11 @@ pub struct Examined {
 pub const WITHOUT_ALL: &str = "each session's own net_write_timeout, its user and its statement, and whether the server \
                                has given it up";
 
-/// Begins to ask; what the servers are to be asked about is told by [`Naming`].
+/// Begins to ask; what the servers are to be asked about is told by [`Naming`]. Where nothing of statements is to be kept,
+/// they are not asked for.
 pub(super) fn start(
     servers: &[Server],
+    statements: Statements,
     events: &mpsc::Sender<Vec<Event>>,
     clock: ObservationClock,
     running: &mut Running,
@@ -144,7 +147,8 @@ pub(super) fn start(
     }
     let (naming, roll) = Naming::new();
     for server in servers {
-        running.spawn(asker::Asker::new(server.clone(), roll.clone(), events.clone(), clock).run());
+        running
+            .spawn(asker::Asker::new(server.clone(), statements, roll.clone(), events.clone(), clock).run());
     }
     Some(naming)
 }

@@ -1,6 +1,9 @@
 //! Packets to a server and from it, within limits.
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html>
 
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::trouble::Trouble;
@@ -53,6 +56,13 @@ impl Packets {
         let packet = [&[low, middle, high, self.sequence], payload].concat();
         self.sequence = self.sequence.wrapping_add(1);
         Ok(self.wire.write_all(&packet).await?)
+    }
+
+    /// Sends a command that nothing answers and nobody waits for, if there is room for it at once.
+    pub(super) fn say(&mut self, command: u8) {
+        let mut nobody = Context::from_waker(Waker::noop());
+        // Where there is no room, the connection ends without it.
+        let _ = Pin::new(&mut self.wire).poll_write(&mut nobody, &[1, 0, 0, 0, command]);
     }
 
     /// Begins a command.

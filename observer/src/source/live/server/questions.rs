@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::client::{Client, Row};
 use super::trouble::Trouble;
+use crate::mysql::Statements;
 
 /// Sessions that are read at once.
 pub(super) const SESSIONS: usize = 20_000;
@@ -84,8 +85,8 @@ const PERFORMANCE_SCHEMA_LIST: &str = "performance_schema.processlist";
 const INFORMATION_SCHEMA_LIST: &str = "information_schema.processlist";
 
 impl Faculties {
-    /// Finds out by trying.
-    pub(super) async fn of(client: &mut Client) -> Result<Self, Trouble> {
+    /// Finds out by trying; what is not wanted is not tried, and not asked for later.
+    pub(super) async fn of(client: &mut Client, statements: Statements) -> Result<Self, Trouble> {
         let rows = client
             .query("SELECT CONNECTION_ID(), CURRENT_USER(), @@port, @@global.net_write_timeout, @@version", 1)
             .await?;
@@ -109,7 +110,9 @@ impl Faculties {
         }
         faculties.try_process(client).await?;
         faculties.try_timeouts(client).await?;
-        faculties.try_statements(client).await?;
+        if statements != Statements::None {
+            faculties.try_statements(client).await?;
+        }
         Ok(faculties)
     }
 
