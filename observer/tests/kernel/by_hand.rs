@@ -20,6 +20,10 @@ const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 2);
 /// Where the client's numbers begin: they wrap within its first command.
 const FIRST: u32 = u32::MAX - 100;
 
+/// How much the server says first.
+#[expect(clippy::cast_possible_truncation, reason = "a greeting is short")]
+const LENGTH: u32 = GREETING.len() as u32;
+
 /// The client.
 struct Client {
     device: File,
@@ -82,7 +86,7 @@ impl Client {
 
     /// The next segment of the server; takes it as received if it comes in order.
     fn receive(&mut self) -> Segment {
-        let mut packet = [0; 65_536];
+        let mut packet = vec![0; 65_536];
         loop {
             let length = self.device.read(&mut packet).unwrap();
             let Some((segment, payload)) = Segment::parse(&packet[..length]) else { continue };
@@ -121,11 +125,11 @@ fn absurd_late_and_repeated_segments_of_a_client_make_no_wrong_picture() {
         client.seq = first.wrapping_add(400);
         server.read_exact(&mut [0; 400]).unwrap();
         server.write_all(GREETING).unwrap();
-        client.take(begins.wrapping_add(GREETING.len() as u32), 4);
+        client.take(begins.wrapping_add(LENGTH), 4);
         let sample = told
             .until("what the client has sent", |told| {
                 let sample = told.last_sample(Vantage::Server)?;
-                (sample.client.sent == 400 && sample.client.acknowledged == GREETING.len() as u64)
+                (sample.client.sent == 400 && sample.client.acknowledged == u64::from(LENGTH))
                     .then(|| sample.clone())
             })
             .await;
@@ -157,7 +161,7 @@ fn absurd_late_and_repeated_segments_of_a_client_make_no_wrong_picture() {
         client.send(flag::ACK, u16::MAX, &[], None);
         let is_open = |kind: &SocketEventKind| matches!(kind, SocketEventKind::WindowUpdate { by: End::Client, window: Some(window), .. } if *window == opened);
         told.until_told(Vantage::Server, "the open window", is_open).await;
-        client.take(begins.wrapping_add(1000 + GREETING.len() as u32), u16::MAX);
+        client.take(begins.wrapping_add(1000 + LENGTH), u16::MAX);
 
         client.send(flag::RST, 0, &[], None);
         let is_reset = |kind: &SocketEventKind| *kind == SocketEventKind::Reset { by: End::Client };
