@@ -2,10 +2,12 @@
 
 mod fit;
 mod json;
+mod name;
 mod safe;
 mod units;
 
 pub use fit::{fit, shorten_middle, width, wrap};
 pub use json::without_controls;
+pub use name::{in_name, time_in_name};
 pub use safe::safe;
-pub use units::{short, time_in_name};
+pub use units::short;

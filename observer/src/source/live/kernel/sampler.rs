@@ -168,8 +168,9 @@ impl Sampler {
 
     /// The closed window of a connection was probed at `at`: tells what its client waits for, if that is news.
     pub(super) fn probed(&mut self, cookie: u64, at: Timestamp, decoder: &Decoder) -> Option<Event> {
-        let statement = self.statements.as_mut()?.news(cookie)?;
+        let statements = self.statements.as_mut()?;
         let state: ConnectionState = bytemuck::pod_read_unaligned(&self.connections.get(&cookie, 0).ok()?);
+        let statement = statements.news(cookie, &state.command)?;
         waits_for(statement, &state, cookie, at, decoder)
     }
 
@@ -183,7 +184,8 @@ impl Sampler {
         let has_moved = self.told.get(&cookie) != Some(&fingerprint);
         self.trouble.look(cookie, at, Look { is_closed, closings, has_moved });
         if is_closed {
-            let statement = self.statements.as_mut().and_then(|statements| statements.news(cookie));
+            let statement =
+                self.statements.as_mut().and_then(|statements| statements.news(cookie, &state.command));
             events.extend(statement.and_then(|told| waits_for(told, &state, cookie, at, decoder)));
         }
         // Without an address it was put into the map just now, and is not written yet.
