@@ -117,6 +117,11 @@ impl FromStart {
     pub(super) fn has_shrunk(&self) -> io::Result<bool> {
         Ok(self.file.metadata()?.len() < self.at)
     }
+
+    /// Reads so many bytes again that were read last.
+    pub(super) fn give_back(&mut self, count: usize) {
+        self.at = self.at.saturating_sub(count as u64);
+    }
 }
 
 impl From<File> for FromStart {
