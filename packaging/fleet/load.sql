@@ -20,7 +20,7 @@ FROM read_json('*/observer-*.jsonl*',
         statement: 'JSON', reader: 'STRUCT(comm VARCHAR, place VARCHAR)',
         clock: 'STRUCT(timeout STRUCT(seconds DOUBLE, source VARCHAR))',
         used: 'DOUBLE', seen: 'BOOLEAN', stalled_for: 'DOUBLE', queued: 'UBIGINT', unread: 'UBIGINT',
-        count: 'UBIGINT', lost_by: 'VARCHAR', part: 'JSON', because: 'VARCHAR', verdict: 'STRUCT(kind VARCHAR, confidence VARCHAR)'
+        count: 'UBIGINT', lost_by: 'VARCHAR', part: 'JSON', verdict: 'STRUCT(kind VARCHAR)'
     })
 WHERE (type IN ('header', 'finding') OR event = 'events_lost')
   -- A part that was fetched before it was compressed, and again after that.
