@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use observer_core::{End, SocketEvent, SocketEventKind, Timestamp, Vantage};
+use observer_core::{End, SeqNumber, SocketEvent, SocketEventKind, Timestamp, Vantage};
 
 use crate::counters::{Counters, Origin};
 
@@ -86,6 +86,8 @@ pub(super) struct Curve {
     origin: Origin,
     /// Whether that origin knows the window too.
     origin_has_window: bool,
+    /// A sequence number that the client has acknowledged, and how much that is by the count.
+    acknowledged: Option<(SeqNumber, i64)>,
     /// `sk_sndbuf` of the server's socket, in kernel memory, the largest; 0 where it is not known.
     send_buffer: u32,
 }
@@ -93,7 +95,14 @@ pub(super) struct Curve {
 impl Curve {
     /// An empty curve of at most `most` points.
     pub(super) const fn new(most: usize) -> Self {
-        Self { points: Vec::new(), most, origin: Origin::Window, origin_has_window: false, send_buffer: 0 }
+        Self {
+            points: Vec::new(),
+            most,
+            origin: Origin::Window,
+            origin_has_window: false,
+            acknowledged: None,
+            send_buffer: 0,
+        }
     }
 
     /// From now on at most so many points.
@@ -141,12 +150,17 @@ impl Curve {
     /// Takes what an event tells.
     pub(super) fn observe(&mut self, at: Timestamp, event: &SocketEvent) {
         match &event.kind {
-            SocketEventKind::ZeroWindow { by: End::Client, .. } => self.window(at, Some(0)),
-            SocketEventKind::WindowUpdate { by: End::Client, window, .. } => self.window(at, *window),
+            SocketEventKind::ZeroWindow { by: End::Client, ack } => self.window(at, Some(0), *ack),
+            SocketEventKind::WindowUpdate { by: End::Client, window, ack } => self.window(at, *window, *ack),
             _ => {
                 let mut point = self.last(at);
                 if let Some((origin, counters)) = Counters::of(event) {
                     self.count(&mut point, origin, counters);
+                    if let SocketEventKind::Wire(sample) = &event.kind
+                        && origin == self.origin
+                    {
+                        self.acknowledged = Some((sample.client.ack, point.acknowledged));
+                    }
                 }
                 if let SocketEventKind::Socket(sample) = &event.kind {
                     match event.socket.seen_at {
@@ -164,8 +178,16 @@ impl Curve {
         }
     }
 
-    /// A window is advertised at one moment, not little by little.
-    fn window(&mut self, at: Timestamp, window: Option<u32>) {
+    /// A window is advertised at one moment, and counts from what is acknowledged with it.
+    fn window(&mut self, at: Timestamp, window: Option<u32>, ack: SeqNumber) {
+        if let Some((known, count)) = self.acknowledged
+            && ack.is_after(known)
+        {
+            let mut point = self.last(at);
+            point.acknowledged = count.saturating_add(ack.distance_from(known).into());
+            point.sent = point.sent.max(point.acknowledged);
+            self.push(point, PACE);
+        }
         self.push(Point { window, ..self.last(at) }, Duration::ZERO);
     }
 
@@ -186,7 +208,7 @@ impl Curve {
                 before.sent = before.sent.saturating_add(apart);
                 before.acknowledged = before.acknowledged.saturating_add(apart);
             }
-            self.origin = origin;
+            (self.origin, self.acknowledged) = (origin, None);
         }
         self.origin_has_window = counters.window.is_some();
         let sent = i64::try_from(counters.sent).unwrap_or(i64::MAX).max(acknowledged);

@@ -41,7 +41,7 @@ impl Unit {
 
 /// How far apart the ticks of an axis of this length are: a round number, at most `most` times in it.
 pub(super) fn step(span: Duration, most: u32) -> (Duration, Unit) {
-    const STEPS: [(u64, Unit); 19] = [
+    const STEPS: [(u64, Unit); 20] = [
         (2, Unit::Milliseconds),
         (5, Unit::Milliseconds),
         (10, Unit::Milliseconds),
@@ -55,6 +55,7 @@ pub(super) fn step(span: Duration, most: u32) -> (Duration, Unit) {
         (5_000, Unit::Seconds),
         (10_000, Unit::Seconds),
         (20_000, Unit::Seconds),
+        (30_000, Unit::Seconds),
         (60_000, Unit::Seconds),
         (120_000, Unit::Minutes),
         (300_000, Unit::Minutes),

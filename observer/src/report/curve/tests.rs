@@ -51,6 +51,18 @@ fn a_window_changes_at_once_and_a_count_little_by_little() {
 }
 
 #[test]
+fn the_edge_of_a_window_does_not_move_back_when_it_closes() {
+    let mut curve = Curve::new(100);
+    counted(&mut curve, at(0), Origin::ClientWire, 1_000);
+    curve.acknowledged = Some((SeqNumber(u32::MAX), 1_000));
+    // It was 100: the client's kernel has taken all of them by now.
+    let ack = SeqNumber(99);
+    curve.observe(at(400), &event(SocketEventKind::ZeroWindow { by: End::Client, ack }));
+    let seen: Vec<_> = curve.points().iter().map(|point| (point.acknowledged, point.window)).collect();
+    assert_eq!(seen, [(1_000, Some(100)), (1_100, Some(100)), (1_100, Some(0))]);
+}
+
+#[test]
 fn what_says_nothing_new_is_not_kept() {
     let mut curve = Curve::new(100);
     curve.observe(at(0), &update(500));

@@ -58,7 +58,7 @@ fn drawing(id: &str, account: &Account, axis: &Axis, lanes: &[Lane], panels: &[P
             title id=(title) { "Chart of the connection of " (account.flow.client) }
             desc id=(text) { (Text(&description(account, panels))) }
             (axis.grid(bottom))
-            (lanes::behind(account, axis, bottom))
+            (lanes::behind(account, axis, below, bottom))
             @for (panel, top) in panels.iter().zip(tops.by_ref()) { (panel.draw(top)) }
             (lanes::draw(lanes))
             (axis.labels(bottom))
@@ -97,7 +97,11 @@ fn caption(account: &Account, axis: &Axis, panels: &[Panel]) -> String {
         };
         caption.push_str(&why);
     } else {
-        caption.push_str(" Between two samples a line is drawn.");
+        let meanings = panels.iter().map(Panel::meaning);
+        for sentence in meanings.chain(["Between two samples a line is drawn."]) {
+            caption.push(' ');
+            caption.push_str(sentence);
+        }
     }
     caption
 }

@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use maud::{Markup, PreEscaped, Render, html};
 
 use super::Report;
-use super::words::{self, count, file, reservations, title};
+use super::words::{count, file, reservations, title};
 use crate::text::safe;
 
 const STYLE: &str = include_str!("style.css");
@@ -95,7 +95,9 @@ fn contents(report: &Report) -> Markup {
     html! {
         @for (number, account) in report.accounts.iter().enumerate() {
             li {
-                a href=(format!("#c{}", number + 1)) { (Text(&words::who(account))) }
+                a href=(format!("#c{}", number + 1)) {
+                    (account.flow.client) " \u{2192} " (account.flow.server)
+                }
                 @if let Some(verdict) = &account.verdict {
                     " " (Text(&verdict.sentence))
                 }

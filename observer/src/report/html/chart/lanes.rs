@@ -11,8 +11,8 @@ use crate::report::timeline::{ROWS, deadline};
 const ROW: u32 = 22;
 /// A range that is narrower is drawn as a line, in hundredths of the width.
 const LINE: f64 = 0.3;
-/// Room that a label needs beside its mark, in hundredths of the width.
-const ROOM: f64 = 45.0;
+/// Room that a letter of a label needs on a phone, in hundredths of the width.
+const LETTER: f64 = 1.75;
 
 /// A row: its marks as ranges of places, and what they are.
 pub(super) struct Lane {
@@ -29,7 +29,7 @@ pub(super) fn lanes(account: &Account, axis: &Axis) -> Vec<Lane> {
         let label = match &shown[..] {
             [Stall { end: None, .. }] => format!("window still closed after {}", Seconds(longest)),
             [_] => format!("window closed for {}", Seconds(longest)),
-            _ => format!("window closed {} times, {} the longest", shown.len(), Seconds(longest)),
+            _ => format!("window closed {}\u{d7}, at most {}", shown.len(), Seconds(longest)),
         };
         let marks = shown.iter().map(|stall| place(stall, axis)).collect();
         lanes.push(Lane { class: "closed", label, marks });
@@ -41,7 +41,7 @@ pub(super) fn lanes(account: &Account, axis: &Axis) -> Vec<Lane> {
         let label = if probes <= 1 { "1 probe".to_owned() } else { format!("{probes} probes") };
         lanes.push(Lane { class: "probe", label, marks });
     }
-    lanes.extend(deadline(account).map(|range| moment("net_write_timeout", "deadline", range, axis)));
+    lanes.extend(deadline(account).map(|range| moment("deadline", "deadline", range, axis)));
     lanes.extend(
         marks_of(account, axis).map(|(mark, label, at)| {
             moment(label, class(mark), TimeRange { earliest: at, latest: at }, axis)
@@ -67,18 +67,19 @@ pub(super) fn draw(lanes: &[Lane]) -> Markup {
     }
 }
 
-/// The same moments behind everything, from the rows down through all panels.
-pub(super) fn behind(account: &Account, axis: &Axis, bottom: u32) -> Markup {
+/// The same moments behind the panels, which are between `top` and `bottom`.
+pub(super) fn behind(account: &Account, axis: &Axis, top: u32, bottom: u32) -> Markup {
+    let height = bottom - top;
     let deadline = deadline(account).map(|range| (axis.place(range.earliest), axis.place(range.latest)));
     html! {
         g.behind {
             @for stall in stalls(account, axis) {
                 @let (from, to) = place(stall, axis);
-                g.closed { (mark(from, to, 0, bottom)) }
+                g.closed { (mark(from, to, top, height)) }
             }
-            @if let Some((from, to)) = deadline { g.deadline { (mark(from, to, 0, bottom)) } }
+            @if let Some((from, to)) = deadline { g.deadline { (mark(from, to, top, height)) } }
             @for (kind, _, at) in marks_of(account, axis) {
-                g.(class(kind)) { (mark(axis.place(at), axis.place(at), 0, bottom)) }
+                g.(class(kind)) { (mark(axis.place(at), axis.place(at), top, height)) }
             }
         }
     }
@@ -97,19 +98,22 @@ fn mark(from: f64, to: f64, top: u32, height: u32) -> Markup {
 }
 
 impl Lane {
-    /// Its label beside its marks, on whichever side there is room, or else on them.
+    /// Its label where there is room for it: behind, between or before its marks, or else on them.
     fn words(&self, y: u32) -> Markup {
-        let from = self.marks.iter().map(|(from, _)| *from).fold(f64::INFINITY, f64::min).max(0.0);
-        let to = self.marks.iter().map(|(_, to)| *to).fold(0.0, f64::max);
-        let (x, dx, anchor) = match (from, to) {
-            (100.0.., _) => (100.0, -6, "end"),
-            (_, to) if 100.0 - to >= ROOM => (to, 6, "start"),
-            (from, _) if from >= ROOM => (from, -6, "end"),
-            (from, _) => (from, 6, "start"),
+        let letters = u32::try_from(self.label.chars().count()).unwrap_or(u32::MAX);
+        let needed = f64::from(letters) * LETTER + 2.0;
+        let ends = self.marks.iter().map(|(_, to)| to.max(0.0));
+        let beginnings = self.marks.iter().map(|(from, _)| from.max(0.0)).skip(1).chain([100.0]);
+        let first = self.marks.first().map_or(0.0, |(from, _)| from.max(0.0));
+        let (x, dx, anchor) = match ends.zip(beginnings).filter(|(end, next)| next - end >= needed).last() {
+            _ if first > 100.0 => (100.0, -6, "end"),
+            Some((end, _)) => (end, 6, "start"),
+            None if first >= needed => (first, -6, "end"),
+            None => (first.min(100.0 - needed).max(0.0), 6, "start"),
         };
         html! {
             text x=(percent(x)) dx=(dx) y=(y) text-anchor=(anchor) {
-                (self.label) @if from > 100.0 { " \u{2192}" }
+                (self.label) @if first > 100.0 { " \u{2192}" }
             }
         }
     }

@@ -27,6 +27,8 @@ struct Plan {
     /// Sizes begin at zero, sequence numbers anywhere.
     from_zero: bool,
     kinds: &'static [Kind],
+    /// What they are, in a sentence.
+    meaning: &'static str,
 }
 
 /// A kind of curve.
@@ -47,18 +49,19 @@ const SEQUENCE: Plan = Plan {
     height: 200,
     steps: 4,
     from_zero: false,
+    meaning: "Sequence: bytes sent by the server; where acked and window edge meet, it may send no more.",
     kinds: &[
         Kind {
             class: "acknowledged",
             sample: THICK,
-            name: "acknowledged",
+            name: "acked",
             value: |point| Some(point.acknowledged as f64),
         },
         Kind { class: "sent", sample: THIN, name: "sent", value: |point| Some(point.sent as f64) },
         Kind {
             class: "edge",
             sample: DASHED,
-            name: "edge of the window",
+            name: "window edge",
             value: |point| point.edge().map(|edge| edge as f64),
         },
     ],
@@ -69,6 +72,7 @@ const WINDOW: Plan = Plan {
     height: 70,
     steps: 2,
     from_zero: true,
+    meaning: "Window: how much more the client's kernel takes.",
     kinds: &[Kind {
         class: "window",
         sample: THIN,
@@ -82,14 +86,11 @@ const QUEUES: Plan = Plan {
     height: 110,
     steps: 3,
     from_zero: true,
+    meaning: "Queues: unread is what the client's kernel holds for its application; unacked is what the \
+              server has written and the client not acknowledged; the send buffer holds that, in kernel memory.",
     kinds: &[
         Kind { class: "unread", sample: THICK, name: "unread", value: |point| point.unread.map(f64::from) },
-        Kind {
-            class: "queued",
-            sample: THIN,
-            name: "not acknowledged",
-            value: |point| point.queued.map(f64::from),
-        },
+        Kind { class: "queued", sample: THIN, name: "unacked", value: |point| point.queued.map(f64::from) },
         Kind {
             class: "buffered",
             sample: DASHED,
@@ -100,12 +101,12 @@ const QUEUES: Plan = Plan {
 };
 
 /// The limit of what the last curve of a panel shows.
-const LIMIT: Kind = Kind { class: "limit", sample: DOTTED, name: "its limit", value: |_| None };
+const LIMIT: Kind = Kind { class: "limit", sample: DOTTED, name: "limit", value: |_| None };
 
-const THICK: &str = "\u{2501}\u{2501}";
-const THIN: &str = "\u{2500}\u{2500}";
-const DASHED: &str = "\u{254c}\u{254c}";
-const DOTTED: &str = "\u{2508}\u{2508}";
+const THICK: &str = "\u{2501}";
+const THIN: &str = "\u{2500}";
+const DASHED: &str = "\u{254c}";
+const DOTTED: &str = "\u{2508}";
 
 /// A few curves on one scale.
 pub(super) struct Panel {
@@ -161,6 +162,11 @@ impl Panel {
     /// With everything around the curves, in pixels.
     pub(super) const fn height(&self) -> u32 {
         TITLE + self.plan.height + GAP
+    }
+
+    /// What its curves are, in a sentence.
+    pub(super) const fn meaning(&self) -> &'static str {
+        self.plan.meaning
     }
 
     /// Draws it below `top`.
