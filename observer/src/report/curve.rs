@@ -186,6 +186,10 @@ impl Curve {
             let mut point = self.last(at);
             point.acknowledged = count.saturating_add(ack.distance_from(known).into());
             point.sent = point.sent.max(point.acknowledged);
+            // What was acknowledged had room in the window before: its edge stands still meanwhile.
+            point.window = self.last(at).edge().map(|edge| {
+                u32::try_from(edge.saturating_sub(point.acknowledged).max(0)).unwrap_or(u32::MAX)
+            });
             self.push(point, PACE);
         }
         self.push(Point { window, ..self.last(at) }, Duration::ZERO);
