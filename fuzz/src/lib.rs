@@ -8,6 +8,8 @@ mod counters;
 mod judge;
 mod reported;
 
+#[path = "../../observer/src/directory.rs"]
+mod directory;
 #[path = "../../observer/src/log/mod.rs"]
 pub mod log;
 #[path = "../../observer/src/mysql/mod.rs"]

@@ -8,18 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::stream;
 use tokio::signal::unix::SignalKind;
 
-use super::Outcome;
 use super::watch::{Watch, in_runtime, listen, say, told_to_end};
+use super::{Outcome, heap};
 use crate::cli::RecordArgs;
 use crate::listener::Listeners;
 use crate::plain::Plain;
-use crate::record::{Directory, Keeper, Rotation};
+use crate::record::{Bundler, Directory, Incidents, Keeper, Rotation};
 use crate::service;
 use crate::source::live::{self, ObservationClock};
 use crate::text::safe;
 
 /// Runs the command until a signal ends it.
 pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
+    heap::keep_little();
     // What the user can have got wrong comes first, before anything is attached to the kernel.
     let directory = Directory::take(&args.directory)?;
     for mended in directory.settle()? {
@@ -42,13 +43,19 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
             fail_on: None,
         };
         let path = directory.path().to_owned();
+        // Before the thread is started that compresses: it is to have no more.
+        watch.source.settle(None, Some(&path))?;
         let (keeper, finished) = Keeper::start(&path, args.keep)?;
-        let (next, hang_up) = hang_up()?;
+        // Whoever hears that it records may end it at once.
+        let (told, (next, hang_up)) = (told_to_end()?, hang_up()?);
         let header = watch.header();
         let log = Rotation::begin(directory, args.limits(), &header, move || clock.now(), next, finished)?;
         say(format_args!("recording {} in {}", safe(&watch.place()), safe(&path.to_string_lossy())));
+        let bundler = Bundler::start(&path, args.keep_incidents)?;
+        let level = args.incident_level.into();
+        let listeners: Listeners =
+            vec![Box::new(Incidents::new(watch.place(), level, watch.config.clone(), bundler))];
         let output = Plain::new(io::stdout(), io::stderr()).for_journal(service::is_journal());
-        let told = told_to_end()?;
         let stop = async {
             tokio::select! {
                 () = told => {}
@@ -56,7 +63,7 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
                 () = service::keep_alive() => {}
             }
         };
-        let ended = watch.run(Some(log), Listeners::new(), output, stream::pending(), stop).await?;
+        let ended = watch.run(Some(log), listeners, output, stream::pending(), stop).await?;
         service::stopping();
         if ended.missing_in_log > 0 {
             say(format_args!("{} events are missing in the log", ended.missing_in_log));

@@ -15,7 +15,7 @@ pub(crate) fn page_of(logs: &[(&str, Vec<Event>)]) -> String {
         write_log(&path, "db1", events);
         path
     });
-    let sources: Vec<_> = paths.map(|path| Source::of(&path)).collect();
+    let sources: Vec<_> = paths.map(|path| Source::open(&path).unwrap()).collect();
     let report = report::build(&sources, &Options::default()).unwrap();
     let mut page = Vec::new();
     report::html(&report, &mut page).unwrap();
