@@ -76,7 +76,7 @@ impl Accounts {
             by_id: HashMap::new(),
             until_prune: limit / 4,
             left_out: HashSet::new(),
-            curves: Curves::new(),
+            curves: Curves::new(limit),
             degraded: Vec::new(),
             severity: None,
         }

@@ -101,7 +101,7 @@ impl Lane {
     /// Its label where there is room for it: behind, between or before its marks, or else on them.
     fn words(&self, y: u32) -> Markup {
         let letters = u32::try_from(self.label.chars().count()).unwrap_or(u32::MAX);
-        let needed = f64::from(letters) * LETTER + 2.0;
+        let needed = f64::from(letters) * LETTER + 4.0;
         let ends = self.marks.iter().map(|(_, to)| to.max(0.0));
         let beginnings = self.marks.iter().map(|(from, _)| from.max(0.0)).skip(1).chain([100.0]);
         let first = self.marks.first().map_or(0.0, |(from, _)| from.max(0.0));
