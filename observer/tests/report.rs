@@ -372,7 +372,7 @@ fn what_others_wrote_controls_nothing() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let place = Place::new().log("log", &full_stall().events);
-    for format in ["text", "markdown", "json"] {
+    for format in ["text", "markdown", "html", "json"] {
         let mut child = place
             .command(&["report", "log", "--format", format])
             .stdout(Stdio::piped())
