@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cli;
 pub mod command;
+pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod listener;
