@@ -142,13 +142,13 @@ pub struct LiveArgs {
     #[arg(long, requires = "plain")]
     pub bpf_log: bool,
 
+    /// Where the rest is given.
+    #[command(flatten)]
+    pub file: ConfigFileArgs,
+
     /// What the view looks like at first.
     #[command(flatten, next_help_heading = "View")]
     pub view: ViewArgs,
-
-    /// Where the rest is given.
-    #[command(flatten, next_help_heading = "Options")]
-    pub file: ConfigFileArgs,
 }
 
 /// Options of `doctor`.
@@ -240,7 +240,9 @@ impl Cli {
             Some(Command::Doctor(doctor)) => doctor.asked.check().and_then(|()| distinct(&mut doctor.ports)),
             Some(Command::Report(report)) => distinct(&mut report.judging.ports),
             Some(Command::Replay(replay)) => distinct(&mut replay.judging.ports),
-            Some(Command::Demo(_) | Command::Config(_) | Command::Man | Command::Completions { .. }) => Ok(()),
+            Some(Command::Demo(_) | Command::Config(_) | Command::Man | Command::Completions { .. }) => {
+                Ok(())
+            }
         };
         match checked {
             Ok(()) => Ok(self),

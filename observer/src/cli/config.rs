@@ -26,8 +26,8 @@ pub enum ConfigCommand {
     },
     /// Print what holds, in the form of the file, and of each key, where that comes from
     Show {
-        /// The command and its options: record --keep 4G [default: what any of live, record and doctor takes]
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND [OPTION]...")]
+        /// A command and its options, such as record --keep 4G [default: what any of live, record and doctor takes]
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND_LINE")]
         arguments: Vec<OsString>,
     },
     /// Print a file with every key, commented out, with what it means and its default

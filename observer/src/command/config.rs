@@ -51,16 +51,16 @@ fn check(file: Option<PathBuf>) -> anyhow::Result<String> {
 
 /// What holds for a command line; a wrong one ends the process as it would by itself.
 fn show(arguments: Vec<OsString>) -> String {
-    let names_command = arguments.first().is_some_and(|name| COMMANDS.iter().any(|command| name == command));
-    let arguments: Vec<_> = [OsString::from("observer")].into_iter().chain(arguments).collect();
     let variable = |name: &str| std::env::var_os(name);
-    let program = Cli::command();
-    if names_command {
-        if let Err(error) = Cli::read(&arguments, &variable) {
-            error.exit();
-        }
-    }
-    let program = if names_command { program } else { config::every(&program) };
-    let resolved = config::resolve(&program, &arguments, &variable).unwrap_or_else(|error| error.exit());
-    config::show(&resolved)
+    let is_of_one = arguments.first().is_some_and(|name| COMMANDS.iter().any(|command| name == command));
+    let arguments: Vec<_> = [OsString::from("observer")].into_iter().chain(arguments).collect();
+    let mut program = Cli::command();
+    let checked = if is_of_one {
+        Cli::read(&arguments, &variable).map(|_| ())
+    } else {
+        program = config::every(&program);
+        Ok(())
+    };
+    let resolved = checked.and_then(|()| config::resolve(&program, &arguments, &variable));
+    config::show(&resolved.unwrap_or_else(|error| error.exit()))
 }

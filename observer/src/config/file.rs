@@ -43,7 +43,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<String> {
 }
 
 fn text(path: &Path) -> anyhow::Result<String> {
-    let file = File::open(path).context("another one can be named with --config")?;
+    let file = File::open(path).context("opening it; another can be named with --config")?;
     let metadata = file.metadata()?;
     // As sudo is with sudoers: whoever writes it decides what root does. Devices such as /dev/null are somebody else's matter.
     if metadata.is_file() && geteuid().is_root() {
@@ -62,9 +62,7 @@ fn text(path: &Path) -> anyhow::Result<String> {
 
 /// What `text`, the content of `path`, says of the keys of `command`, and what is wrong with it, line by line.
 pub(super) fn settings(path: &Path, text: &str, command: &Command) -> (Vec<Setting>, Vec<String>) {
-    let line = |offset: usize| {
-        text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
-    };
+    let line = |offset: usize| text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
     let (mut settings, mut problems) = (Vec::new(), Vec::new());
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -76,7 +74,14 @@ pub(super) fn settings(path: &Path, text: &str, command: &Command) -> (Vec<Setti
     for (name, value) in keys_and_values {
         let line = line(name.span().start);
         let setting = setting(name.get_ref(), value, command).map(|(key, values)| {
-            (key, Setting { name: key.name.to_owned(), values, origin: Origin::File { path: path.to_owned(), line } })
+            (
+                key,
+                Setting {
+                    name: key.name.to_owned(),
+                    values,
+                    origin: Origin::File { path: path.to_owned(), line },
+                },
+            )
         });
         match setting.and_then(|(key, setting)| key.check(command, &setting).map(|()| setting)) {
             Ok(setting) => settings.push(setting),
@@ -120,8 +125,6 @@ fn scalar(name: &str, value: &DeValue<'_>) -> Result<String, String> {
             .map_err(|_| format!("{name} is a number that is too large")),
         DeValue::Float(number) => Ok(number.as_str().to_owned()),
         DeValue::Array(_) => Err(format!("{name} takes one value, not a list")),
-        DeValue::Datetime(_) | DeValue::Table(_) => {
-            Err(format!("{name} takes no {}", value.type_str()))
-        }
+        DeValue::Datetime(_) | DeValue::Table(_) => Err(format!("{name} takes no {}", value.type_str())),
     }
 }

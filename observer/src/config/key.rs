@@ -53,7 +53,7 @@ impl Key<'_> {
     ///
     /// # Errors
     ///
-    /// When it would not: what is wrong, in the words it would use.
+    /// When it would not: what is wrong, in the words it would use, on one line.
     pub(super) fn check(&self, command: &Command, setting: &Setting) -> Result<(), String> {
         if self.kind() == Kind::Switch {
             return match setting.values.as_slice() {
@@ -68,7 +68,11 @@ impl Key<'_> {
         let arguments = ["observer".to_owned()].into_iter().chain(setting.arguments(self.kind()));
         match command.clone().try_get_matches_from(arguments) {
             // What it needs besides may be given elsewhere.
-            Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => Err(super::message(&error)),
+            Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => {
+                let message = super::message(&error);
+                let lines: Vec<_> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+                Err(lines.join("; "))
+            }
             _ => Ok(()),
         }
     }
@@ -77,7 +81,10 @@ impl Key<'_> {
 /// What of a command can be configured, in the order of its help.
 pub fn keys(command: &Command) -> impl Iterator<Item = Key<'_>> {
     let named = |option| Some(Key { name: Arg::get_long(option)?, option });
-    command.get_arguments().filter_map(named).filter(|key| ![FILE_OPTION, "help", "version"].contains(&key.name))
+    command
+        .get_arguments()
+        .filter_map(named)
+        .filter(|key| ![FILE_OPTION, "help", "version"].contains(&key.name))
 }
 
 /// A command with the options of the program without a command, and of all commands that observe, each once.

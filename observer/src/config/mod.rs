@@ -4,15 +4,15 @@
 //! the key `part-size` of the file and the variable `OBSERVER_PART_SIZE`. What is found there is put before what the user has
 //! written, as options, and goes the same way as that from then on: the same parsers, the same checks, the same errors.
 
-mod document;
 mod environment;
+mod example;
 mod file;
 mod key;
 mod resolve;
 mod setting;
 mod show;
 
-pub use document::{example, table};
+pub use example::example;
 pub use file::{DEFAULT_FILE, path};
 pub use key::{COMMANDS, FILE_OPTION, Key, Kind, every, keys};
 pub use resolve::{Resolved, message, resolve};

@@ -1,6 +1,7 @@
 //! The command line, completed by what is configured.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::error::{Error, ErrorKind};
@@ -32,9 +33,11 @@ pub fn resolve(program: &Command, arguments: &[OsString], variable: Variable<'_>
         return Ok(Resolved { matches: given, settings: Vec::new() });
     };
     let mut configured = configured(program, matches, variable)?;
-    configured.retain(|setting| keys(command).any(|key| key.name == setting.name && !is_given(&key, matches)));
+    configured
+        .retain(|setting| keys(command).any(|key| key.name == setting.name && !is_given(&key, matches)));
     let arguments = completed(arguments, command, usize::from(given.subcommand().is_some()) + 1, &configured);
-    let holding = program.clone().try_get_matches_from(arguments).map_err(|error| told(error, configured.iter()))?;
+    let holding =
+        program.clone().try_get_matches_from(arguments).map_err(|error| told(error, configured.iter()))?;
     let settings = {
         let holding = holding.subcommand().map_or(&holding, |(_, matches)| matches);
         let origin = |key: &Key<'_>| match configured.iter().find(|setting| setting.name == key.name) {
@@ -79,7 +82,11 @@ fn is_given(key: &Key<'_>, matches: &ArgMatches) -> bool {
 }
 
 /// What is configured, for whatever command, each key once.
-fn configured(program: &Command, matches: &ArgMatches, variable: Variable<'_>) -> Result<Vec<Setting>, Error> {
+fn configured(
+    program: &Command,
+    matches: &ArgMatches,
+    variable: Variable<'_>,
+) -> Result<Vec<Setting>, Error> {
     let every = every(program);
     let named = matches.get_one::<PathBuf>(FILE_OPTION).cloned();
     let (mut settings, mut problems) = environment::settings(variable, &every);
@@ -126,8 +133,11 @@ fn told<'a>(error: Error, settings: impl Iterator<Item = &'a Setting>) -> Error 
         let is_elsewhere = !matches!(setting.origin, Origin::Flag | Origin::Default);
         is_elsewhere && speaks_of(&text, &setting.name)
     };
-    let places: String =
-        settings.filter(is_told).map(|setting| format!("\n  --{}: {}", setting.name, setting.origin)).collect();
+    let mut places = String::new();
+    for setting in settings.filter(is_told) {
+        // Writing to memory cannot fail.
+        let _ = write!(places, "\n  --{}: {}", setting.name, setting.origin);
+    }
     if places.is_empty() {
         return error;
     }
@@ -144,5 +154,6 @@ pub fn message(error: &Error) -> String {
 
 /// Whether an option stands in a text.
 fn speaks_of(text: &str, name: &str) -> bool {
-    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(|word| word.strip_prefix("--") == Some(name))
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        .any(|word| word.strip_prefix("--") == Some(name))
 }

@@ -31,11 +31,12 @@ pub(super) fn entry(kind: Kind, setting: &Setting) -> String {
     format!("{} = {value}", setting.name)
 }
 
-/// A value of the command line; numbers are numbers where nothing of them is lost.
+/// A value of the command line; a number is one where nothing of how it is written is lost.
 fn value_of(kind: Kind, text: &str) -> Value {
-    match (kind, text.parse::<i64>()) {
-        (Kind::Switch, _) => Value::Boolean(text == "true"),
-        (_, Ok(number)) if number.to_string() == text => Value::Integer(number),
-        _ => Value::String(text.to_owned()),
+    if kind == Kind::Switch {
+        return Value::Boolean(text == "true");
     }
+    let integer = text.parse::<i64>().ok().filter(|number| number.to_string() == text).map(Value::Integer);
+    let float = || text.parse::<f64>().ok().filter(|number| number.to_string() == text).map(Value::Float);
+    integer.or_else(float).unwrap_or_else(|| Value::String(text.to_owned()))
 }

@@ -1,4 +1,4 @@
-//! What there is to configure, told by the definition itself.
+//! The file with everything that can be configured.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::key::{COMMANDS, Key, Kind, every, keys};
 use super::show::entry;
 use super::{Origin, Setting};
 
-/// How long the lines of the example are at most, in characters.
+/// How long its lines are at most, in characters.
 const WIDTH: usize = 100;
 
 /// A file with every key, all commented out, with what it means and its default.
@@ -27,23 +27,6 @@ pub fn example(program: &Command) -> String {
     text
 }
 
-/// All keys, as a table in Markdown.
-pub fn table(program: &Command) -> String {
-    let mut text = "| key and option | variable | default | of |\n|---|---|---|---|\n".to_owned();
-    let every = every(program);
-    for key in keys(&every) {
-        let entry = entry(key.kind(), &default(&key));
-        let default = match entry.split_once(" = ") {
-            Some((_, value)) if has_default(&key) => format!("`{value}`"),
-            _ => String::new(),
-        };
-        let has = |name: &&str| program.find_subcommand(name).is_some_and(|of| keys(of).any(|k| k.name == key.name));
-        let of = COMMANDS.into_iter().filter(has).collect::<Vec<_>>().join(", ");
-        let _ = writeln!(text, "| `{}` | `{}` | {default} | {of} |", key.name, key.variable());
-    }
-    text
-}
-
 /// What a key means, and what it can be.
 fn meaning(key: &Key<'_>) -> String {
     let help = key.option.get_help().map(ToString::to_string).unwrap_or_default();
@@ -52,7 +35,7 @@ fn meaning(key: &Key<'_>) -> String {
         return help;
     }
     let values: Vec<_> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
-    format!("{help}: {}", values.join(", "))
+    format!("{help}; one of {}", values.join(", "))
 }
 
 fn has_default(key: &Key<'_>) -> bool {
