@@ -1,5 +1,6 @@
 //! The command line.
 
+mod alert;
 mod asked;
 mod observation;
 mod record;
@@ -14,6 +15,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use observer_common::MAX_PORTS;
 use observer_core::{Config, Severity};
 
+pub use alert::AlertArgs;
 pub use asked::AskedArgs;
 pub use observation::ObservationArgs;
 pub use record::RecordArgs;

@@ -10,8 +10,10 @@ use tokio::signal::unix::SignalKind;
 
 use super::Outcome;
 use super::watch::{Watch, in_runtime, listen, say, told_to_end};
+use crate::alert::{Alerts, Counts, Origin};
 use crate::cli::RecordArgs;
 use crate::listener::Listeners;
+use crate::metrics::{self, Exposition, Gatherer};
 use crate::plain::Plain;
 use crate::record::{Directory, Keeper, Rotation};
 use crate::service;
@@ -31,6 +33,11 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         ));
     }
     let options = args.observation.options(false)?;
+    let couriers = args.alerts.couriers()?;
+    let counts = Arc::<Counts>::default();
+    let (gatherer, figures) = Gatherer::new();
+    let exposition = Exposition::new(figures, Arc::clone(&counts));
+    let serving = args.metrics.map(|address| metrics::serve(address, exposition)).transpose()?;
     in_runtime(async {
         let clock = ObservationClock::new()?;
         let watch = Watch {
@@ -47,6 +54,18 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         let header = watch.header();
         let log = Rotation::begin(directory, args.limits(), &header, move || clock.now(), next, finished)?;
         say(format_args!("recording {} in {}", safe(&watch.place()), safe(&path.to_string_lossy())));
+        if let Some(serving) = &serving {
+            say(format_args!("metrics are at http://{}/metrics", serving.address));
+        }
+        let origin = Origin { host: header.host.clone(), version: header.version.clone() };
+        let (alerts, at_work) = Alerts::start(args.alerts.policy(), origin, couriers, counts);
+        let mut listeners = Listeners::new();
+        if args.alerts.are_wanted() {
+            listeners.push(Box::new(alerts));
+        }
+        if serving.is_some() {
+            listeners.push(Box::new(gatherer));
+        }
         let output = Plain::new(io::stdout(), io::stderr()).for_journal(service::is_journal());
         let told = told_to_end()?;
         let stop = async {
@@ -56,8 +75,9 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
                 () = service::keep_alive() => {}
             }
         };
-        let ended = watch.run(Some(log), Listeners::new(), output, stream::pending(), stop).await?;
+        let ended = watch.run(Some(log), listeners, output, stream::pending(), stop).await?;
         service::stopping();
+        at_work.finish().await;
         if ended.missing_in_log > 0 {
             say(format_args!("{} events are missing in the log", ended.missing_in_log));
         }

@@ -6,4 +6,4 @@ mod units;
 
 pub use fit::{fit, shorten_middle, width, wrap};
 pub use safe::safe;
-pub use units::{short, time_in_name};
+pub use units::{severity, short, time_in_name};
