@@ -47,7 +47,7 @@ impl Host {
         let mut events = together(stories);
         events.extend([degraded(82_000), events_lost(82_001, 12)]);
         host.observe(&events);
-        host.poll(82_002);
+        host.poll(83_000);
         host
     }
 
@@ -62,7 +62,8 @@ impl Host {
     }
 
     fn poll(&mut self, millis: u64) {
-        let kind = EventKind::Source(SourceEvent::SocketsPolled { period: std::time::Duration::from_secs(1) });
+        let kind =
+            EventKind::Source(SourceEvent::SocketsPolled { period: std::time::Duration::from_secs(1) });
         self.observe(&[Event { at: at(millis), kind }]);
     }
 
@@ -152,7 +153,10 @@ fn servers_without_end_do_not_make_series_without_end() {
 fn exported() -> BTreeMap<String, (String, BTreeSet<String>)> {
     let host = Host::with_everything();
     let text = host.text();
-    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).map(|line| line.split_once(' ').unwrap());
+    let types = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .map(|line| line.split_once(' ').unwrap());
     let mut metrics = BTreeMap::new();
     for (name, kind) in types {
         let suffix = BTreeMap::from([("counter", "_total"), ("info", "_info")]).get(kind).copied();
@@ -160,7 +164,8 @@ fn exported() -> BTreeMap<String, (String, BTreeSet<String>)> {
     }
     for sample in host.samples().keys() {
         let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
-        let names = labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name.to_owned());
+        let names =
+            labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name.to_owned());
         metrics.get_mut(name).unwrap().1.extend(names);
     }
     metrics
@@ -170,7 +175,9 @@ fn exported() -> BTreeMap<String, (String, BTreeSet<String>)> {
 fn the_document_lists_every_metric_with_its_type_and_labels() {
     let code = |cell: &str| cell.trim().split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let mut listed = BTreeMap::new();
-    for row in DOCUMENT.lines().filter(|line| line.starts_with("| `observer_") || line.starts_with("| `process_")) {
+    for row in
+        DOCUMENT.lines().filter(|line| line.starts_with("| `observer_") || line.starts_with("| `process_"))
+    {
         let cells: Vec<_> = row.split('|').skip(1).collect();
         let [name] = code(cells[0]).try_into().unwrap();
         let labels: BTreeSet<_> = code(cells[2]).into_iter().collect();
@@ -200,7 +207,10 @@ fn rules_and_dashboard_name_only_what_is_exported() {
 fn the_text_is_what_prometheus_takes() {
     let text = Host::with_everything().text();
     assert!(text.ends_with("# EOF\n"));
-    assert!(text.contains(&format!("observer_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"))), "{text}");
+    assert!(
+        text.contains(&format!("observer_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"))),
+        "{text}"
+    );
     // Of this process; that it uses some of each is certain.
     let host = Host::new();
     for name in ["process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"] {

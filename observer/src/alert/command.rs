@@ -17,8 +17,8 @@ use super::courier::{Courier, Delivery};
 use super::{Way, say};
 use crate::text::safe;
 
-/// What a command says beyond so many bytes is not heard.
-const MOST_OUTPUT: u64 = 64 * 1024;
+/// What a command says beyond so many bytes is not repeated.
+const MOST_OUTPUT: u64 = 4096;
 /// After its end it is waited so long for what it has said: another process may still hold its output open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -94,8 +94,11 @@ async fn give_and_wait(child: &mut Child, message: &[u8]) -> io::Result<std::pro
 /// Repeats what the command says on standard error.
 async fn hear(output: PipeReader) {
     let Ok(output) = pipe::Receiver::from_owned_fd(OwnedFd::from(output)) else { return };
-    let mut lines = BufReader::new(output.take(MOST_OUTPUT)).split(b'\n');
+    let mut output = BufReader::new(output);
+    let mut lines = (&mut output).take(MOST_OUTPUT).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         say(format_args!("alert command: {}", safe(&String::from_utf8_lossy(&line))));
     }
+    // It is to go on, though nobody listens any more.
+    let _ = tokio::io::copy(&mut output, &mut tokio::io::sink()).await;
 }

@@ -25,7 +25,11 @@ pub trait Courier: fmt::Debug + Send + Sync {
 pub type Delivery<'a> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>>;
 
 /// Delivers what comes, until nothing can come any more.
-pub(super) async fn work(courier: Box<dyn Courier>, mut queue: mpsc::Receiver<Arc<[u8]>>, counts: Arc<Counts>) {
+pub(super) async fn work(
+    courier: Box<dyn Courier>,
+    mut queue: mpsc::Receiver<Arc<[u8]>>,
+    counts: Arc<Counts>,
+) {
     while let Some(message) = queue.recv().await {
         let outcome = match courier.deliver(message).await {
             Ok(()) => Outcome::Delivered,

@@ -61,7 +61,10 @@ impl Webhook {
     pub fn new(url: &str, headers: Headers, patience: Patience) -> anyhow::Result<Self> {
         let url: Uri = url.parse().ok().context("--alert-url is not a URL")?;
         let is_https = url.scheme_str() == Some("https");
-        ensure!(is_https || url.scheme_str() == Some("http"), "--alert-url is not an http:// or https:// URL");
+        ensure!(
+            is_https || url.scheme_str() == Some("http"),
+            "--alert-url is not an http:// or https:// URL"
+        );
         let place = url.authority().context("--alert-url has no host")?.to_string();
         ensure!(
             !place.contains('@'),

@@ -156,9 +156,12 @@ static METRICS: [Metric; 22] = [
             .zip(now.figures.events_lost)
             .try_for_each(|(place, count)| samples.labelled(&[("place", place)], count))
     }),
-    counter("observer_log_events_missing", None, "Events that the log should have and has not.", |now, samples| {
-        samples.count(now.figures.log.events_missing)
-    }),
+    counter(
+        "observer_log_events_missing",
+        None,
+        "Events that the log should have and has not.",
+        |now, samples| samples.count(now.figures.log.events_missing),
+    ),
     gauge("observer_log_failing", None, "1 while the log cannot be written, else 0.", |now, samples| {
         samples.count(u64::from(now.figures.log.failing.is_some()))
     }),
@@ -190,9 +193,12 @@ static METRICS: [Metric; 22] = [
     counter("process_cpu", Some(Unit::Seconds), "CPU time of observer itself.", |_, samples| {
         Process::cpu().map_or(Ok(()), |time| samples.number(time.as_secs_f64()))
     }),
-    gauge("process_resident_memory", Some(Unit::Bytes), "Memory of observer itself, in RAM.", |_, samples| {
-        Process::resident_bytes().map_or(Ok(()), |bytes| samples.count(bytes))
-    }),
+    gauge(
+        "process_resident_memory",
+        Some(Unit::Bytes),
+        "Memory of observer itself, in RAM.",
+        |_, samples| Process::resident_bytes().map_or(Ok(()), |bytes| samples.count(bytes)),
+    ),
     gauge("process_open_fds", None, "Files that observer has open.", |_, samples| {
         Process::open_files().map_or(Ok(()), |count| samples.count(count))
     }),
@@ -236,7 +242,8 @@ fn of_servers<F: Figure>(
 ) -> fmt::Result {
     now.figures.servers.iter().try_for_each(|(server, figures)| {
         let name = server.as_ref().map_or_else(|| "other".to_owned(), SocketAddr::to_string);
-        figure(figures).map_or(Ok(()), |figure| samples.labelled_number(&[("server", &name)], figure.number()))
+        figure(figures)
+            .map_or(Ok(()), |figure| samples.labelled_number(&[("server", &name)], figure.number()))
     })
 }
 

@@ -107,7 +107,8 @@ pub(crate) fn ask(address: SocketAddr, head: &str) -> io::Result<String> {
 
 /// The body of what is at `path`.
 pub(crate) fn get(address: SocketAddr, path: &str) -> String {
-    let answer = ask(address, &format!("GET {path} HTTP/1.1")).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    // A server of this version does not answer in chunks.
+    let answer = ask(address, &format!("GET {path} HTTP/1.0")).unwrap();
+    assert_eq!(answer.split(' ').nth(1), Some("200"), "{path}: {answer}");
     answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }

@@ -15,6 +15,7 @@ mod bpf_linker;
 pub(crate) mod kernels;
 mod mysql;
 mod packages;
+mod prometheus;
 mod python;
 
 /// One thing in the cache directory.
@@ -31,7 +32,8 @@ struct Item {
     build: fn(&Path) -> anyhow::Result<()>,
 }
 
-const ITEMS: [&Item; 4] = [&bpf_linker::ITEM, &mysql::ITEM, &python::ITEM, &kernels::STORY];
+const ITEMS: [&Item; 5] =
+    [&bpf_linker::ITEM, &mysql::ITEM, &python::ITEM, &kernels::STORY, &prometheus::ITEM];
 
 /// Installs what is missing, and says so before it does.
 pub(crate) fn run() -> anyhow::Result<()> {

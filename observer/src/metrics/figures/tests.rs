@@ -10,7 +10,9 @@ fn findings() -> Vec<Finding> {
     let blocks = DOCUMENT.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let log: String = blocks.collect();
     let lines = Reader::new(log.as_bytes()).unwrap();
-    lines.filter_map(|line| if let Line::Finding(finding) = line.unwrap() { Some(finding) } else { None }).collect()
+    lines
+        .filter_map(|line| if let Line::Finding(finding) = line.unwrap() { Some(finding) } else { None })
+        .collect()
 }
 
 fn named(value: impl serde::Serialize) -> Value {
