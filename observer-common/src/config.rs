@@ -12,7 +12,7 @@ pub const MAX_PORTS: usize = 16;
 pub struct Config {
     /// The MySQL ports, ended by a zero.
     pub ports: [u16; MAX_PORTS],
-    /// Whether the first bytes of every command are kept in the map `COMMANDS`: 0 or 1.
+    /// Whether the first bytes of every command are kept: 0 or 1.
     pub keep_commands: u16,
     /// Whether `tcp_receive_reset` is attached: 0 or 1. If so, a reset counts when the kernel has accepted it
     /// and not when it comes in, as anybody can forge one.

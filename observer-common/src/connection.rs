@@ -166,9 +166,10 @@ pub struct LastRead {
 
 /// Value of the map `CONNECTIONS`, one for each socket.
 ///
-/// The kernel puts 56 bytes before it (`struct htab_elem` and the key). With them each direction has a pair of cache
-/// lines of its own, and what the lookup reads is in none that is written for every segment. Pairs, as processors
-/// fetch the other line of 128 bytes too (Intel's optimization manual: the spatial prefetcher).
+/// The kernel puts 56 bytes before it (`struct htab_elem` and the key), and puts one entry behind the other. With them
+/// each direction has a pair of cache lines of its own, and what the lookup reads is in none that is written for every
+/// segment. Pairs, as processors fetch the other line of 128 bytes too (Intel's optimization manual: the spatial
+/// prefetcher).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct ConnectionState {
@@ -205,6 +206,11 @@ pub struct ConnectionState {
     pub egress_rare: Rare,
     /// What is rarely written of `ingress`.
     pub ingress_rare: Rare,
+    /// The beginning of the client's last command. It is here and not in a map of its own because the second look-up
+    /// costs as much as keeping it.
+    pub command: CommandHead,
+    /// Zero. Fills the last pair of cache lines.
+    pub reserved: [u64; 13],
 }
 
 impl ConnectionState {
@@ -216,9 +222,8 @@ impl ConnectionState {
     }
 }
 
-/// Value of the maps `COMMANDS` and `PREPARED`: the beginning of the client's last command, and of its last
-/// `COM_STMT_PREPARE`.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+/// The beginning of a command; also the value of the map `PREPARED`, which has each client's last `COM_STMT_PREPARE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct CommandHead {
     /// When it passed; early by at most one tick of the kernel (1 to 10 ms).
@@ -227,7 +232,7 @@ pub struct CommandHead {
     pub tick: u32,
     /// The sequence number of its segment, by which one command is told from another.
     pub seq: u32,
-    /// How many of `bytes` are meant.
+    /// How many of `bytes` are meant; 0: there was no command.
     pub length: u32,
     /// In `PREPARED`, by which number the server calls the statement; 0: it has not answered.
     pub statement_id: u32,
@@ -243,6 +248,7 @@ const _: () = {
     assert!(size_of::<Rare>() == 20);
     assert!(core::mem::offset_of!(ConnectionState, egress) + 56 == 128);
     assert!(core::mem::offset_of!(ConnectionState, ingress) + 56 == 2 * 128);
-    assert!(size_of::<ConnectionState>() + 56 == 3 * 128);
+    assert!(core::mem::offset_of!(ConnectionState, command) + 56 == 3 * 128);
+    assert!(size_of::<ConnectionState>() + 56 == 6 * 128);
     assert!(size_of::<CommandHead>() == 280);
 };

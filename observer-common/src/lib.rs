@@ -30,8 +30,6 @@ pub mod name {
     pub const CONNECTIONS: &str = "CONNECTIONS";
     /// LRU hash: [`Ends`](crate::Ends) of a connection that is being accepted to what its SYNs said.
     pub const HANDSHAKES: &str = "HANDSHAKES";
-    /// LRU hash: socket cookie to the [`CommandHead`](crate::CommandHead) of its last command.
-    pub const COMMANDS: &str = "COMMANDS";
     /// LRU hash: socket cookie to the [`CommandHead`](crate::CommandHead) of its last `COM_STMT_PREPARE`.
     pub const PREPARED: &str = "PREPARED";
     /// Per-CPU array of [`Counter`](crate::Counter)s.

@@ -19,9 +19,6 @@ pub static CONNECTIONS: LruHashMap<u64, ConnectionState> = LruHashMap::with_max_
 pub static HANDSHAKES: LruHashMap<Ends, Handshake> = LruHashMap::with_max_entries(4_096, 0);
 
 #[map]
-pub static COMMANDS: LruHashMap<u64, CommandHead> = LruHashMap::with_max_entries(16_384, 0);
-
-#[map]
 pub static PREPARED: LruHashMap<u64, CommandHead> = LruHashMap::with_max_entries(16_384, 0);
 
 #[map]

@@ -12,6 +12,7 @@ use crate::maps::{CONNECTIONS, count};
 use crate::packet::Packet;
 use crate::report::{NO_TAIL, bare_segment, header, tell};
 use crate::segment::{Segment, ends, tcp};
+use crate::statements::NO_COMMAND;
 
 /// SYN and RST: they carry no window that counts.
 #[inline(always)]
@@ -92,6 +93,8 @@ static NEW: ConnectionState = ConnectionState {
     ingress_tail: NO_TAIL,
     egress_rare: RARE,
     ingress_rare: RARE,
+    command: NO_COMMAND,
+    reserved: [0; 13],
 };
 
 /// Makes the state of a connection whose first segment this is.

@@ -8,7 +8,7 @@ use observer_common::{Direction, RecordKind, awaits, beginning, flag};
 use crate::packet::Packet;
 use crate::report::{Text, header, now};
 use crate::segment::{Segment, ends};
-use crate::statements::keep;
+use crate::statements::{Asked, keep};
 
 const COM_QUIT: u8 = 0x01;
 const COM_QUERY: u8 = 0x03;
@@ -54,10 +54,10 @@ pub fn command(
     cookie: u64,
     beginning: u8,
     flags: &mut u8,
-    awaits_reply: &mut u8,
+    asked: &mut Asked,
 ) -> Option<()> {
     let ends_statement = *flags & flag::NEXT_COMMAND != 0;
-    let (kind, told) = match session_change(packet, segment, cookie, beginning, awaits_reply)? {
+    let (kind, told) = match session_change(packet, segment, cookie, beginning, asked)? {
         Some(command) => (RecordKind::Command, command),
         None if ends_statement => (RecordKind::NextCommand, Command { at: 0, kind: Kind::Quit }),
         None => return None,
@@ -70,7 +70,7 @@ pub fn command(
     let worth_it = told.kind != Kind::Commented || ends_statement || has_set(&text);
     text.tell_if(worth_it);
     if worth_it && told.kind != Kind::Quit {
-        *awaits_reply = awaits::REPLY;
+        *asked.awaits_reply = awaits::REPLY;
         if told.kind != Kind::Change {
             *flags |= flag::NEXT_COMMAND;
         }
@@ -86,14 +86,14 @@ fn session_change(
     segment: &Segment,
     cookie: u64,
     beginning: u8,
-    awaits_reply: &mut u8,
+    asked: &mut Asked,
 ) -> Option<Option<Command>> {
     if segment.payload < HEAD as u32 {
         let bytes = packet.load::<5>(segment.payload_at)?;
         if bytes[3] != 0 {
             return None;
         }
-        keep(packet, segment, cookie, Some(bytes[4]), awaits_reply);
+        keep(packet, segment, cookie, Some(bytes[4]), asked);
         return Some(whole_command(&bytes, segment));
     }
     let bytes = packet.load::<HEAD>(segment.payload_at)?;
@@ -107,7 +107,7 @@ fn session_change(
         (true, true) => Some(bytes[COMPRESSED_HEADER + 4]),
         (true, false) => None,
     };
-    keep(packet, segment, cookie, command, awaits_reply);
+    keep(packet, segment, cookie, command, asked);
     if let Some(command) = whole_command(&bytes, segment) {
         return Some(Some(command));
     }

@@ -2,11 +2,10 @@
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::bpf_jiffies64;
-use aya_ebpf::maps::LruHashMap;
 use observer_common::{CommandHead, TEXT_BYTES, awaits};
 
 use crate::config::field;
-use crate::maps::{COMMANDS, PREPARED};
+use crate::maps::PREPARED;
 use crate::packet::Packet;
 use crate::payload::COM_CHANGE_USER;
 use crate::report::{at_most, now};
@@ -18,52 +17,66 @@ const NAME_BYTES: u32 = 5;
 /// First byte of an answer that is no error.
 const OK: u8 = 0;
 
+/// What a client asked for last, as far as it is kept.
+pub struct Asked<'a> {
+    pub command: &'a mut CommandHead,
+    /// One of [`awaits`].
+    pub awaits_reply: &'a mut u8,
+}
+
+/// Before the first one.
+pub const NO_COMMAND: CommandHead =
+    CommandHead { at: 0, tick: 0, seq: 0, length: 0, statement_id: 0, bytes: [0; TEXT_BYTES] };
+
 /// What is put into the map to be written in place: the stack has no room for a command.
 #[unsafe(no_mangle)]
-static NO_COMMAND: CommandHead =
-    CommandHead { at: 0, tick: 0, seq: 0, length: 0, statement_id: 0, bytes: [0; TEXT_BYTES] };
+static NOT_PREPARED: CommandHead = NO_COMMAND;
 
 /// Keeps the beginning of a command, if that is wanted; of one that is compressed, `None`, only that there was one.
 #[inline(always)]
-pub fn keep(packet: Packet, segment: &Segment, cookie: u64, command: Option<u8>, awaits_reply: &mut u8) {
+pub fn keep(packet: Packet, segment: &Segment, cookie: u64, command: Option<u8>, asked: &mut Asked) {
     if field!(keep_commands) == 0 {
         return;
     }
     match command {
         Some(COM_STMT_PREPARE) => {
-            *awaits_reply = awaits::STATEMENT_ID;
-            keep_in(&PREPARED, packet, segment, segment.payload, cookie);
+            *asked.awaits_reply = awaits::STATEMENT_ID;
+            if let Some(head) = to_prepare(cookie) {
+                // SAFETY: the entry was found just now.
+                write(unsafe { &mut *head }, packet, segment, segment.payload);
+            }
         }
         // What comes with another user proves who it is.
-        None | Some(COM_CHANGE_USER) => {
-            keep_in(&COMMANDS, packet, segment, NAME_BYTES, cookie);
-        }
-        Some(_) => keep_in(&COMMANDS, packet, segment, segment.payload, cookie),
+        None | Some(COM_CHANGE_USER) => write(asked.command, packet, segment, NAME_BYTES),
+        Some(_) => write(asked.command, packet, segment, segment.payload),
     }
 }
 
+/// Where the command that a client prepares is kept.
 #[inline(always)]
-fn keep_in(map: &LruHashMap<u64, CommandHead>, packet: Packet, segment: &Segment, length: u32, cookie: u64) {
-    let mut head = map.get_ptr_mut(&cookie);
-    if head.is_none() {
-        let _ = map.insert(&cookie, &NO_COMMAND, u64::from(BPF_NOEXIST));
-        head = map.get_ptr_mut(&cookie);
+fn to_prepare(cookie: u64) -> Option<*mut CommandHead> {
+    let head = PREPARED.get_ptr_mut(&cookie);
+    if head.is_some() {
+        return head;
     }
-    let Some(head) = head else { return };
+    let _ = PREPARED.insert(&cookie, &NOT_PREPARED, u64::from(BPF_NOEXIST));
+    PREPARED.get_ptr_mut(&cookie)
+}
+
+#[inline(always)]
+fn write(head: &mut CommandHead, packet: Packet, segment: &Segment, length: u32) {
     let length = at_most(length, TEXT_BYTES as u32);
     // SAFETY: a helper without arguments, which the verifier turns into one load.
     let tick = unsafe { bpf_jiffies64() } as u32;
-    // SAFETY: the entry was found just now; it has room for `TEXT_BYTES`.
-    unsafe {
-        if tick != (*head).tick {
-            (*head).tick = tick;
-            (*head).at = now();
-        }
-        (*head).seq = segment.seq;
-        (*head).length = length;
-        (*head).statement_id = 0;
-        let _ = packet.copy(segment.payload_at, (&raw mut (*head).bytes).cast(), length);
+    if tick != head.tick {
+        head.tick = tick;
+        head.at = now();
     }
+    head.seq = segment.seq;
+    head.length = length;
+    head.statement_id = 0;
+    // SAFETY: there is room for `TEXT_BYTES`.
+    let _ = unsafe { packet.copy(segment.payload_at, head.bytes.as_mut_ptr(), length) };
 }
 
 /// Keeps by which number the server calls the statement it has prepared.

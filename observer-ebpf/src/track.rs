@@ -18,6 +18,7 @@ use crate::packet::Packet;
 use crate::payload;
 use crate::report::{NO_TAIL, header, now, tell};
 use crate::segment::{Segment, ends, tcp};
+use crate::statements::Asked;
 
 /// Transitions that a peer can make as often as it likes.
 const LIMITED: u32 = transition::ZERO_WINDOW_PROBE
@@ -136,9 +137,9 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
         if let Some(beginning) = login {
             state.beginning = beginning;
         } else if state.beginning != beginning::TLS {
-            let (beginning, awaits_reply) = (state.beginning, &mut state.awaits_reply);
-            let flags = &mut own.flags;
-            let _ = payload::command(packet, &segment, direction, cookie, beginning, flags, awaits_reply);
+            let (beginning, flags) = (state.beginning, &mut own.flags);
+            let mut asked = Asked { command: &mut state.command, awaits_reply: &mut state.awaits_reply };
+            let _ = payload::command(packet, &segment, direction, cookie, beginning, flags, &mut asked);
         }
     }
     Some(())

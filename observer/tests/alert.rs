@@ -21,7 +21,8 @@ use observer::listener::Listener as _;
 use observer::source::live::ObservationClock;
 use observer_core::{Config, Finding, Severity, Tracker};
 use serde_json::Value;
-use support::http::{Answer, Listener};
+use support::connection::Connection;
+use support::http::{Answer, CERTIFICATE, Listener, Request};
 use support::process::Process;
 use support::scenes;
 use support::story::at;
@@ -51,7 +52,9 @@ fn tell(courier: impl Courier + 'static, policy: Policy, findings: &[Finding]) -
         let courier: Box<dyn Courier> = Box::new(courier);
         let (mut alerts, at_work) = Alerts::start(policy, origin, [courier], Arc::clone(&counts));
         let tracker = Tracker::new(Config::default());
-        findings.iter().for_each(|finding| alerts.finding(finding, &tracker));
+        for finding in findings {
+            alerts.finding(finding, &tracker);
+        }
         drop(alerts);
         at_work.finish().await;
     });
@@ -197,6 +200,33 @@ fn a_command_is_ended_at_its_time_limit_with_what_it_has_started() {
     let status = std::fs::read_to_string(Path::new("/proc").join(pid.trim()).join("stat"));
     // Gone, or dead and waiting for init to notice.
     assert!(status.as_ref().map_or(true, |status| status.contains(") Z ")), "{status:?}");
+}
+
+#[test]
+fn an_https_server_is_trusted_by_its_certificate_alone() {
+    let listener = Listener::start_tls(&[]);
+    let url = format!("https://localhost:{}/hook", listener.address.port());
+    // The host's own certificates do not know it; where there are none at all, that is said.
+    let patience = Patience { timeout: Duration::from_secs(30), attempts: 1, pause: Duration::ZERO };
+    match Webhook::new(&url, Headers::new(), patience) {
+        Ok(webhook) => assert_eq!(one_alert(webhook).of(Way::Url, Outcome::Failed), 1),
+        Err(error) => assert!(error.to_string().contains("ca-certificates"), "{error:#}"),
+    }
+    assert_eq!(listener.others(), 0);
+
+    let place = tempfile::tempdir().unwrap();
+    let mut connection = Connection::open(Ipv4Addr::LOCALHOST.into(), 0);
+    let mut program = Program::new(env!("CARGO_BIN_EXE_observer"));
+    program.env("SSL_CERT_FILE", CERTIFICATE).args(["record", "--no-kernel", "--poll", "0.2"]);
+    program.args(["--alert-level", "notice", "--alert-url", &url, "--port", &connection.port().to_string()]);
+    let process = Process::spawn("observer record", program.arg("--directory").arg(place.path().join("log")));
+    let process = process.unwrap();
+    process.wait_stderr("the beginning", |line| line.contains("recording ").then_some(())).unwrap();
+    connection.stall();
+    let stalled =
+        |request: &Request| String::from_utf8_lossy(&request.body).contains("\"finding\":\"stalled\"");
+    // Others tell what is missing without privilege.
+    while !stalled(&listener.next()) {}
 }
 
 #[test]

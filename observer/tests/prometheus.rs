@@ -115,13 +115,18 @@ fn prometheus_scrapes_a_stall_of_a_running_observer() {
     client.query(ENDLESS).unwrap();
     client.read_rows(1).unwrap();
     let stalled = "observer_connections{phase=%22stalled%22}";
-    let value = |sample: &Value| sample["value"][1].as_str().unwrap().parse::<f64>().unwrap();
-    wait_for("the stall", || query(address, stalled).iter().any(|sample| value(sample) == 1.0).then_some(()));
+    let value = |sample: &Value| sample["value"][1].as_str().unwrap().to_owned();
+    wait_for("the stall", || query(address, stalled).iter().any(|sample| value(sample) == "1").then_some(()));
     let of_server = query(address, "observer_server_longest_stall_seconds");
     assert_eq!(of_server[0]["metric"]["server"], server.address().to_string(), "{of_server:?}");
     // What a scrape says of itself is there with it.
-    assert_eq!(value(&query(address, "up{job=%22observer%22}")[0]), 1.0);
-    assert!(value(&query(address, "process_resident_memory_bytes{job=%22observer%22}")[0]) > 1e6);
+    assert_eq!(value(&query(address, "up{job=%22observer%22}")[0]), "1");
+    assert!(
+        value(&query(address, "process_resident_memory_bytes{job=%22observer%22}")[0])
+            .parse::<f64>()
+            .unwrap()
+            > 1e6
+    );
     // The rules are evaluated by it, and none of them is in error.
     wait_for("the rules", || {
         let rules: Value = serde_json::from_str(&get(address, "/api/v1/rules")).unwrap();

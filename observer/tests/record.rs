@@ -162,6 +162,41 @@ fn what_a_crash_left_is_put_in_order_and_told() {
 }
 
 #[test]
+fn an_incident_is_kept_with_all_that_is_known_of_it() {
+    let mut recorder = Recorder::start();
+    let (mut lost, mut fine) = (recorder.stall(), recorder.stall());
+    let fine_address = fine.address();
+    fine.read_rows(u64::MAX).unwrap();
+    fine.quit().unwrap();
+    recorder.finds("dropped", &lost);
+    let address = lost.address();
+    assert!(lost.read_rows(u64::MAX).is_err(), "the server gave up");
+    drop(lost);
+    recorder.stop();
+
+    let incidents = recorder.directory().join("incidents");
+    let names: Vec<_> = fs::read_dir(&incidents).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let [name] = &names[..] else { panic!("{names:?}") };
+    let name = name.to_str().unwrap();
+    assert!(name.ends_with(&address.to_string().replace(':', "-")), "{name}");
+    let content = |name: &str| fs::read_to_string(incidents.join(&names[0]).join(name)).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&content("report.json")).unwrap();
+    assert_eq!(verdicts(&told, address), ["net_write_timeout"]);
+    assert!(content("report.md").contains(&address.to_string()));
+    let host: serde_json::Value = serde_json::from_str(&content("host.json")).unwrap();
+    assert!(host["settings"][0]["name"].is_string(), "{host:#}");
+
+    // Its events tell the same by themselves, and nothing of the other.
+    let events = content("events.jsonl");
+    assert!(events.contains(&address.to_string()) && !events.contains(&fine_address.to_string()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_observer"));
+    let path = incidents.join(&names[0]).join("events.jsonl");
+    let output = command.args(["report", "--format", "json"]).arg(path).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(verdicts(&told, address), ["net_write_timeout"]);
+}
+
+#[test]
 fn two_do_not_record_in_one_directory() {
     let mut recorder = Recorder::start();
     let output = recorder.command().output().unwrap();

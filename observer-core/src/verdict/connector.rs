@@ -32,7 +32,8 @@ const SETTINGS: [(&str, &str); 11] = [
     (
         "node-mysql-2",
         "In mysql2, the highWaterMark of query().stream() is how many rows are read ahead: the server waits while the \
-         connection is paused, or nobody reads the stream.",
+         connection is paused, or nobody reads the stream. When it gives up, only the connection has an 'error': the stream \
+         neither fails nor ends.",
     ),
     (
         "go-mysql-driver",

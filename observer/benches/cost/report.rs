@@ -1,5 +1,6 @@
 //! The numbers of a run, against their budgets: as tables for people, as JSON for programs.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -13,6 +14,7 @@ use crate::actors::Mix;
 use crate::capture::Reading;
 use crate::kernel::Cost;
 use crate::memory::Memory;
+use crate::statistics::Spread;
 use crate::throughput::{BOTH_ENDS, Rate, SERVERS_END};
 use crate::tracker::{self, Judgement};
 use crate::traffic::Clients;
@@ -57,9 +59,19 @@ struct Budget {
     what: &'static str,
     /// At most this, or at least.
     limit: f64,
-    measured: f64,
+    measured: Spread,
     unit: &'static str,
-    holds: bool,
+    verdict: Verdict,
+}
+
+/// Whether a promise is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Met,
+    Missed,
+    /// The limit lies within the interval of what was measured.
+    NotToldApart,
 }
 
 impl Report {
@@ -85,22 +97,24 @@ impl Report {
     pub(crate) fn judge(&mut self) {
         let above = |matched| {
             let costs = self.kernel.iter().filter(move |cost| cost.matched == matched);
-            costs.map(|cost| cost.above_noop.median).reduce(f64::max)
+            costs.map(|cost| cost.above_noop).max_by(by_median)
         };
-        let kept =
-            |watcher: usize| self.throughput.iter().map(|rate| rate.ratio[watcher].median).reduce(f64::min);
-        let resident = self.memory.as_ref().map(|memory| mib(memory.most_resident));
+        let kept = |watcher: usize| self.throughput.iter().map(|rate| rate.ratio[watcher]).min_by(by_median);
+        let once = |number| Spread::of(vec![number]);
+        let resident = self.memory.as_ref().map(|memory| once(mib(memory.most_resident)));
         let tracked = self.tracker.as_ref().and_then(|tracker| {
             let mixed = tracker.rates.iter().find(|rate| rate.clients == Clients::Mixed);
-            mixed.map(|rate| rate.per_second.median * 1e-6)
+            mixed.map(|rate| rate.per_second.scaled(1e-6))
         });
-        let heap = self.tracker.as_ref().map(|tracker| mib(tracker.heap));
-        let faster = self.capture.as_ref().map(|reading| reading.ratio.median);
-        let at_most = |what, limit, unit, measured: Option<f64>| {
-            measured.map(|measured| Budget { what, limit, measured, unit, holds: measured <= limit })
+        let heap = self.tracker.as_ref().map(|tracker| once(mib(tracker.heap)));
+        let faster = self.capture.as_ref().map(|reading| reading.ratio);
+        let at_most = |what, limit, unit, measured: Option<Spread>| {
+            let verdict = |measured| Verdict::of(measured, |end| end <= limit);
+            measured.map(|measured| Budget { what, limit, measured, unit, verdict: verdict(measured) })
         };
-        let at_least = |what, limit, unit, measured: Option<f64>| {
-            measured.map(|measured| Budget { what, limit, measured, unit, holds: measured >= limit })
+        let at_least = |what, limit, unit, measured: Option<Spread>| {
+            let verdict = |measured| Verdict::of(measured, |end| end >= limit);
+            measured.map(|measured| Budget { what, limit, measured, unit, verdict: verdict(measured) })
         };
         let budgets = [
             at_most("matched packet, at most", MATCHED_NANOS, "ns", above(true)),
@@ -115,9 +129,9 @@ impl Report {
         self.budgets = budgets.into_iter().flatten().collect();
     }
 
-    /// Whether every budget that was measured holds.
+    /// Whether no budget that was measured is missed.
     pub(crate) fn holds(&self) -> bool {
-        self.budgets.iter().all(|budget| budget.holds)
+        self.budgets.iter().all(|budget| budget.verdict != Verdict::Missed)
     }
 
     /// Writes JSON.
@@ -125,6 +139,21 @@ impl Report {
         let json = serde_json::to_string_pretty(self).context("writing JSON")?;
         fs::write(path, json + "\n").with_context(|| format!("writing {}", path.display()))
     }
+}
+
+impl Verdict {
+    /// By both ends of the interval, or by the number itself where there is none.
+    fn of(measured: Spread, is_kept: impl Fn(f64) -> bool) -> Self {
+        match measured.interval.unwrap_or([measured.median; 2]).map(is_kept) {
+            [true, true] => Self::Met,
+            [false, false] => Self::Missed,
+            _ => Self::NotToldApart,
+        }
+    }
+}
+
+fn by_median(one: &Spread, other: &Spread) -> Ordering {
+    one.median.total_cmp(&other.median)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
@@ -168,10 +197,15 @@ impl Report {
         for Rate { unit, watched_by, per_second, ratio, cpu_ratio } in &self.throughput {
             let (unit, scale) = if *unit == "bytes" { ("MB", 1e-6) } else { (*unit, 1.0) };
             writeln!(f, "\n{unit} a second of a server")?;
-            writeln!(f, "  {:<20}{:<26}{:<26}ratio of CPU time for each", "watched by", "rate", "ratio")?;
+            writeln!(
+                f,
+                "  {:<20}{:<26}{:<26}ratio of CPU time for each",
+                "watched by", "rate", "ratio [95 %]"
+            )?;
             for (number, watcher) in watched_by.iter().enumerate() {
-                let (rate, ratio, cpu) = (per_second[number].scaled(scale), ratio[number], cpu_ratio[number]);
-                writeln!(f, "  {watcher:<20}{rate:<26.0}{ratio:<26.3}{cpu:.3}")?;
+                let rate = per_second[number].scaled(scale);
+                let (ratio, cpu) = (ratio[number].certainty(), cpu_ratio[number].certainty());
+                writeln!(f, "  {watcher:<20}{rate:<26.0}{ratio:<26}{cpu}")?;
             }
         }
         Ok(())
@@ -229,10 +263,14 @@ impl Report {
 
     fn print_budgets(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nbudgets")?;
-        for Budget { what, limit, measured, unit, holds } in &self.budgets {
-            let verdict = if *holds { "pass" } else { "MISS" };
-            let limit = format!("{limit} {unit}");
-            writeln!(f, "  {verdict}  {what:<30} {limit:<8} measured {measured:.3} {unit}")?;
+        for Budget { what, limit, measured, unit, verdict } in &self.budgets {
+            let verdict = match verdict {
+                Verdict::Met => "met",
+                Verdict::Missed => "MISSED",
+                Verdict::NotToldApart => "not told apart",
+            };
+            let (limit, measured) = (format!("{limit} {unit}"), measured.certainty());
+            writeln!(f, "  {verdict:<14}  {what:<38} {limit:<8} measured {measured}")?;
         }
         Ok(())
     }

@@ -24,11 +24,10 @@ pub fn read(path: &Path) -> anyhow::Result<Headers> {
     let file = File::open(path).with_context(|| format!("reading the header of alerts from {place}"))?;
     let metadata = file.metadata().with_context(|| format!("reading {place}"))?;
     ensure!(metadata.is_file(), "{place}: not a file");
-    ensure!(
-        metadata.mode() & 0o077 == 0,
-        "{place}: others may read what is secret in it (mode {:04o}): chmod 600 {place}",
-        metadata.mode() & 0o777
-    );
+    let mode = metadata.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        bail!("{place}: others may read what is secret in it (mode {mode:04o}): chmod 600 {place}");
+    }
     let mut text = String::new();
     file.take(MOST + 1).read_to_string(&mut text).with_context(|| format!("reading {place}"))?;
     ensure!(text.len() as u64 <= MOST, "{place}: larger than {MOST} bytes");

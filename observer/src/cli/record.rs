@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{parse_age, parse_room};
-use super::{AlertArgs, ObservationArgs};
+use super::{AlertArgs, FailOn, ObservationArgs};
 use crate::record::Limits;
 
 /// Options of `record`.
@@ -28,6 +28,17 @@ pub struct RecordArgs {
     /// All parts together have at most this size; the oldest are removed
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = parse_room)]
     pub keep: u64,
+
+    /// Keep a bundle of every connection with a finding of this severity or above
+    ///
+    /// A directory in DIRECTORY/incidents with the report (Markdown, JSON), the events of that connection, and facts about
+    /// the host: written at once, and again when more is known, up to the verdict.
+    #[arg(long, value_name = "LEVEL", default_value = "lost")]
+    pub incident_level: FailOn,
+
+    /// All bundles together have at most this size; the oldest are removed
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_room)]
+    pub keep_incidents: u64,
 
     /// Serve metrics for Prometheus, at this address; without one to this host alone, at 127.0.0.1:10306
     ///

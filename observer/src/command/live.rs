@@ -1,13 +1,14 @@
 //! `observer live`: this host, as it is now.
 
 use super::watch::{Shown, Watch, in_runtime, needs_lines, watch};
-use super::{Outcome, bpf_log};
+use super::{Outcome, bpf_log, heap};
 use crate::cli::LiveArgs;
 use crate::log::LogFile;
 use crate::source::live::{self, ObservationClock};
 
 /// Runs the command.
 pub(super) fn run(args: &LiveArgs) -> anyhow::Result<Outcome> {
+    heap::keep_little();
     // What the user can have got wrong comes first, before anything is attached to the kernel.
     let log = args.log.as_deref().map(LogFile::create).transpose()?;
     if args.bpf_log {

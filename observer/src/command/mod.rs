@@ -4,6 +4,7 @@ mod bpf_log;
 mod demo;
 mod doctor;
 mod generate;
+mod heap;
 mod live;
 mod record;
 mod replay;

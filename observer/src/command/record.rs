@@ -2,26 +2,28 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream;
 use tokio::signal::unix::SignalKind;
 
-use super::Outcome;
 use super::watch::{Watch, in_runtime, listen, say, told_to_end};
+use super::{Outcome, heap};
 use crate::alert::{Alerts, Counts, Origin};
 use crate::cli::RecordArgs;
-use crate::listener::Listeners;
-use crate::metrics::{self, Exposition, Gatherer};
+use crate::listener::{Listener, Listeners};
+use crate::metrics::{Exposition, Gatherer, Serving, serve};
 use crate::plain::Plain;
-use crate::record::{Directory, Keeper, Rotation};
+use crate::record::{Bundler, Directory, Incidents, Keeper, Rotation};
 use crate::service;
 use crate::source::live::{self, ObservationClock};
 use crate::text::safe;
 
 /// Runs the command until a signal ends it.
 pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
+    heap::keep_little();
     // What the user can have got wrong comes first, before anything is attached to the kernel.
     let directory = Directory::take(&args.directory)?;
     for mended in directory.settle()? {
@@ -35,9 +37,7 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
     let options = args.observation.options(false)?;
     let couriers = args.alerts.couriers()?;
     let counts = Arc::<Counts>::default();
-    let (gatherer, figures) = Gatherer::new();
-    let exposition = Exposition::new(figures, Arc::clone(&counts));
-    let serving = args.metrics.map(|address| metrics::serve(address, exposition)).transpose()?;
+    let metrics = args.metrics.map(|address| serve_metrics(address, &counts)).transpose()?;
     in_runtime(async {
         let clock = ObservationClock::new()?;
         let watch = Watch {
@@ -50,24 +50,23 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         };
         let path = directory.path().to_owned();
         let (keeper, finished) = Keeper::start(&path, args.keep)?;
-        let (next, hang_up) = hang_up()?;
+        // Whoever hears that it records may end it at once.
+        let (told, (next, hang_up)) = (told_to_end()?, hang_up()?);
         let header = watch.header();
         let log = Rotation::begin(directory, args.limits(), &header, move || clock.now(), next, finished)?;
         say(format_args!("recording {} in {}", safe(&watch.place()), safe(&path.to_string_lossy())));
-        if let Some(serving) = &serving {
-            say(format_args!("metrics are at http://{}/metrics", serving.address));
-        }
+        let bundler = Bundler::start(&path, args.keep_incidents)?;
+        let level = args.incident_level.into();
+        let mut listeners: Listeners =
+            vec![Box::new(Incidents::new(watch.place(), level, watch.config.clone(), bundler))];
         let origin = Origin { host: header.host.clone(), version: header.version.clone() };
         let (alerts, at_work) = Alerts::start(args.alerts.policy(), origin, couriers, counts);
-        let mut listeners = Listeners::new();
         if args.alerts.are_wanted() {
             listeners.push(Box::new(alerts));
         }
-        if serving.is_some() {
-            listeners.push(Box::new(gatherer));
-        }
+        let (gatherer, _serving) = metrics.unzip();
+        listeners.extend(gatherer.map(|gatherer| Box::new(gatherer) as Box<dyn Listener>));
         let output = Plain::new(io::stdout(), io::stderr()).for_journal(service::is_journal());
-        let told = told_to_end()?;
         let stop = async {
             tokio::select! {
                 () = told => {}
@@ -85,6 +84,14 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         drop(keeper);
         Ok(ended.outcome)
     })
+}
+
+/// Serves metrics at `address`, and says where; with the listener that gathers them.
+fn serve_metrics(address: SocketAddr, alerts: &Arc<Counts>) -> anyhow::Result<(Gatherer, Serving)> {
+    let (gatherer, figures) = Gatherer::new();
+    let serving = serve(address, Exposition::new(figures, Arc::clone(alerts)))?;
+    say(format_args!("metrics are at http://{}/metrics", serving.address));
+    Ok((gatherer, serving))
 }
 
 /// What is set by SIGHUP, and what sets it.

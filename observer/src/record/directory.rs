@@ -185,7 +185,7 @@ fn mend(path: &Path) -> anyhow::Result<Option<u64>> {
 }
 
 /// The time of a line, or of the header the time it began.
-fn time_of(line: &[u8]) -> Option<Timestamp> {
+pub(super) fn time_of(line: &[u8]) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct Stamp {
         #[serde(alias = "started_at")]

@@ -6,13 +6,23 @@
 //! | `directory` | the directory: whose it is, what is in it, what a crash left behind |
 //! | `rotation` | writes part after part, as one [`Sink`](crate::log::Sink) |
 //! | `keeper` | compresses finished parts and keeps all of them within their cap, on a thread of its own |
+//! | `incidents` | hears what is found, and which connection is an incident |
+//! | `bundle` | what is kept of an incident, written by a thread of its own |
+//! | `excerpt` | the lines of the log that are about one connection |
+//! | `facts` | what is known of the host |
 
+mod bundle;
 mod directory;
+mod excerpt;
+mod facts;
+mod incidents;
 mod keeper;
 mod part;
 mod rotation;
 
+pub use bundle::Bundler;
 pub use directory::{Directory, Mended, parts};
+pub use incidents::Incidents;
 pub use keeper::Keeper;
 pub use part::Part;
 pub use rotation::{Limits, Rotation};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 
 use super::{Report, Watched, markdown};
-use crate::text::time_in_name;
+use crate::text::{in_name, time_in_name};
 
 /// What others than the owner and its group may do with a report: nothing. It names hosts and users.
 const MODE: u32 = 0o640;
@@ -71,7 +71,7 @@ fn name(report: &Report) -> String {
     let time = report.watched.as_ref().map(|Watched { at, .. }| time_in_name(*at));
     for part in [place, client, time].into_iter().flatten() {
         name.push('-');
-        name.extend(part.chars().filter_map(in_name).take(PART));
+        name.extend(in_name(&part).take(PART));
     }
     name
 }
@@ -80,16 +80,6 @@ fn name(report: &Report) -> String {
 fn host(place: &str) -> &str {
     let last = place.rsplit('/').next().unwrap_or(place);
     last.split(':').next().unwrap_or(last)
-}
-
-/// A character of a file name that nobody has to quote; brackets go.
-fn in_name(c: char) -> Option<char> {
-    match c {
-        '[' | ']' => None,
-        ':' => Some('-'),
-        c if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') => Some(c),
-        _ => Some('_'),
-    }
 }
 
 #[cfg(test)]

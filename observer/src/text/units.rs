@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use observer_core::{Seconds, Severity, Timestamp};
+use observer_core::{Seconds, Severity};
 
 /// A time in at most seven cells: `41.2 s`, `31 min`, `5 h`, `12 d`.
 pub fn short(time: Duration) -> String {
@@ -22,14 +22,6 @@ pub const fn severity(severity: Severity) -> &'static str {
         Severity::Critical => "critical",
         Severity::Lost => "lost",
     }
-}
-
-/// A moment as part of a file's name, to the second and without what a shell or another system minds in names:
-/// `20240504T140341Z`.
-pub fn time_in_name(at: Timestamp) -> String {
-    let text = at.to_string();
-    let (whole, _) = text.split_once('.').unwrap_or((&text, ""));
-    whole.chars().filter(char::is_ascii_alphanumeric).chain(['Z']).collect()
 }
 
 #[cfg(test)]

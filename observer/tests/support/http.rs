@@ -1,11 +1,21 @@
 //! HTTP as far as tests need it: a listener that answers as it was told, and a client.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use super::process::PATIENCE;
+
+/// The certificate of listeners by TLS, for `localhost`; it signs itself.
+pub(crate) const CERTIFICATE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/tls/certificate.pem");
 
 /// What a listener does with a request.
 #[derive(Clone, Copy, Debug)]
@@ -34,13 +44,32 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn start(answers: &[Answer]) -> Self {
+        Self::start_as(answers, |stream| stream)
+    }
+
+    /// By TLS, with the certificate at [`CERTIFICATE`].
+    pub(crate) fn start_tls(answers: &[Answer]) -> Self {
+        let pem = |name: &str| std::fs::read(Path::new(CERTIFICATE).with_file_name(name)).unwrap();
+        let certificate = CertificateDer::from_pem_slice(&pem("certificate.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(&pem("key.pem")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());
+        Self::start_as(answers, move |stream| {
+            StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream)
+        })
+    }
+
+    fn start_as<S: Read + Write>(answers: &[Answer], wrap: impl Fn(TcpStream) -> S + Send + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, requests) = mpsc::channel();
-        let mut answers = answers.to_vec().into_iter();
+        let answers = answers.to_vec();
         thread::spawn(move || {
+            let mut answers = answers.into_iter();
             while let Ok((stream, _)) = listener.accept() {
-                let mut reader = BufReader::new(stream);
+                let mut reader = BufReader::new(wrap(stream));
                 // Several may come by one connection.
                 while let Ok(request) = read(&mut reader) {
                     if sender.send(request).is_err() {
@@ -50,6 +79,7 @@ impl Listener {
                         Answer::Status(status) => {
                             let head = format!("HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n");
                             let _ = reader.get_mut().write_all(head.as_bytes());
+                            let _ = reader.get_mut().flush();
                         }
                         Answer::Hang => {
                             let _ = reader.read(&mut [0]);
@@ -74,7 +104,7 @@ impl Listener {
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Request> {
+fn read(reader: &mut impl BufRead) -> io::Result<Request> {
     let mut head = Vec::new();
     loop {
         let mut line = String::new();

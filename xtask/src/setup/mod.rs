@@ -12,11 +12,11 @@ use crate::places;
 use crate::step::step;
 
 mod bpf_linker;
+mod clients;
 pub(crate) mod kernels;
 mod mysql;
 mod packages;
 mod prometheus;
-mod python;
 
 /// One thing in the cache directory.
 struct Item {
@@ -33,7 +33,7 @@ struct Item {
 }
 
 const ITEMS: [&Item; 5] =
-    [&bpf_linker::ITEM, &mysql::ITEM, &python::ITEM, &kernels::STORY, &prometheus::ITEM];
+    [&bpf_linker::ITEM, &mysql::ITEM, &clients::ITEM, &kernels::STORY, &prometheus::ITEM];
 
 /// Installs what is missing, and says so before it does.
 pub(crate) fn run() -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ const PACKAGES: [(&str, &str); 19] = [
     ("xz-utils", "modules of these kernels, which are compressed"),
     ("libcap2-bin", "capabilities, in tests of too few of them"),
     ("util-linux", "setpriv, mount and unshare"),
-    ("python3-venv", "the story's own client"),
+    ("python3-venv", "the clients of the tests"),
     ("llvm-22-dev", "bpf-linker"),
     ("libzstd-dev", "bpf-linker"),
     ("zlib1g-dev", "bpf-linker"),

@@ -9,6 +9,7 @@ use crate::harness::Setup;
 
 mod asked;
 mod calm;
+mod clients;
 mod demo;
 mod loss;
 mod many;
@@ -40,7 +41,10 @@ pub(crate) const ALL: &[Case] = &[
     ("mariadb_stall_on_loopback_is_one_connection", stall::mariadb_on_loopback),
     ("the_timeout_a_session_sets_is_the_one_that_runs", session::mysql_set),
     ("the_timeout_of_one_statement_is_the_one_that_runs", session::mariadb_set_statement),
-    ("sockets_of_servers_and_clients_have_owners", owners::servers_and_clients),
+    ("every_kind_of_client_of_mysql_is_told_as_what_it_is", clients::mysql),
+    ("every_kind_of_client_of_mariadb_is_told_as_what_it_is", clients::mariadb),
+    ("mysqls_sockets_and_its_clients_have_owners", owners::mysql),
+    ("mariadbs_sockets_and_its_clients_have_owners", owners::mariadb),
     ("a_socket_is_inherited_and_passed_on_and_dies_with_its_owner", owners::forked_and_passed),
     ("owners_are_seen_without_privilege_as_far_as_they_may", owners::without_privilege),
     ("mysqls_own_wait_is_the_clock", waits::mysql),

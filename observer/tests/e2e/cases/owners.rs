@@ -53,10 +53,17 @@ fn ensure_of(owner: &Owner, side: &Side) -> anyhow::Result<()> {
     Ok(())
 }
 
+pub(crate) fn mysql(setup: &Setup) -> anyhow::Result<()> {
+    servers_and_clients(setup, Dialect::MySql, "mysqld")
+}
+
+pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
+    servers_and_clients(setup, Dialect::MariaDb, "mariadbd")
+}
+
 /// A client that was connected before the observer started and one that came after it, at both ends.
-pub(crate) fn servers_and_clients(setup: &Setup) -> anyhow::Result<()> {
+fn servers_and_clients(setup: &Setup, dialect: Dialect, program: &str) -> anyhow::Result<()> {
     let lab = Lab::new()?;
-    let dialect = Dialect::MariaDb;
     let server = Server::start(setup, dialect, lab.server(), lab.port, TIMEOUT)?;
     let before = Reader::connect(setup, &lab.client, lab.address(), story_query(dialect))?;
     let observer = Observer::start(Vantage::Host, &["--port", &lab.port.to_string()])?;
@@ -74,7 +81,7 @@ pub(crate) fn servers_and_clients(setup: &Setup) -> anyhow::Result<()> {
             let [owner] = &told.last().context("owners")?.processes[..] else { anyhow::bail!("{told:?}") };
             let (pid, command) = match seen_at {
                 Seen::Client => (reader.pid(), "reader.py"),
-                _ => (server.process.pid().as_raw().cast_unsigned(), "mariadbd"),
+                _ => (server.process.pid().as_raw().cast_unsigned(), program),
             };
             ensure!(owner.process.pid == pid, "{owner:?} is not {pid}");
             ensure!(owner.command.as_deref().is_some_and(|told| told.contains(command)), "{owner:?}");

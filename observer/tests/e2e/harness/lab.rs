@@ -38,8 +38,8 @@ impl Lab {
             "link add {} netns {} type veth peer name {} netns {}",
             client.device, client.name, server.device, server.name
         ))?;
-        client.configure(24, 64)?;
-        server.configure(24, 64)?;
+        client.configure()?;
+        server.configure()?;
         Ok(Self { client, server: Some(server), port: port(number) })
     }
 
@@ -50,6 +50,22 @@ impl Lab {
         (host.device, host.v4, host.v6) = ("lo".to_owned(), Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
         ip(&format!("-n {} link set lo up", host.name))?;
         Ok(Self { client: host, server: None, port: port(number) })
+    }
+
+    /// Another host with a cable of its own to the server's, whose processes are in a cgroup called `unit`; and the
+    /// server's address as seen from there.
+    pub(crate) fn another_client(&self, unit: &str) -> anyhow::Result<(Side, SocketAddr)> {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut client = Side::new(number, 2)?;
+        client.enter_cgroup(unit)?;
+        let (server, device, (v4, v6)) = (&self.server().name, device(number, 1), addresses(number, 1));
+        ip(&format!(
+            "link add {} netns {} type veth peer name {device} netns {server}",
+            client.device, client.name
+        ))?;
+        client.configure()?;
+        configure(server, &device, v4, v6)?;
+        Ok((client, (v4, self.port).into()))
     }
 
     /// Where the server runs.
@@ -79,6 +95,20 @@ fn run_number(runs: u16) -> u16 {
     u16::try_from(std::process::id() % u32::from(runs)).unwrap_or_default()
 }
 
+/// The device of a host. Such names have 15 bytes at most.
+fn device(number: u8, host: u8) -> String {
+    format!("ob{}n{number}h{host}", std::process::id())
+}
+
+/// The addresses of a host.
+fn addresses(number: u8, host: u8) -> (Ipv4Addr, Ipv6Addr) {
+    let run = run_number(256);
+    (
+        Ipv4Addr::new(10, run.to_le_bytes()[0], number, host),
+        Ipv6Addr::new(0xfd77, 0, run, u16::from(number), 0, 0, 0, u16::from(host)),
+    )
+}
+
 /// One host.
 pub(crate) struct Side {
     name: String,
@@ -93,27 +123,22 @@ impl Side {
     fn new(number: u8, host: u8) -> anyhow::Result<Self> {
         let name = name(&format!("{number}-{host}"));
         let cgroup = cgroup_root()?.join(&name);
-        let run = run_number(256);
-        let side = Self {
-            // Device names have 15 bytes at most.
-            device: format!("ob{}n{number}h{host}", std::process::id()),
-            v4: Ipv4Addr::new(10, run.to_le_bytes()[0], number, host),
-            v6: Ipv6Addr::new(0xfd77, 0, run, u16::from(number), 0, 0, 0, u16::from(host)),
-            cgroup,
-            name,
-        };
+        let (v4, v6) = addresses(number, host);
+        let side = Self { device: device(number, host), v4, v6, cgroup, name };
         fs::create_dir(&side.cgroup)
             .with_context(|| format!("making the cgroup {}", side.cgroup.display()))?;
         ip(&format!("netns add {}", side.name))?;
         Ok(side)
     }
 
-    fn configure(&self, v4_prefix: u8, v6_prefix: u8) -> anyhow::Result<()> {
-        let Self { name, device, v4, v6, .. } = self;
-        ip(&format!("-n {name} address add {v4}/{v4_prefix} dev {device}"))?;
-        // Without duplicate address detection the address can be used at once.
-        ip(&format!("-n {name} address add {v6}/{v6_prefix} dev {device} nodad"))?;
-        ip(&format!("-n {name} link set {device} up"))
+    /// Puts the processes of this host in a cgroup within its own.
+    fn enter_cgroup(&mut self, unit: &str) -> anyhow::Result<()> {
+        self.cgroup.push(unit);
+        fs::create_dir(&self.cgroup).with_context(|| format!("making the cgroup {}", self.cgroup.display()))
+    }
+
+    fn configure(&self) -> anyhow::Result<()> {
+        configure(&self.name, &self.device, self.v4, self.v6)
     }
 
     /// Its address in the family of `peer`.
@@ -165,7 +190,23 @@ impl Drop for Side {
     fn drop(&mut self) {
         // Both fail only when a step of `new` did; what is left over then is empty.
         let _ = ip(&format!("netns delete {}", self.name));
-        let _ = fs::remove_dir(&self.cgroup);
+        let _ = cgroup_root().map(|root| remove_cgroup(&root.join(&self.name)));
+    }
+}
+
+/// Gives a device in a network namespace its addresses.
+fn configure(namespace: &str, device: &str, v4: Ipv4Addr, v6: Ipv6Addr) -> anyhow::Result<()> {
+    ip(&format!("-n {namespace} address add {v4}/24 dev {device}"))?;
+    // Without duplicate address detection the address can be used at once.
+    ip(&format!("-n {namespace} address add {v6}/64 dev {device} nodad"))?;
+    ip(&format!("-n {namespace} link set {device} up"))
+}
+
+/// Removes a cgroup and those within it, unless there are processes.
+pub(super) fn remove_cgroup(cgroup: &Path) {
+    let within = fs::read_dir(cgroup).into_iter().flatten().flatten();
+    for path in within.map(|entry| entry.path()).filter(|path| path.is_dir()).chain([cgroup.to_owned()]) {
+        let _ = fs::remove_dir(path);
     }
 }
 

@@ -105,6 +105,14 @@ impl Log {
         Ok(())
     }
 
+    /// What was seen of the connection of `client`.
+    pub(crate) fn events_of(&self, client: SocketAddr) -> impl Iterator<Item = &SocketEventKind> {
+        self.events.iter().filter_map(move |event| match &event.kind {
+            EventKind::Socket(socket) if socket.socket.flow.client == client => Some(&socket.kind),
+            _ => None,
+        })
+    }
+
     /// When something of a kind was seen of the connection of `client`.
     pub(crate) fn times_of(
         &self,

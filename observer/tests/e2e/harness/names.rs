@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Context as _;
 use tempfile::TempDir;
 
-use super::lab::cgroup_root;
+use super::lab::{cgroup_root, remove_cgroup};
 
 const PREFIX: &str = "observer-e2e-";
 
@@ -29,7 +29,7 @@ pub(crate) fn remove_leftovers() -> anyhow::Result<()> {
     }
     let cgroups = cgroup_root()?;
     for name in leftovers(&cgroups) {
-        let _ = fs::remove_dir(cgroups.join(name));
+        remove_cgroup(&cgroups.join(name));
     }
     let temporary = std::env::temp_dir();
     for name in leftovers(&temporary) {

@@ -10,6 +10,7 @@ use netlink_packet_sock_diag::inet::{InetResponseHeader, SocketId, Timer};
 use netlink_packet_sock_diag::{INET_DIAG_INFO, INET_DIAG_SKMEMINFO, SOCK_DIAG_BY_FAMILY};
 use observer_core::{SocketSample, TcpState, TimerKind};
 
+use super::request::TCPDIAG_GETSOCK;
 use super::tcp_info::TcpInfo;
 
 /// Where the attributes begin.
@@ -43,7 +44,7 @@ impl NetlinkDeserializable for Reply {
     /// Never fails: one answer that is not understood must not hide those behind it.
     fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
         Ok(Self(match header.message_type {
-            SOCK_DIAG_BY_FAMILY => decode(payload),
+            SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK => decode(payload),
             other => Err(format!("a message of type {other} in the answer").into()),
         }))
     }

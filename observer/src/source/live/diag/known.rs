@@ -13,7 +13,8 @@ use super::decode::Record;
 /// The sockets of one namespace as they were told last, by cookie.
 #[derive(Default)]
 pub(super) struct Known {
-    sockets: HashMap<u64, Socket>,
+    /// In boxes, as a table has room for up to twice as many.
+    sockets: HashMap<u64, Box<Socket>>,
     /// Counts dumps, to find the sockets a dump did not show.
     round: u32,
 }
@@ -47,10 +48,14 @@ impl Known {
     pub(super) fn see(&mut self, record: Record, socket: SocketRef, at: Timestamp) -> Option<Event> {
         let Record { id, cookie, sample, .. } = record;
         let told = without_running_times(&sample);
-        let is_news = self.sockets.get(&cookie).is_none_or(|known| known.told != told);
-        let tell = is_news || in_trouble(&sample);
-        self.sockets.insert(cookie, Socket { id, reference: socket, told, round: self.round });
-        tell.then(|| event(socket, SocketEventKind::Socket(Box::new(sample)), at))
+        let seen = Socket { id, reference: socket, told, round: self.round };
+        let is_news = if let Some(known) = self.sockets.get_mut(&cookie) {
+            std::mem::replace(&mut **known, seen).told != known.told
+        } else {
+            self.sockets.insert(cookie, Box::new(seen));
+            true
+        };
+        (is_news || in_trouble(&sample)).then(|| event(socket, SocketEventKind::Socket(Box::new(sample)), at))
     }
 
     /// The sockets that the dump, now at its end, did not show.

@@ -107,7 +107,7 @@ impl Poller {
 /// Why the kernel did not answer, and what can be done.
 pub(super) fn explain(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(libc::ENOENT | libc::EPROTONOSUPPORT) => {
+        Some(libc::ENOENT | libc::EOPNOTSUPP | libc::EPROTONOSUPPORT) => {
             format!("the kernel has none ({error}); try `modprobe tcp_diag`")
         }
         _ => format!("the kernel does not answer: {error}"),

@@ -1,11 +1,14 @@
-//! What is asked of the kernel: requests of `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/inet_diag.h`).
+//! What is asked of the kernel (`include/uapi/linux/inet_diag.h`).
 
 use netlink_packet_core::{
     DefaultNla, Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
     NetlinkSerializable,
 };
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
-use netlink_packet_sock_diag::{AF_INET, AF_INET6, IPPROTO_TCP, SOCK_DIAG_BY_FAMILY};
+use netlink_packet_sock_diag::{AF_INET, AF_INET6, IPPROTO_TCP, SockDiagMessage};
+
+/// The older kind of request, and of the answers to it.
+pub(super) const TCPDIAG_GETSOCK: u16 = 18;
 
 /// Ports one dump can be filtered by: jumps in the filter are 16 bits wide, a port takes 24 bytes of it.
 pub(super) const MAX_PORTS: usize = 1024;
@@ -23,62 +26,77 @@ const REMOTE_PORT_IS: u8 = 12;
 const JUMP_LENGTH: u8 = 4;
 const COMPARISON_LENGTH: u8 = 8;
 
-/// Asks for every socket of one family (`AF_INET` or `AF_INET6`) with one of `ports` at either end.
+/// Asks for every socket with one of `ports` at either end.
 ///
-/// The header of a request can hold one local and one remote port, so that without a filter program each port
-/// would take two walks through the kernel's hash table, and a socket between two of the ports would come twice.
-/// With the program one walk does for all ports and both ends.
-pub(super) fn dump(family: u8, ports: &[u16]) -> Vec<u8> {
-    let id = if family == AF_INET6 { SocketId::new_v6() } else { SocketId::new_v4() };
-    serialize(NLM_F_REQUEST | NLM_F_DUMP, family, id, Some(port_filter(ports)))
+/// The kernel walks through the hash table of the whole host, which takes a millisecond on one with much memory and is
+/// nearly all that a quiet host costs. Hence one walk for everything:
+///
+/// - `SOCK_DIAG_BY_FAMILY` asks for IPv4 or for IPv6, each a walk of its own. The older `TCPDIAG_GETSOCK` knows no
+///   families and gets both (`inet_diag_dump_compat` in net/ipv4/inet_diag.c); `ss` relies on it as well.
+/// - The header of a request can hold one local and one remote port, so that without a filter program each port
+///   would take two walks, and a socket between two of the ports would come twice.
+pub(super) fn dump(ports: &[u16]) -> Vec<u8> {
+    serialize(NLM_F_REQUEST | NLM_F_DUMP, Dump { filter: DefaultNla::new(BYTECODE, port_filter(ports)) })
 }
 
 /// Asks for one socket, by its addresses and its cookie.
-pub(super) fn lookup(id: SocketId) -> Vec<u8> {
-    let family = if id.source_address.is_ipv6() { AF_INET6 } else { AF_INET };
-    serialize(NLM_F_REQUEST, family, id, None)
-}
-
-fn serialize(flags: u16, family: u8, socket_id: SocketId, filter: Option<Vec<u8>>) -> Vec<u8> {
-    let inet = InetRequest {
-        family,
+pub(super) fn lookup(socket_id: SocketId) -> Vec<u8> {
+    let request = InetRequest {
+        family: if socket_id.source_address.is_ipv6() { AF_INET6 } else { AF_INET },
         protocol: IPPROTO_TCP,
-        extensions: ExtensionFlags::INFO | ExtensionFlags::SKMEMINFO,
-        // Request and TIME-WAIT sockets have no queues and no application yet or any more.
-        states: StateFlags::all() - StateFlags::LISTEN - StateFlags::SYN_RECV - StateFlags::TIME_WAIT,
+        extensions: extensions(),
+        states: states(),
         socket_id,
     };
-    let filter = filter.map(|bytecode| DefaultNla::new(BYTECODE, bytecode));
+    serialize(NLM_F_REQUEST, SockDiagMessage::InetRequest(request))
+}
+
+fn extensions() -> ExtensionFlags {
+    ExtensionFlags::INFO | ExtensionFlags::SKMEMINFO
+}
+
+/// Request and TIME-WAIT sockets have no queues and no application yet or any more.
+fn states() -> StateFlags {
+    StateFlags::all() - StateFlags::LISTEN - StateFlags::SYN_RECV - StateFlags::TIME_WAIT
+}
+
+fn serialize(flags: u16, request: impl NetlinkSerializable) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
     header.flags = flags;
-    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(Request { inet, filter }));
+    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(request));
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);
     bytes
 }
 
-/// The crate's request, with the attribute it has no word for.
-struct Request {
-    inet: InetRequest,
-    filter: Option<DefaultNla>,
+/// `struct inet_diag_req` with a filter, which the crate has no word for.
+struct Dump {
+    filter: DefaultNla,
 }
 
-impl NetlinkSerializable for Request {
+impl Dump {
+    /// The length of the structure, and what of it says something: a dump is of no socket by its name.
+    const LENGTH: usize = 60;
+    const EXTENSIONS_AT: usize = 3;
+    const STATES_AT: usize = 52;
+}
+
+impl NetlinkSerializable for Dump {
     fn message_type(&self) -> u16 {
-        SOCK_DIAG_BY_FAMILY
+        TCPDIAG_GETSOCK
     }
 
     fn buffer_len(&self) -> usize {
-        self.inet.buffer_len() + self.filter.as_ref().map_or(0, Emitable::buffer_len)
+        Self::LENGTH + self.filter.buffer_len()
     }
 
     fn serialize(&self, buffer: &mut [u8]) {
-        let (inet, attribute) = buffer.split_at_mut(self.inet.buffer_len());
-        self.inet.emit(inet);
-        if let Some(filter) = &self.filter {
-            filter.emit(attribute);
-        }
+        let (request, attribute) = buffer.split_at_mut(Self::LENGTH);
+        request.fill(0);
+        request[Self::EXTENSIONS_AT] = extensions().bits();
+        request[Self::STATES_AT..][..4].copy_from_slice(&states().bits().to_ne_bytes());
+        self.filter.emit(attribute);
     }
 }
 

@@ -1,11 +1,10 @@
-//! One namespace asked, both families: what is new there and what is gone.
+//! One namespace asked: what is new there and what is gone.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 
 use netlink_packet_core::DecodeError;
-use netlink_packet_sock_diag::{AF_INET, AF_INET6};
 use observer_core::{Event, Flow, SocketRef, Timestamp};
 
 use super::decode::{Record, Reply};
@@ -23,8 +22,8 @@ const MAX_SOCKETS: usize = 65_536;
 pub(super) struct Sweep {
     ports: Vec<u16>,
     clock: ObservationClock,
-    /// The dump requests, IPv4 and IPv6.
-    dumps: [Vec<u8>; 2],
+    /// The request.
+    dump: Vec<u8>,
     /// `None` for the whole host.
     scope: Option<Scope>,
     /// Only of namespaces that have such sockets.
@@ -60,7 +59,7 @@ impl Sweep {
     /// For the sockets in `scope` with one of `ports` at either end.
     pub(super) fn new(ports: Vec<u16>, scope: Option<Scope>, clock: ObservationClock) -> Self {
         Self {
-            dumps: [request::dump(AF_INET, &ports), request::dump(AF_INET6, &ports)],
+            dump: request::dump(&ports),
             ports,
             clock,
             scope,
@@ -107,7 +106,7 @@ impl Sweep {
     }
 
     fn update(&mut self, known: &mut Known) -> io::Result<()> {
-        let Self { ports, clock, dumps, scope, known: elsewhere, news } = self;
+        let Self { ports, clock, dump, scope, known: elsewhere, news } = self;
         let room = MAX_SOCKETS.saturating_sub(elsewhere.values().map(Known::len).sum());
         let mut netlink = Netlink::open()?;
         let notsent_lowat = notsent_lowat();
@@ -116,31 +115,25 @@ impl Sweep {
             see(known, record, ports, at)
         };
         known.begin_dump();
-        let mut answer = Answer::Whole;
-        for dump in dumps {
-            let part = netlink.request(
-                dump,
-                || clock.now(),
-                |at, Reply(reply)| match reply {
-                    Ok(Some(record)) if known.contains(record.cookie) => {
-                        news.events.extend(see(known, *record, at));
-                    }
-                    Ok(Some(record)) if scope.as_mut().is_some_and(|scope| !scope.takes(record.cgroup)) => {}
-                    Ok(Some(record)) if known.len() < room => {
-                        news.events.extend(see(known, *record, at));
-                    }
-                    Ok(Some(_)) => news.left_out += 1,
-                    Ok(None) => {}
-                    Err(error) => {
-                        news.not_understood += 1;
-                        news.reason = Some(error);
-                    }
-                },
-            )?;
-            if part == Answer::Partial {
-                answer = Answer::Partial;
-            }
-        }
+        let answer = netlink.request(
+            dump,
+            || clock.now(),
+            |at, Reply(reply)| match reply {
+                Ok(Some(record)) if known.contains(record.cookie) => {
+                    news.events.extend(see(known, *record, at));
+                }
+                Ok(Some(record)) if scope.as_mut().is_some_and(|scope| !scope.takes(record.cgroup)) => {}
+                Ok(Some(record)) if known.len() < room => {
+                    news.events.extend(see(known, *record, at));
+                }
+                Ok(Some(_)) => news.left_out += 1,
+                Ok(None) => {}
+                Err(error) => {
+                    news.not_understood += 1;
+                    news.reason = Some(error);
+                }
+            },
+        )?;
         if answer == Answer::Whole {
             // The walk through the hash table can step over a socket when another of its bucket goes away in the
             // meantime; before a socket is said to be gone, it is asked for by its name.

@@ -224,7 +224,6 @@ fn create(options: &KernelOptions, capacity: u32, config: &Config) -> anyhow::Re
         .map_max_entries(name::RECORDS, options.ring_bytes)
         .map_max_entries(name::CONNECTIONS, capacity)
         .map_max_entries(name::HANDSHAKES, capacity)
-        .map_max_entries(name::COMMANDS, if options.keep_commands { capacity } else { 1 })
         .map_max_entries(name::PREPARED, if options.keep_commands { capacity.div_ceil(4) } else { 1 });
     if !options.log {
         loader.map_max_entries("AYA_LOGS", 1);

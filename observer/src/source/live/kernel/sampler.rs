@@ -140,8 +140,9 @@ impl Sampler {
 
     /// The closed window of a connection was probed at `at`: tells what its client waits for, if that is news.
     pub(super) fn probed(&mut self, cookie: u64, at: Timestamp, decoder: &Decoder) -> Option<Event> {
-        let statement = self.statements.as_mut()?.news(cookie)?;
+        let statements = self.statements.as_mut()?;
         let state: ConnectionState = bytemuck::pod_read_unaligned(&self.connections.get(&cookie, 0).ok()?);
+        let statement = statements.news(cookie, &state.command)?;
         waits_for(statement, &state, cookie, at, decoder)
     }
 
@@ -157,7 +158,8 @@ impl Sampler {
             self.trouble.remove(&cookie);
         }
         if is_closed {
-            let statement = self.statements.as_mut().and_then(|statements| statements.news(cookie));
+            let statement =
+                self.statements.as_mut().and_then(|statements| statements.news(cookie, &state.command));
             events.extend(statement.and_then(|told| waits_for(told, &state, cookie, at, decoder)));
         }
         let fingerprint = (state.egress.segments, state.ingress.segments, state.last_read.at);

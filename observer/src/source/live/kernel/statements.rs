@@ -1,4 +1,4 @@
-//! What clients wait for, read from the kernel's maps when their connections stand still.
+//! What clients wait for, as the kernel programs have kept it, told when their connections stand still.
 
 use std::collections::HashMap;
 
@@ -13,9 +13,8 @@ use crate::source::live::ObservationClock;
 /// A command as bytes: what aya can read without a promise of ours.
 type HeadBytes = [u8; size_of::<CommandHead>()];
 
-/// The kernel's maps of last commands, and what was told of them.
+/// The kernel's map of prepared statements, and what was told of clients' commands.
 pub(super) struct KeptStatements {
-    commands: KernelHashMap<MapData, u64, HeadBytes>,
     prepared: KernelHashMap<MapData, u64, HeadBytes>,
     clock: ObservationClock,
     statements: Statements,
@@ -30,7 +29,6 @@ impl KeptStatements {
         statements: Statements,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            commands: kernel.take_map(name::COMMANDS)?.try_into()?,
             prepared: kernel.take_map(name::PREPARED)?.try_into()?,
             clock,
             statements,
@@ -38,10 +36,10 @@ impl KeptStatements {
         })
     }
 
-    /// What the client waits for, if it was not told yet.
-    pub(super) fn news(&mut self, cookie: u64) -> Option<Statement> {
-        let prepared = head(&self.prepared, cookie);
-        let last = head(&self.commands, cookie);
+    /// What the client waits for, if it was not told yet, `last` being the command that its connection keeps.
+    pub(super) fn news(&mut self, cookie: u64, last: &CommandHead) -> Option<Statement> {
+        let prepared = self.prepared.get(&cookie, 0).ok().map(|bytes| bytemuck::pod_read_unaligned(&bytes));
+        let last = Some(*last).filter(|last| last.length > 0);
         let last =
             last.filter(|last| prepared.is_none_or(|prepared| is_after(last, &prepared))).or(prepared)?;
         if self.told.insert(cookie, last.seq) == Some(last.seq) {
@@ -59,8 +57,7 @@ impl KeptStatements {
     /// This socket is gone.
     pub(super) fn forget(&mut self, cookie: u64) {
         self.told.remove(&cookie);
-        // It may have said nothing.
-        let _ = self.commands.remove(&cookie);
+        // It may have prepared nothing.
         let _ = self.prepared.remove(&cookie);
     }
 
@@ -77,8 +74,4 @@ impl KeptStatements {
 /// Whether a command was sent after another of the same client.
 fn is_after(one: &CommandHead, other: &CommandHead) -> bool {
     SeqNumber(one.seq).is_after(SeqNumber(other.seq))
-}
-
-fn head(map: &KernelHashMap<MapData, u64, HeadBytes>, cookie: u64) -> Option<CommandHead> {
-    map.get(&cookie, 0).ok().map(|bytes| bytemuck::pod_read_unaligned(&bytes))
 }

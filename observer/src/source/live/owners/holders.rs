@@ -27,7 +27,8 @@ const TICK: Duration = Duration::from_millis(20);
 pub(super) struct Holders {
     clock: ObservationClock,
     processes: Processes,
-    sockets: HashMap<u64, Socket>,
+    /// In boxes, as a table has room for up to twice as many.
+    sockets: HashMap<u64, Box<Socket>>,
     /// How many of them are to be looked for.
     wanted: usize,
     /// Whether it was told that some cannot be found.
@@ -95,14 +96,16 @@ impl Holders {
                     self.sockets.clear();
                     self.wanted = 0;
                 }
-                let known = self.sockets.entry(cookie).or_insert_with(|| Socket {
-                    reference: socket,
-                    inode,
-                    uid,
-                    reader: None,
-                    wanted: false,
-                    searched: None,
-                    told: None,
+                let known = self.sockets.entry(cookie).or_insert_with(|| {
+                    Box::new(Socket {
+                        reference: socket,
+                        inode,
+                        uid,
+                        reader: None,
+                        wanted: false,
+                        searched: None,
+                        told: None,
+                    })
                 });
                 known.inode = inode;
                 if known.is_due(stands_still) && !std::mem::replace(&mut known.wanted, true) {

@@ -42,7 +42,8 @@ pub(super) fn search(wanted: &HashSet<u32>) -> Found {
                     if pids.len() < MAX_KEPT { pids.push(pid) } else { *more += 1 }
                 }
             }
-            Err(ErrorKind::PermissionDenied) => found.hidden += 1,
+            // That is also what is said of a process that ends at this moment (`proc_pid_readlink`, fs/proc/base.c).
+            Err(ErrorKind::PermissionDenied) if process.path().exists() => found.hidden += 1,
             // It is gone.
             Err(_) => {}
         }

@@ -265,7 +265,7 @@ impl Follower {
             let _ = self.waits.remove(&thread);
         }
         self.known.clear();
-        self.owners = Owners::default();
+        self.owners.forget();
         Ok(())
     }
 
