@@ -244,7 +244,7 @@ fn a_running_observer_tells_of_trouble_and_of_its_end() {
     std::fs::set_permissions(&header, std::fs::Permissions::from_mode(0o600)).unwrap();
     let mut program = Program::new(env!("CARGO_BIN_EXE_observer"));
     program.args(["record", "--no-kernel", "--poll", "0.2", "--port", &server.address().port().to_string()]);
-    // A tenth of a minute is critical.
+    // A tenth of the minute is critical.
     program.args(["--net-write-timeout", "60", "--warn-at", "5", "--critical-at", "10", "--directory"]);
     program.arg(place.path().join("log"));
     program.args(["--alert-command", "echo said on the side; cat > /dev/null"]);

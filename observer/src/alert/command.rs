@@ -19,6 +19,8 @@ use crate::text::safe;
 
 /// What a command says beyond so many bytes is not repeated.
 const MOST_OUTPUT: u64 = 4096;
+/// And beyond so many lines.
+const MOST_LINES: usize = 20;
 /// After its end it is waited so long for what it has said: another process may still hold its output open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -96,7 +98,8 @@ async fn hear(output: PipeReader) {
     let Ok(output) = pipe::Receiver::from_owned_fd(OwnedFd::from(output)) else { return };
     let mut output = BufReader::new(output);
     let mut lines = (&mut output).take(MOST_OUTPUT).split(b'\n');
-    while let Ok(Some(line)) = lines.next_segment().await {
+    for _ in 0..MOST_LINES {
+        let Ok(Some(line)) = lines.next_segment().await else { break };
         say(format_args!("alert command: {}", safe(&String::from_utf8_lossy(&line))));
     }
     // It is to go on, though nobody listens any more.
