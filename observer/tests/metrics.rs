@@ -13,7 +13,7 @@ use std::sync::Arc;
 use observer::alert::{Counts, Outcome, Way};
 use observer::listener::Listener as _;
 use observer::log::Status;
-use observer::metrics::{self, Exposition, Gatherer, MOST_CONNECTIONS, MOST_SERVERS, serve};
+use observer::metrics::{self, Exposition, Gatherer, MOST_CONNECTIONS, MOST_SERVERS, bind, serve};
 use observer_core::{Config, Event, EventKind, SourceEvent, Tracker};
 use support::http::{ask, get};
 use support::process::PATIENCE;
@@ -220,7 +220,8 @@ fn the_text_is_what_prometheus_takes() {
 }
 
 fn served() -> metrics::Serving {
-    serve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Host::with_everything().exposition).unwrap()
+    let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    serve(listener, Host::with_everything().exposition).unwrap()
 }
 
 #[test]
@@ -261,7 +262,7 @@ fn scrapers_that_say_nothing_or_too_much_are_got_rid_of() {
 #[test]
 fn an_address_that_is_taken_is_told_with_what_can_be_done() {
     let serving = served();
-    let error = serve(serving.address, Host::new().exposition).unwrap_err();
+    let error = bind(serving.address).unwrap_err();
     let said = format!("{error:#}");
     assert!(said.contains("--metrics") && said.contains("in use"), "{said}");
 }

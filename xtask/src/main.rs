@@ -9,12 +9,14 @@ use clap::{Args, Parser, Subcommand};
 mod accuracy;
 mod bench;
 mod demo;
+mod deny;
 mod ebpf;
 mod fuzz;
 mod places;
 mod root;
 mod screens;
 mod setup;
+mod soak;
 mod step;
 mod test;
 mod vm;
@@ -22,6 +24,7 @@ mod vm;
 use accuracy::AccuracyArgs;
 use bench::BenchArgs;
 use fuzz::FuzzArgs;
+use soak::SoakArgs;
 use vm::VmArgs;
 
 /// Set-up, build, demo, test, fuzzing, bench, accuracy, kernels and pictures of observer
@@ -47,6 +50,8 @@ enum Task {
     Fuzz(FuzzArgs),
     /// Boot other kernels, play the story in them and judge what observer makes of it
     Vm(VmArgs),
+    /// Open, stall and close connections again and again, and fail when the observer grows
+    Soak(SoakArgs),
     /// Build the kernel programs into observer-ebpf/prebuilt/
     Ebpf(EbpfArgs),
     /// Draw the pictures in docs/screens/ as the program draws them now
@@ -84,6 +89,7 @@ fn main() -> ExitCode {
         Task::Accuracy(args) => accuracy::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Vm(args) => vm::run(&args),
+        Task::Soak(args) => soak::run(&args),
         Task::Ebpf(args) => ebpf::build(args.check),
         Task::Screens => screens::run(),
         Task::Setup => setup::run(),

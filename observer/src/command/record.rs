@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +14,7 @@ use super::{Outcome, heap};
 use crate::alert::{Alerts, Counts, Origin};
 use crate::cli::RecordArgs;
 use crate::listener::{Listener, Listeners};
-use crate::metrics::{Exposition, Gatherer, Serving, serve};
+use crate::metrics::{self, Exposition, Gatherer, Serving};
 use crate::plain::Plain;
 use crate::record::{Bundler, Directory, Incidents, Keeper, Rotation};
 use crate::service;
@@ -37,7 +37,7 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
     let options = args.observation.options(false)?;
     let couriers = args.alerts.couriers()?;
     let counts = Arc::<Counts>::default();
-    let metrics = args.metrics.map(|address| serve_metrics(address, &counts)).transpose()?;
+    let listener = args.metrics.map(metrics::bind).transpose()?;
     in_runtime(async {
         let clock = ObservationClock::new()?;
         let watch = Watch {
@@ -49,6 +49,9 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
             fail_on: None,
         };
         let path = directory.path().to_owned();
+        // Before other threads are started, which are to have no more.
+        watch.source.settle(None, Some(&path))?;
+        let metrics = listener.map(|listener| serve_metrics(listener, &counts)).transpose()?;
         let (keeper, finished) = Keeper::start(&path, args.keep)?;
         // Whoever hears that it records may end it at once.
         let (told, (next, hang_up)) = (told_to_end()?, hang_up()?);
@@ -86,10 +89,10 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
     })
 }
 
-/// Serves metrics at `address`, and says where; with the listener that gathers them.
-fn serve_metrics(address: SocketAddr, alerts: &Arc<Counts>) -> anyhow::Result<(Gatherer, Serving)> {
+/// Serves metrics, and says where; with the listener that gathers them.
+fn serve_metrics(listener: TcpListener, alerts: &Arc<Counts>) -> anyhow::Result<(Gatherer, Serving)> {
     let (gatherer, figures) = Gatherer::new();
-    let serving = serve(address, Exposition::new(figures, Arc::clone(alerts)))?;
+    let serving = metrics::serve(listener, Exposition::new(figures, Arc::clone(alerts)))?;
     say(format_args!("metrics are at http://{}/metrics", serving.address));
     Ok((gatherer, serving))
 }

@@ -46,7 +46,7 @@ pub(super) const VERDICTS: [(VerdictKind, &str); 9] = [
 
 /// Where observations can be lost, by the names of the log, in the order of [`LossPoint::ALL`].
 pub(super) const PLACES: [&str; LossPoint::ALL.len()] =
-    ["ring_buffer", "connection_map", "decoder", "capture", "log", "tracker"];
+    ["ring_buffer", "connection_map", "decoder", "capture", "log", "tracker", "limit"];
 
 /// What is known at one moment, and what has been counted until then.
 #[derive(Clone, Debug, Default)]

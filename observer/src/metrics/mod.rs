@@ -19,7 +19,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 pub use exposition::Exposition;
 pub use figures::{Figures, MOST_SERVERS, ServerFigures};
 pub use gatherer::Gatherer;
-pub use server::{LIFETIME, MOST_CONNECTIONS, Serving, serve};
+pub use server::{LIFETIME, MOST_CONNECTIONS, Serving, bind, serve};
 
 /// Where metrics are served unless another address is asked for: to this host alone, at a port that is no other exporter's
 /// by Prometheus' list (those have 9100 to 9999), and that the kernel gives to no client.

@@ -36,15 +36,23 @@ pub struct Serving {
     _until_dropped: oneshot::Sender<()>,
 }
 
-/// Serves `exposition` at `address`.
+/// Takes the address.
 ///
 /// # Errors
 ///
-/// When the address cannot be had, or there can be no thread.
-pub fn serve(address: SocketAddr, exposition: Exposition) -> anyhow::Result<Serving> {
-    let listener = TcpListener::bind(address).with_context(|| {
+/// When it cannot be had.
+pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| {
         format!("serving metrics at {address}; another address can be given with --metrics ADDRESS:PORT")
-    })?;
+    })
+}
+
+/// Serves `exposition`. Its thread is allowed to do what the calling one is.
+///
+/// # Errors
+///
+/// When there can be no thread.
+pub fn serve(listener: TcpListener, exposition: Exposition) -> anyhow::Result<Serving> {
     listener.set_nonblocking(true).context("preparing the socket for metrics")?;
     let address = listener.local_addr().context("asking for the address of the metrics")?;
     let runtime = tokio::runtime::Builder::new_current_thread()

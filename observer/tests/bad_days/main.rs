@@ -7,8 +7,10 @@
 mod disk_full;
 mod ends;
 mod harness;
+mod hostile;
 mod log_path;
 mod missing_parts;
+mod privileges;
 mod screen;
 #[path = "../support/mod.rs"]
 mod support;

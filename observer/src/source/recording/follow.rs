@@ -1,11 +1,13 @@
 //! A file that somebody still writes.
 
-use std::fs::File;
-use std::io::{self, Read, Seek as _};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use super::input::FromStart;
+use crate::source::file::FileKind;
 
 /// How often the end of the file is looked at.
 pub const PERIOD: Duration = Duration::from_millis(200);
@@ -37,23 +39,47 @@ impl Tail {
 }
 
 /// Waits at the end of a file for more. It has no end until it is told to stop.
+///
+/// Of a log, a line without its end is not given out: on a full disk its writer takes back what it could write of it, and
+/// writes another there when there is room again.
 #[derive(Debug)]
 pub(super) struct Follow {
-    file: File,
+    file: FromStart,
     tail: Tail,
+    /// Whether it is a log; not known before something was read.
+    is_log: Option<bool>,
 }
 
 impl Follow {
-    pub(super) fn new(file: File, tail: Tail) -> Self {
-        Self { file, tail }
+    pub(super) fn new(file: FromStart, tail: Tail) -> Self {
+        Self { file, tail, is_log: None }
     }
 
-    /// A log only grows, but for what its writer takes back when the disk is full: never what was whole.
+    /// A log only grows, but for what its writer takes back: never what was whole.
     fn check_length(&mut self) -> io::Result<()> {
-        if self.file.metadata()?.len() < self.file.stream_position()? {
-            return Err(io::Error::other("the file has become shorter while it was followed"));
+        if self.file.has_shrunk()? {
+            let error =
+                "the file has become shorter while it was followed; begin again to read what it is now";
+            return Err(io::Error::other(error));
         }
         Ok(())
+    }
+
+    /// Reads what there is, up to the end of its last whole line where that matters.
+    fn read_whole(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        let read = &buffer[..count];
+        if self.is_log.is_none() && count > 0 {
+            self.is_log = Some(FileKind::of(read).is_ok_and(|kind| kind == FileKind::EventLog));
+        }
+        // A full buffer without an end of a line is a part of a long one.
+        let end = read.iter().rposition(|byte| *byte == b'\n').map(|end| end + 1);
+        let whole = end.unwrap_or(if count == buffer.len() { count } else { 0 });
+        if self.is_log != Some(true) || self.tail.is_stopped() || whole == count {
+            return Ok(count);
+        }
+        self.file.give_back(count - whole);
+        Ok(whole)
     }
 }
 
@@ -61,7 +87,7 @@ impl Read for Follow {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let stopped = self.tail.is_stopped();
-            match self.file.read(buffer)? {
+            match self.read_whole(buffer)? {
                 0 if !stopped && !buffer.is_empty() => {
                     self.check_length()?;
                     self.tail.0.waits.store(true, Ordering::Release);
@@ -78,7 +104,7 @@ impl Read for Follow {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
+    use std::io::{Seek as _, Write as _};
 
     use super::*;
 
@@ -86,7 +112,7 @@ mod tests {
     fn what_is_added_is_read_and_a_stop_is_the_end() {
         let mut written = tempfile::NamedTempFile::new().unwrap();
         let tail = Tail::default();
-        let mut follow = Follow::new(written.reopen().unwrap(), tail.clone());
+        let mut follow = Follow::new(written.reopen().unwrap().into(), tail.clone());
         written.write_all(b"one").unwrap();
         let mut buffer = [0; 16];
         assert_eq!(follow.read(&mut buffer).unwrap(), 3);
@@ -97,9 +123,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_writer_takes_back_of_a_line_was_not_read() {
+        let mut written = tempfile::NamedTempFile::new().unwrap();
+        let tail = Tail::default();
+        let mut follow = Follow::new(written.reopen().unwrap().into(), tail.clone());
+        let mut buffer = [0; 64];
+        written.write_all(b"{\"one\":1}\n{\"tw").unwrap();
+        let count = follow.read(&mut buffer).unwrap();
+        assert_eq!(&buffer[..count], b"{\"one\":1}\n");
+        // The disk was full, and has room again.
+        written.as_file().set_len(10).unwrap();
+        written.as_file().seek(io::SeekFrom::Start(10)).unwrap();
+        written.write_all(b"{\"three\":3}\n{").unwrap();
+        let count = follow.read(&mut buffer).unwrap();
+        assert_eq!(&buffer[..count], b"{\"three\":3}\n");
+        tail.stop();
+        assert_eq!(follow.read(&mut buffer).unwrap(), 1, "the end is the end, even of a torn line");
+    }
+
+    #[test]
     fn a_file_that_shrinks_is_an_error() {
         let mut written = tempfile::NamedTempFile::new().unwrap();
-        let mut follow = Follow::new(written.reopen().unwrap(), Tail::default());
+        let mut follow = Follow::new(written.reopen().unwrap().into(), Tail::default());
         written.write_all(b"one").unwrap();
         assert_eq!(follow.read(&mut [0; 16]).unwrap(), 3);
         written.as_file().set_len(1).unwrap();
