@@ -225,6 +225,9 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
 
     fn tell_log_status(&mut self) {
         if let Some(log) = &self.log {
+            for listener in &mut self.listeners {
+                listener.log_status(log.status());
+            }
             self.output.log_status(log.status());
         }
     }

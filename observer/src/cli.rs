@@ -1,5 +1,6 @@
 //! The command line.
 
+mod alert;
 mod asked;
 mod config;
 mod observation;
@@ -16,6 +17,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use observer_common::MAX_PORTS;
 use observer_core::{Config, Severity};
 
+pub use alert::AlertArgs;
 pub use asked::AskedArgs;
 pub use config::{ConfigCommand, ConfigFileArgs};
 pub use observation::ObservationArgs;

@@ -1,5 +1,6 @@
 //! The parts of the observer program: sources of events, what is done with findings, and the commands.
 
+pub mod alert;
 pub mod app;
 pub mod cli;
 pub mod command;
@@ -10,6 +11,7 @@ mod directory;
 pub mod doctor;
 pub mod listener;
 pub mod log;
+pub mod metrics;
 pub mod mysql;
 pub mod output;
 pub mod panic_hook;

@@ -2,6 +2,8 @@
 
 use observer_core::{ConnectionId, Event, Finding, Tracker};
 
+use crate::log;
+
 /// Hears everything before the [`Output`](crate::output::Output) does, and must not keep it waiting.
 pub trait Listener {
     /// An event happened; `tracker` knows it already, and has said which connection it is `about`.
@@ -9,6 +11,9 @@ pub trait Listener {
 
     /// Something was found.
     fn finding(&mut self, _finding: &Finding, _tracker: &Tracker) {}
+
+    /// How the writing of the log goes, after every chance for it to change.
+    fn log_status(&mut self, _status: &log::Status) {}
 }
 
 /// All that hear.

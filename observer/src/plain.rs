@@ -9,7 +9,7 @@ use observer_core::{Finding, FindingKind, Severity, Timestamp, Tracker};
 
 use crate::log;
 use crate::output::Output;
-use crate::text::safe;
+use crate::text::{safe, severity};
 
 /// Prints findings to one writer and talks about the observation itself on another.
 ///
@@ -84,12 +84,7 @@ impl<W: Write, T: Write> Output for Plain<W, T> {
 }
 
 fn line(finding: &Finding) -> String {
-    let severity = match finding.kind.severity() {
-        Severity::Notice => "notice",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-        Severity::Lost => "lost",
-    };
+    let severity = severity(finding.kind.severity());
     format!("{}  {}  {severity}  {}", finding.at, addresses(finding), safe(&finding.sentence()))
 }
 

@@ -1,12 +1,13 @@
 //! Options of `record`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::values::{parse_age, parse_room};
-use super::{ConfigFileArgs, FailOn, ObservationArgs};
+use super::{AlertArgs, ConfigFileArgs, FailOn, ObservationArgs};
 use crate::record::Limits;
 
 /// Options of `record`.
@@ -39,9 +40,19 @@ pub struct RecordArgs {
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_room)]
     pub keep_incidents: u64,
 
+    /// Serve metrics for Prometheus, at this address; without one to this host alone, at 127.0.0.1:10306
+    ///
+    /// The addresses of servers are in them, and whoever reaches the address can read them.
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:10306")]
+    pub metrics: Option<SocketAddr>,
+
     /// What is observed, and how.
     #[command(flatten)]
     pub observation: ObservationArgs,
+
+    /// Who is told of findings.
+    #[command(flatten, next_help_heading = "Alerts")]
+    pub alerts: AlertArgs,
 
     /// Where the rest is given.
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,8 +11,10 @@ use tokio::signal::unix::SignalKind;
 
 use super::watch::{Watch, in_runtime, listen, say, told_to_end};
 use super::{Outcome, heap};
+use crate::alert::{Alerts, Counts, Origin};
 use crate::cli::RecordArgs;
-use crate::listener::Listeners;
+use crate::listener::{Listener, Listeners};
+use crate::metrics::{self, Exposition, Gatherer, Serving};
 use crate::plain::Plain;
 use crate::record::{Bundler, Directory, Incidents, Keeper, Rotation};
 use crate::service;
@@ -32,6 +35,9 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         ));
     }
     let options = args.observation.options(false)?;
+    let couriers = args.alerts.couriers()?;
+    let counts = Arc::<Counts>::default();
+    let listener = args.metrics.map(metrics::bind).transpose()?;
     in_runtime(async {
         let clock = ObservationClock::new()?;
         let watch = Watch {
@@ -43,8 +49,9 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
             fail_on: None,
         };
         let path = directory.path().to_owned();
-        // Before the thread is started that compresses: it is to have no more.
+        // Before other threads are started, which are to have no more.
         watch.source.settle(None, Some(&path))?;
+        let metrics = listener.map(|listener| serve_metrics(listener, &counts)).transpose()?;
         let (keeper, finished) = Keeper::start(&path, args.keep)?;
         // Whoever hears that it records may end it at once.
         let (told, (next, hang_up)) = (told_to_end()?, hang_up()?);
@@ -53,8 +60,15 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         say(format_args!("recording {} in {}", safe(&watch.place()), safe(&path.to_string_lossy())));
         let bundler = Bundler::start(&path, args.keep_incidents)?;
         let level = args.incident_level.into();
-        let listeners: Listeners =
+        let mut listeners: Listeners =
             vec![Box::new(Incidents::new(watch.place(), level, watch.config.clone(), bundler))];
+        let origin = Origin { host: header.host.clone(), version: header.version.clone() };
+        let (alerts, at_work) = Alerts::start(args.alerts.policy(), origin, couriers, counts);
+        if args.alerts.are_wanted() {
+            listeners.push(Box::new(alerts));
+        }
+        let (gatherer, _serving) = metrics.unzip();
+        listeners.extend(gatherer.map(|gatherer| Box::new(gatherer) as Box<dyn Listener>));
         let output = Plain::new(io::stdout(), io::stderr()).for_journal(service::is_journal());
         let stop = async {
             tokio::select! {
@@ -65,6 +79,7 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         };
         let ended = watch.run(Some(log), listeners, output, stream::pending(), stop).await?;
         service::stopping();
+        at_work.finish().await;
         if ended.missing_in_log > 0 {
             say(format_args!("{} events are missing in the log", ended.missing_in_log));
         }
@@ -72,6 +87,14 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         drop(keeper);
         Ok(ended.outcome)
     })
+}
+
+/// Serves metrics, and says where; with the listener that gathers them.
+fn serve_metrics(listener: TcpListener, alerts: &Arc<Counts>) -> anyhow::Result<(Gatherer, Serving)> {
+    let (gatherer, figures) = Gatherer::new();
+    let serving = metrics::serve(listener, Exposition::new(figures, Arc::clone(alerts)))?;
+    say(format_args!("metrics are at http://{}/metrics", serving.address));
+    Ok((gatherer, serving))
 }
 
 /// What is set by SIGHUP, and what sets it.

@@ -76,9 +76,15 @@ fn line(line: &LineRef<'_>) -> io::Result<Vec<u8>> {
 }
 
 /// A finding with what a reader of the log would have to work out.
-#[derive(Serialize)]
-struct FindingRef<'a> {
+#[derive(Debug, Serialize)]
+pub struct FindingRef<'a> {
     #[serde(flatten)]
     finding: &'a Finding,
     severity: Severity,
+}
+
+impl<'a> From<&'a Finding> for FindingRef<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self { finding, severity: finding.kind.severity() }
+    }
 }

@@ -89,7 +89,7 @@ impl<S: Sink> Writer<S> {
     /// Takes a conclusion, at `now`, and writes everything so far: if the program dies next, this is the proof. That
     /// something was lost is on the disk too, at once or within [`SYNC_PERIOD`], should the host die.
     pub fn finding(&mut self, finding: &Finding, now: Timestamp) {
-        let line = LineRef::Finding(FindingRef { finding, severity: finding.kind.severity() });
+        let line = LineRef::Finding(FindingRef::from(finding));
         if let Err(error) = self.append(&line) {
             self.fail(&error, 0);
         }

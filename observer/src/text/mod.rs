@@ -10,4 +10,4 @@ pub use fit::{fit, shorten_middle, width, wrap};
 pub use json::without_controls;
 pub use name::{in_name, time_in_name};
 pub use safe::safe;
-pub use units::short;
+pub use units::{severity, short};

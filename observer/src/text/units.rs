@@ -1,8 +1,8 @@
-//! Times in steady cells.
+//! Times in steady cells, and names.
 
 use std::time::Duration;
 
-use observer_core::Seconds;
+use observer_core::{Seconds, Severity};
 
 /// A time in at most seven cells: `41.2 s`, `31 min`, `5 h`, `12 d`.
 pub fn short(time: Duration) -> String {
@@ -11,6 +11,16 @@ pub fn short(time: Duration) -> String {
         whole @ 1_000..36_000 => format!("{} min", whole / 60),
         whole @ 36_000..360_000 => format!("{} h", whole / 3_600),
         whole => format!("{} d", whole / 86_400),
+    }
+}
+
+/// A severity, by its name in the log.
+pub const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Notice => "notice",
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+        Severity::Lost => "lost",
     }
 }
 
