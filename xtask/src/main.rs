@@ -1,4 +1,4 @@
-//! Set-up, build, demo, test, fuzzing, bench, accuracy, kernels and pictures of observer: `cargo xtask COMMAND`.
+//! Set-up, build, demo, test, fuzzing, bench, accuracy, kernels, pictures and packages of observer: `cargo xtask COMMAND`.
 
 #![expect(clippy::print_stderr, reason = "this is a program that talks to who builds observer")]
 
@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 mod accuracy;
 mod bench;
 mod demo;
+mod dist;
 mod ebpf;
 mod fuzz;
 mod places;
@@ -21,10 +22,11 @@ mod vm;
 
 use accuracy::AccuracyArgs;
 use bench::BenchArgs;
+use dist::DistArgs;
 use fuzz::FuzzArgs;
 use vm::VmArgs;
 
-/// Set-up, build, demo, test, fuzzing, bench, accuracy, kernels and pictures of observer
+/// Set-up, build, demo, test, fuzzing, bench, accuracy, kernels, pictures and packages of observer
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -47,6 +49,8 @@ enum Task {
     Fuzz(FuzzArgs),
     /// Boot other kernels, play the story in them and judge what observer makes of it
     Vm(VmArgs),
+    /// Make what is given to people: a static program, a tarball, a Debian package
+    Dist(DistArgs),
     /// Build the kernel programs into observer-ebpf/prebuilt/
     Ebpf(EbpfArgs),
     /// Draw the pictures in docs/screens/ as the program draws them now
@@ -84,6 +88,7 @@ fn main() -> ExitCode {
         Task::Accuracy(args) => accuracy::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Vm(args) => vm::run(&args),
+        Task::Dist(args) => dist::run(&args),
         Task::Ebpf(args) => ebpf::build(args.check),
         Task::Screens => screens::run(),
         Task::Setup => setup::run(),

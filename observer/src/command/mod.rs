@@ -35,7 +35,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),
-        Command::Man => generate::man(),
+        Command::Man { directory } => generate::man(directory.as_deref()),
         Command::Completions { shell } => generate::completions(shell),
     }
 }

@@ -13,6 +13,7 @@ use crate::step::step;
 
 mod bpf_linker;
 mod clients;
+pub(crate) mod debian;
 pub(crate) mod kernels;
 mod mysql;
 mod packages;
@@ -31,7 +32,7 @@ struct Item {
     build: fn(&Path) -> anyhow::Result<()>,
 }
 
-const ITEMS: [&Item; 4] = [&bpf_linker::ITEM, &mysql::ITEM, &clients::ITEM, &kernels::STORY];
+const ITEMS: [&Item; 5] = [&bpf_linker::ITEM, &mysql::ITEM, &clients::ITEM, &kernels::STORY, &debian::ITEM];
 
 /// Installs what is missing, and says so before it does.
 pub(crate) fn run() -> anyhow::Result<()> {
