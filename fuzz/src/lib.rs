@@ -6,6 +6,8 @@
 mod judge;
 mod reported;
 
+#[path = "../../observer/src/directory.rs"]
+mod directory;
 #[path = "../../observer/src/log/mod.rs"]
 pub mod log;
 #[path = "../../observer/src/mysql/mod.rs"]

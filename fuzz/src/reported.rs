@@ -23,7 +23,7 @@ pub fn reported(bytes: &[u8], ports: &[u16]) -> Option<u64> {
     File::from(file.try_clone().expect("there is another number for it")).write_all(bytes).expect("it fits");
     let reading = recording::Options { ports: ports.to_vec(), ..recording::Options::default() };
     let options = Options { reading, all: true, ..Options::default() };
-    let report = report::build(&[Source::File(path)], &options).ok()?;
+    let report = report::build(&[Source::open(&path).ok()?], &options).ok()?;
     let written = |form: fn(&Report, &mut Vec<u8>) -> std::io::Result<()>| {
         let mut text = Vec::new();
         form(&report, &mut text).expect("there is memory for it");

@@ -47,7 +47,8 @@ fn playback(events: &[Event], now: Timestamp) -> Playback {
     let directory = tempfile::tempdir().expect("a directory");
     let log = directory.path().join("log");
     write_log(&log, "db1", events);
-    let recording = Recording::open(&Source::of(&log), &Options::default()).expect("a recording");
+    let recording =
+        Recording::open(&Source::open(&log).expect("a log"), &Options::default()).expect("a recording");
     let config = Config::default();
     let Extent { start, end, findings } = Extent::of(recording, &config).expect("its extent");
     Playback { now, extent: (start, end), speed: Speed(4.0), paused: false, findings }

@@ -21,8 +21,8 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 15)]
     rounds: u32,
     /// Measure only the kernel programs, a real server's throughput, memory and CPU, the judgement by itself, the
-    /// reading of a capture, or a picture of the view
-    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory", "tracker", CAPTURE, FRAME])]
+    /// reading of a capture, the host's traffic under load, or a picture of the view
+    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory", "tracker", CAPTURE, "load", FRAME])]
     only: Option<String>,
     /// Where the numbers go, as JSON; those of the pictures are printed only [default: target/bench.json]
     #[arg(long, value_name = "FILE")]

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 mod accuracy;
 mod bench;
 mod demo;
+mod deny;
 mod dist;
 mod ebpf;
 mod fuzz;
@@ -16,6 +17,7 @@ mod places;
 mod root;
 mod screens;
 mod setup;
+mod soak;
 mod step;
 mod test;
 mod vm;
@@ -24,6 +26,7 @@ use accuracy::AccuracyArgs;
 use bench::BenchArgs;
 use dist::DistArgs;
 use fuzz::FuzzArgs;
+use soak::SoakArgs;
 use vm::VmArgs;
 
 /// Set-up, build, demo, test, fuzzing, bench, accuracy, kernels, pictures and packages of observer
@@ -51,6 +54,8 @@ enum Task {
     Vm(VmArgs),
     /// Make what is given to people: a static program, a tarball, a Debian package
     Dist(DistArgs),
+    /// Open, stall and close connections again and again, and fail when the observer grows
+    Soak(SoakArgs),
     /// Build the kernel programs into observer-ebpf/prebuilt/
     Ebpf(EbpfArgs),
     /// Draw the pictures in docs/screens/ as the program draws them now
@@ -89,6 +94,7 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Vm(args) => vm::run(&args),
         Task::Dist(args) => dist::run(&args),
+        Task::Soak(args) => soak::run(&args),
         Task::Ebpf(args) => ebpf::build(args.check),
         Task::Screens => screens::run(),
         Task::Setup => setup::run(),

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::places::{cache, cargo, target_directory};
 use crate::step::{self, step};
-use crate::{dist, ebpf, fuzz, root, setup, vm};
+use crate::{deny, dist, ebpf, fuzz, root, setup, vm};
 
 /// Lints and tests; `quick` leaves out what needs root or set-up.
 pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
@@ -22,6 +22,7 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
     let mut object = None;
     if !quick {
         step("set-up", setup::run)?;
+        deny::check()?;
         let object = object.insert(kernel_programs()?);
         for command in [&mut lints, &mut tests] {
             command.env("OBSERVER_EBPF_OBJECT", &object);

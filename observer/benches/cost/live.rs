@@ -1,5 +1,6 @@
 //! The observer as a user starts it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,12 +16,17 @@ pub(crate) struct Live(Process);
 impl Live {
     /// Starts it for `port`, in one cgroup or for the whole host, and waits until it watches.
     pub(crate) fn start(port: u16, cgroup: Option<&Path>) -> anyhow::Result<Self> {
+        match cgroup {
+            Some(cgroup) => Self::with(port, &["--cgroup".as_ref(), cgroup.as_os_str()]),
+            None => Self::with(port, &[] as &[&str]),
+        }
+    }
+
+    /// The same with these options.
+    pub(crate) fn with(port: u16, options: &[impl AsRef<OsStr>]) -> anyhow::Result<Self> {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_observer"), "live", "--plain"]);
-        command.arg("--port").arg(port.to_string());
-        if let Some(cgroup) = cgroup {
-            command.arg("--cgroup").arg(cgroup);
-        }
+        command.arg("--port").arg(port.to_string()).args(options);
         let process = Process::spawn("observer", &mut command)?;
         process.wait_stderr("readiness", |line| line.contains("watching").then_some(()))?;
         Ok(Self(process))
@@ -38,7 +44,17 @@ impl Live {
 
     /// How many lines it has printed on standard output.
     pub(crate) fn lines(&self) -> usize {
-        self.0.stdout.all().len()
+        self.said().len()
+    }
+
+    /// These lines.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.0.stdout.all()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        self.0.signal(signal)
     }
 
     /// Ends it as a service manager does.

@@ -8,12 +8,16 @@
 mod actors;
 mod capture;
 mod cpus;
+#[path = "../../tests/support/crowd.rs"]
+#[expect(dead_code, reason = "the tests of load use more of it")]
+mod crowd;
 #[path = "../../tests/e2e/harness/mod.rs"]
 #[expect(dead_code, reason = "the end-to-end tests use more of it")]
 mod harness;
 mod heap;
 mod kernel;
 mod live;
+mod load;
 mod memory;
 mod packets;
 mod programs;
@@ -57,6 +61,9 @@ struct Cli {
     bench: bool,
 }
 
+/// Load takes ten seconds a round.
+const MOST_LOADS: u32 = 7;
+
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
@@ -70,6 +77,8 @@ enum Part {
     Tracker,
     /// Packets per second of a capture, beside tshark
     Capture,
+    /// Bursts, packets of others and a full ring buffer beside the observer; 20,000 open connections
+    Load,
 }
 
 fn main() -> ExitCode {
@@ -106,6 +115,9 @@ fn run(cli: &Cli) -> anyhow::Result<bool> {
     if wanted(Part::Capture) {
         report.capture =
             capture::measure(cli.rounds).context("measuring the reading of a capture").map(Some)?;
+    }
+    if wanted(Part::Load) {
+        report.load = load::measure(cli.rounds.min(MOST_LOADS)).context("measuring load").map(Some)?;
     }
     report.judge();
     print!("{report}");

@@ -102,7 +102,7 @@ fn watch(
 }
 
 /// A field of /proc/PID/status that is an amount of memory, in bytes.
-fn status(live: &Live, field: &str) -> anyhow::Result<u64> {
+pub(crate) fn status(live: &Live, field: &str) -> anyhow::Result<u64> {
     let path = live.proc().join("status");
     let status = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_suffix("kB"));

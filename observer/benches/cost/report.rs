@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::actors::Mix;
 use crate::capture::Reading;
 use crate::kernel::Cost;
+use crate::load::Load;
 use crate::memory::Memory;
 use crate::statistics::Spread;
 use crate::throughput::{BOTH_ENDS, Rate, SERVERS_END};
@@ -50,6 +51,7 @@ pub(crate) struct Report {
     pub(crate) memory: Option<Memory>,
     pub(crate) tracker: Option<Judgement>,
     pub(crate) capture: Option<Reading>,
+    pub(crate) load: Option<Load>,
     budgets: Vec<Budget>,
 }
 
@@ -89,6 +91,7 @@ impl Report {
             memory: None,
             tracker: None,
             capture: None,
+            load: None,
             budgets: Vec::new(),
         })
     }
@@ -157,7 +160,7 @@ fn by_median(one: &Spread, other: &Spread) -> Ordering {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
-fn mib(bytes: u64) -> f64 {
+pub(crate) fn mib(bytes: u64) -> f64 {
     bytes as f64 / MIB
 }
 
@@ -171,6 +174,9 @@ impl fmt::Display for Report {
         self.print_memory(f)?;
         self.print_tracker(f)?;
         self.print_capture(f)?;
+        if let Some(load) = &self.load {
+            write!(f, "{load}")?;
+        }
         self.print_budgets(f)
     }
 }

@@ -43,6 +43,8 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
             fail_on: None,
         };
         let path = directory.path().to_owned();
+        // Before the thread is started that compresses: it is to have no more.
+        watch.source.settle(None, Some(&path))?;
         let (keeper, finished) = Keeper::start(&path, args.keep)?;
         // Whoever hears that it records may end it at once.
         let (told, (next, hang_up)) = (told_to_end()?, hang_up()?);

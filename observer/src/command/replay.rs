@@ -14,6 +14,7 @@ use crate::listener::Listeners;
 use crate::log::{LogFile, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
+use crate::privilege::{self, Uses};
 use crate::replay::{self, Extent, FOLLOW_GRACE, Follower};
 use crate::source::live::ObservationClock;
 use crate::source::recording::{Options, Origin, Recording, Source, Tail};
@@ -21,8 +22,10 @@ use crate::view::{Speed, inputs};
 
 /// Runs the command.
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
-    let source = Source::of(&args.file);
+    let source = Source::open(&args.file)?;
     let plain = needs_lines(args.plain);
+    let reports = (!plain).then_some(&*args.view.report_dir);
+    privilege::confine(&Uses { directories: source.directory().into_iter().collect(), reports })?;
     if args.follow {
         return in_runtime(follow(args, &source, plain));
     }

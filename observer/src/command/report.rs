@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::Outcome;
 use crate::cli::{Format, ReportArgs};
+use crate::privilege::{self, Uses};
 use crate::report::{self, Options};
 use crate::source::recording::{self, Source};
 
@@ -21,7 +22,10 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         client: args.client,
         all: args.all,
     };
-    let sources: Vec<_> = args.files.iter().flat_map(|file| Source::all_of(file)).collect();
+    let sources: Vec<_> =
+        args.files.iter().map(|file| Source::all_of(file)).collect::<anyhow::Result<Vec<_>>>()?.concat();
+    let directories: Vec<_> = sources.iter().filter_map(Source::directory).collect();
+    privilege::confine(&Uses { directories, reports: None })?;
     let report = report::build(&sources, &options)?;
     let mut stdout = BufWriter::new(io::stdout().lock());
     match args.format {

@@ -81,6 +81,7 @@ pub(super) async fn watch(
     let log = shown.log.map(|file| file.begin(&watch.header())).transpose()?;
     let place = watch.place();
     let listeners = Listeners::new();
+    watch.source.settle((!shown.plain).then_some(&*shown.view.report_dir), None)?;
     let ended = if shown.plain {
         say(format_args!("watching {}; ctrl-c ends it", safe(&place)));
         let output = Plain::new(io::stdout(), io::stderr());

@@ -4,8 +4,8 @@ use anyhow::Context as _;
 use nix::sys::utsname::uname;
 
 use super::report::{Check, NamespaceSockets, Report};
+use crate::privilege::{Capabilities, Capability};
 use crate::source::live::diag::{self, SocketCount, Survey};
-use crate::source::live::{Capabilities, Capability};
 
 /// The oldest kernel on which the kernel programs are known to load.
 const OLDEST_KERNEL: (u32, u32) = (5, 10);
@@ -42,6 +42,10 @@ pub(super) fn capabilities() -> anyhow::Result<Vec<Check>> {
         (
             Capability::SysPtrace,
             "which network namespaces the processes of others are in, and which sockets they have open",
+        ),
+        (
+            Capability::DacReadSearch,
+            "which sockets the processes of others have open; as another user than root all tracepoints too",
         ),
     ];
     Ok(needed.map(|(capability, without)| capability_check(effective, capability, without)).into())

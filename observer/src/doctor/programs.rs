@@ -4,9 +4,9 @@
 use aya::maps::MapType;
 
 use super::report::Check;
+use crate::privilege::{Capabilities, Capability};
 use crate::source::live::{
-    Attempt, Capabilities, Capability, Cgroup, Degradation, Kernel, LiveOptions, Tracefs, WITHOUT_ALL,
-    tracepoints,
+    Attempt, Cgroup, Degradation, Kernel, LiveOptions, Tracefs, WITHOUT_ALL, tracepoints,
 };
 
 /// The part that is missing when tracefs can be neither found nor mounted.

@@ -1,19 +1,21 @@
 //! The file a log is written to.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 use nix::unistd::geteuid;
 
 use super::{Header, Writer};
+use crate::directory;
 
 /// What others than the owner and its group may do with a log: nothing. It names hosts, users and statements.
-const MODE: u32 = 0o640;
+const MODE: Mode = Mode::from_bits_truncate(0o640);
 
 /// Where a [`Writer`](super::Writer) puts its bytes.
 pub trait Sink: Write {
@@ -36,8 +38,8 @@ impl LogFile {
     /// Creates the file, or takes an empty one, readable by its owner and group at most.
     ///
     /// A log is evidence, so a file that holds something is never written over. As the program often runs as
-    /// root and the directory may be anybody's, a symbolic link is not followed, and a file that somebody else has
-    /// put there is not taken.
+    /// root and the directory may be anybody's, a symbolic link is not followed, on the way there none of another user
+    /// (see [`directory::of`]), and a file that somebody else has put there is not taken.
     ///
     /// # Errors
     ///
@@ -63,18 +65,13 @@ impl LogFile {
     }
 
     fn open(path: &Path) -> anyhow::Result<File> {
-        let opened = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(MODE)
-            .custom_flags(OFlag::O_NOFOLLOW.bits())
-            .open(path);
-        let file = match opened {
-            Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => {
+        let (directory, name) = directory::of(path).map_err(|error| advise(&error))?;
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = match openat(&directory, &*name, flags, MODE) {
+            Err(Errno::ELOOP) => {
                 bail!("it is a symbolic link, which is not followed; give the path of the file itself")
             }
-            opened => opened.map_err(|error| advise(&error))?,
+            opened => File::from(opened.map_err(|error| advise(&error.into()))?),
         };
         let metadata = file.metadata()?;
         if metadata.is_file() {
@@ -88,7 +85,7 @@ impl LogFile {
                 bail!("the file exists and has other names; give another name, or remove it first");
             }
             // It may have been there before, with a wider mode.
-            file.set_permissions(Permissions::from_mode(metadata.mode() & MODE))
+            file.set_permissions(Permissions::from_mode(metadata.mode() & MODE.bits()))
                 .context("setting the mode of the file")?;
         }
         Ok(file)

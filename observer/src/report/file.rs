@@ -1,17 +1,20 @@
 //! The file that a report of what is being watched is written to.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 
 use super::{Report, Watched, markdown};
+use crate::directory;
 use crate::text::{in_name, time_in_name};
 
 /// What others than the owner and its group may do with a report: nothing. It names hosts and users.
-const MODE: u32 = 0o640;
+const MODE: Mode = Mode::from_bits_truncate(0o640);
 /// Of several reports on one connection in one second, so many have names.
 const OF_ONE_SECOND: u32 = 9;
 /// The longest a part of the name is; the name of a recording may be of any length.
@@ -21,7 +24,7 @@ const PART: usize = 64;
 /// path: `observer-report-db1-10.2.7.31-51844-20240504T140348Z.md`.
 ///
 /// As the program often runs as root and the directory may be anybody's, nothing that is there is written over or
-/// followed (`O_EXCL`, open(2)).
+/// followed (`O_EXCL`, open(2)), on the way there no link of another user (see [`directory::of`]).
 ///
 /// # Errors
 ///
@@ -45,11 +48,15 @@ fn create(directory: &Path, name: &str) -> io::Result<(PathBuf, File)> {
     loop {
         let more = if number == 1 { String::new() } else { format!("-{number}") };
         let path = directory.join(format!("{name}{more}.md"));
-        match OpenOptions::new().write(true).create_new(true).mode(MODE).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < OF_ONE_SECOND => {
-                number += 1;
-            }
-            opened => return opened.map(|file| (path, file)),
+        let (place, name) = directory::of(&path)?;
+        match openat(
+            &place,
+            &*name,
+            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC,
+            MODE,
+        ) {
+            Err(Errno::EEXIST) if number < OF_ONE_SECOND => number += 1,
+            opened => return Ok((path, File::from(opened?))),
         }
     }
 }

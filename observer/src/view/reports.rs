@@ -7,6 +7,7 @@ use observer_core::{Config, Connection, ConnectionId, Event, Finding, Timestamp,
 use ratatui::style::Style;
 
 use super::theme;
+use crate::privilege::{Capability, with};
 use crate::report::{self, Accounts};
 use crate::text::{fit, safe, width};
 
@@ -45,7 +46,7 @@ impl Reports {
     /// Writes the report of a connection; what is to be said of that.
     pub(super) fn write(&self, connection: &Connection, now: Timestamp, tracker: &Tracker) -> Notice {
         let report = self.accounts.report_on(connection, &self.place, now, tracker);
-        match report::write(&report, &self.directory) {
+        match with(Capability::DacOverride, || report::write(&report, &self.directory)) {
             Ok(written) => {
                 let whole = path::absolute(&written).unwrap_or_else(|_| written.clone());
                 let name = written.file_name().unwrap_or_default().to_string_lossy();

@@ -9,6 +9,7 @@ mod ends;
 mod harness;
 mod log_path;
 mod missing_parts;
+mod privileges;
 mod screen;
 #[path = "../support/mod.rs"]
 mod support;

@@ -45,7 +45,7 @@ pub(crate) fn write_log(path: &Path, host: &str, events: &[Event]) {
 
 /// What `observer replay` finds in a log.
 pub(crate) fn replayed(log: &Path) -> Vec<Finding> {
-    let recording = Recording::open(&Source::of(log), &Options::default()).unwrap();
+    let recording = Recording::open(&Source::open(log).unwrap(), &Options::default()).unwrap();
     let config = Given::default().config(recording.origin());
     let mut found = Found(Vec::new());
     replay::lines(recording, config, None, &mut found).unwrap();

@@ -12,6 +12,7 @@ use crate::places;
 use crate::step::step;
 
 mod bpf_linker;
+mod cargo_deny;
 mod clients;
 pub(crate) mod debian;
 pub(crate) mod kernels;
@@ -32,7 +33,8 @@ struct Item {
     build: fn(&Path) -> anyhow::Result<()>,
 }
 
-const ITEMS: [&Item; 5] = [&bpf_linker::ITEM, &mysql::ITEM, &clients::ITEM, &kernels::STORY, &debian::ITEM];
+const ITEMS: [&Item; 6] =
+    [&bpf_linker::ITEM, &cargo_deny::ITEM, &mysql::ITEM, &clients::ITEM, &kernels::STORY, &debian::ITEM];
 
 /// Installs what is missing, and says so before it does.
 pub(crate) fn run() -> anyhow::Result<()> {

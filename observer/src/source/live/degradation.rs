@@ -6,7 +6,7 @@ use std::io;
 use aya::programs::ProgramError;
 use observer_core::SourceEvent;
 
-use super::capabilities::{Capabilities, Capability};
+use crate::privilege::{Capabilities, Capability};
 
 /// What is missing, why, and what cannot be known for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ fn because(error: &anyhow::Error) -> String {
     // The verifier, too, refuses with EACCES. It is stricter with who has no CAP_PERFMON; else the program is at fault.
     let at_fault = verdict(error).is_some() && may_do_everything();
     if refused && !at_fault {
-        return format!("no permission for {error} (needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)");
+        return format!("no permission for {error} (needs root, or {})", what_it_takes());
     }
     let mut lines: Vec<String> = Vec::new();
     for line in error.chain().map(one_line) {
@@ -57,6 +57,15 @@ fn because(error: &anyhow::Error) -> String {
         }
     }
     lines.join(": ")
+}
+
+/// Where the programs themselves are allowed, it is a file that may not be read: tracefs is root's.
+fn what_it_takes() -> &'static str {
+    let has_all = Capabilities::effective().is_ok_and(|set| {
+        let for_programs = [Capability::Bpf, Capability::Perfmon, Capability::NetAdmin];
+        for_programs.into_iter().all(|one| set.has(one)) && !set.has(Capability::DacReadSearch)
+    });
+    if has_all { "CAP_DAC_READ_SEARCH" } else { "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN" }
 }
 
 /// Whether the verifier takes every program from this process that it takes at all.

@@ -1,10 +1,10 @@
 //! The running host: kernel programs, socket diagnostics and the servers themselves, if they are asked, merged into one
 //! stream of events.
 
-mod capabilities;
 mod cgroup;
 mod degradation;
 pub mod diag;
+mod duty;
 mod kernel;
 mod mounts;
 mod observation_clock;
@@ -12,7 +12,7 @@ mod owners;
 pub mod server;
 mod tracefs;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::mysql::Statements;
+use crate::privilege::{self, Capabilities};
 
-pub use capabilities::{Capabilities, Capability};
 pub use cgroup::Cgroup;
 pub use degradation::Degradation;
 use diag::{DiagOptions, cpu_time};
@@ -105,12 +105,28 @@ pub struct LiveSource {
     /// What keeps the events coming.
     pub running: Running,
     degraded: Vec<Degradation>,
+    /// What the thread that reads the events has to be allowed to do.
+    takes: Capabilities,
 }
 
 impl LiveSource {
     /// What the source does without. These were also the first events.
     pub fn degraded(&self) -> &[Degradation] {
         &self.degraded
+    }
+
+    /// Gives up, for the calling thread, what it needed to start: it must be the one that started the source. The
+    /// source's own threads have given up theirs. What making files in `recorded` takes is kept; what writing reports
+    /// to `reports` takes rests until it is needed.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn settle(&self, reports: Option<&Path>, recorded: Option<&Path>) -> anyhow::Result<()> {
+        let takes =
+            |directory: Option<&Path>| directory.map_or(Ok(Capabilities::NONE), privilege::writing_to);
+        let (resting, kept) = (takes(reports)?, takes(recorded)?);
+        privilege::keep(self.takes.and(resting).and(kept), resting)
     }
 }
 
@@ -151,6 +167,7 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         // The channel is empty, so there is room.
         let _ = sender.try_send(told);
     }
+    let takes = duty::reading(kernel.as_ref(), &options.servers)?;
     let owners = owners::spawn(clock, sender.clone())?;
     let diag = DiagOptions {
         ports: options.ports.clone(),
@@ -173,11 +190,12 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         }
         let decoder = kernel::Decoder::new(options.ports.clone(), clock);
         let (poll, statements) = (options.poll, options.statements);
-        let others = kernel::Others { diag: Arc::clone(&running.diag), owners, waits: in_kernel };
+        let reads = kernel::Reads::start(&kernel, clock, sender.clone())?;
+        let others = kernel::Others { diag: Arc::clone(&running.diag), owners, reads, waits: in_kernel };
         let reader = kernel::read(kernel, decoder, poll, statements, others, sender.clone());
         running.spawn(tell_failure(reader, sender, clock));
     }
-    Ok(LiveSource { events, naming, running, degraded })
+    Ok(LiveSource { events, naming, running, degraded, takes })
 }
 
 fn load_kernel(options: &LiveOptions) -> anyhow::Result<(Option<Kernel>, Vec<Degradation>)> {

@@ -1,11 +1,12 @@
 //! A file that somebody still writes.
 
-use std::fs::File;
-use std::io::{self, Read, Seek as _};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use super::input::FromStart;
 
 /// How often the end of the file is looked at.
 pub const PERIOD: Duration = Duration::from_millis(200);
@@ -39,18 +40,18 @@ impl Tail {
 /// Waits at the end of a file for more. It has no end until it is told to stop.
 #[derive(Debug)]
 pub(super) struct Follow {
-    file: File,
+    file: FromStart,
     tail: Tail,
 }
 
 impl Follow {
-    pub(super) fn new(file: File, tail: Tail) -> Self {
+    pub(super) fn new(file: FromStart, tail: Tail) -> Self {
         Self { file, tail }
     }
 
     /// A log only grows, but for what its writer takes back when the disk is full: never what was whole.
     fn check_length(&mut self) -> io::Result<()> {
-        if self.file.metadata()?.len() < self.file.stream_position()? {
+        if self.file.has_shrunk()? {
             return Err(io::Error::other("the file has become shorter while it was followed"));
         }
         Ok(())
@@ -86,7 +87,7 @@ mod tests {
     fn what_is_added_is_read_and_a_stop_is_the_end() {
         let mut written = tempfile::NamedTempFile::new().unwrap();
         let tail = Tail::default();
-        let mut follow = Follow::new(written.reopen().unwrap(), tail.clone());
+        let mut follow = Follow::new(written.reopen().unwrap().into(), tail.clone());
         written.write_all(b"one").unwrap();
         let mut buffer = [0; 16];
         assert_eq!(follow.read(&mut buffer).unwrap(), 3);
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn a_file_that_shrinks_is_an_error() {
         let mut written = tempfile::NamedTempFile::new().unwrap();
-        let mut follow = Follow::new(written.reopen().unwrap(), Tail::default());
+        let mut follow = Follow::new(written.reopen().unwrap().into(), Tail::default());
         written.write_all(b"one").unwrap();
         assert_eq!(follow.read(&mut [0; 16]).unwrap(), 3);
         written.as_file().set_len(1).unwrap();

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,19 +72,14 @@ pub(super) fn open(
 ) -> anyhow::Result<(Input, Vec<u8>, Option<u64>)> {
     let (mut bytes, size) = match source {
         Source::StandardInput => (plain(Counted { inner: io::stdin(), read })?, None),
-        Source::File(path) => {
-            let file = File::open(path).map_err(|error| advise(&error))?;
+        Source::File(_, file) => {
             let metadata = file.metadata()?;
-            if metadata.is_dir() {
-                bail!("it is a directory without parts of a recording; give the path of a file in it");
-            }
-            let size = metadata.is_file().then_some(metadata.len());
+            let from_start = FromStart { file: Arc::clone(file), at: 0 };
             match follow {
-                // At the end of a pipe its reader waits anyway.
-                Some(tail) if metadata.is_file() => {
-                    (Bytes(Box::new(Counted { inner: Follow::new(file, tail), read })), None)
-                }
-                _ => (plain(Counted { inner: file, read })?, size),
+                // What is no file has one reader, and at its end that one waits anyway.
+                _ if !metadata.is_file() => (plain(Counted { inner: file.try_clone()?, read })?, None),
+                Some(tail) => (Bytes(Box::new(Counted { inner: Follow::new(from_start, tail), read })), None),
+                None => (plain(Counted { inner: from_start, read })?, Some(metadata.len())),
             }
         }
         Source::Recorded { directory, observation } => {
@@ -98,6 +94,43 @@ pub(super) fn open(
     (&mut bytes).take(HEAD as u64).read_to_end(&mut head).context("its first bytes")?;
     let input = BufReader::with_capacity(BUFFER, Cursor::new(head.clone()).chain(bytes));
     Ok((input, head, size))
+}
+
+/// Opens a file for reading.
+pub(super) fn file(path: &Path) -> anyhow::Result<File> {
+    let file = File::open(path).map_err(|error| advise(&error))?;
+    if file.metadata()?.is_dir() {
+        bail!("it is a directory without parts of a recording; give the path of a file in it");
+    }
+    Ok(file)
+}
+
+/// A file that several read at once, each from its start.
+#[derive(Debug)]
+pub(super) struct FromStart {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl FromStart {
+    /// Whether the file has become shorter than what was read of it.
+    pub(super) fn has_shrunk(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.len() < self.at)
+    }
+}
+
+impl From<File> for FromStart {
+    fn from(file: File) -> Self {
+        Self { file: Arc::new(file), at: 0 }
+    }
+}
+
+impl Read for FromStart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
 }
 
 /// What was compressed, as it was before; anything else as it is.

@@ -3,6 +3,7 @@
 mod follow;
 mod input;
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -29,11 +30,11 @@ const GAPS_KEPT: usize = 20;
 /// Connections of a capture that are followed at once.
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(Config::MAX_CONNECTIONS as usize).unwrap();
 
-/// What is to be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is to be read. It is open, or lies in a directory that is known: from here on no other file is.
+#[derive(Clone, Debug)]
 pub enum Source {
-    /// A file by its path.
-    File(PathBuf),
+    /// A file, with its path.
+    File(PathBuf, Arc<File>),
     /// Standard input, given as `-`.
     StandardInput,
     /// One observation of those that were recorded in a directory.
@@ -46,31 +47,39 @@ pub enum Source {
 }
 
 impl Source {
-    /// What an argument of the command line means; of a directory that was recorded in, the last observation.
-    pub fn of(argument: &Path) -> Self {
-        Self::all_of(argument).pop().unwrap_or_else(|| Self::File(argument.to_owned()))
+    /// Opens what an argument of the command line means; of a directory that was recorded in, the last observation.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened.
+    pub fn open(argument: &Path) -> anyhow::Result<Self> {
+        Self::all_of(argument)?.pop().context("nothing to read")
     }
 
     /// The same, with every observation that was recorded in a directory, in the order of time.
-    pub fn all_of(argument: &Path) -> Vec<Self> {
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened.
+    pub fn all_of(argument: &Path) -> anyhow::Result<Vec<Self>> {
         if argument.as_os_str() == "-" {
-            return vec![Self::StandardInput];
+            return Ok(vec![Self::StandardInput]);
         }
-        // Whatever is wrong with it is told when it is opened.
         let mut observations: Vec<_> =
             parts(argument).unwrap_or_default().iter().map(|part| part.observation().to_owned()).collect();
         observations.dedup();
         if observations.is_empty() {
-            return vec![Self::File(argument.to_owned())];
+            let file = input::file(argument).with_context(|| format!("reading {}", name(argument)))?;
+            return Ok(vec![Self::File(argument.to_owned(), Arc::new(file))]);
         }
         let recorded = |observation| Self::Recorded { directory: argument.to_owned(), observation };
-        observations.into_iter().map(recorded).collect()
+        Ok(observations.into_iter().map(recorded).collect())
     }
 
     /// How it is called in messages, safe for a terminal.
     pub fn name(&self) -> String {
         match self {
-            Self::File(path) => safe(&path.to_string_lossy()).into_owned(),
+            Self::File(path, _) => name(path),
             Self::StandardInput => "standard input".to_owned(),
             Self::Recorded { directory, observation } => {
                 safe(&format!("{} (from {observation})", directory.to_string_lossy())).into_owned()
@@ -81,11 +90,23 @@ impl Source {
     /// Whether it can be read a second time.
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::File(path) => path.is_file(),
+            Self::File(_, file) => file.metadata().is_ok_and(|metadata| metadata.is_file()),
             Self::StandardInput => false,
             Self::Recorded { .. } => true,
         }
     }
+
+    /// The directory whose files are opened as they are come to: there may be more of them than can be open at once.
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Recorded { directory, .. } => Some(directory),
+            Self::File(..) | Self::StandardInput => None,
+        }
+    }
+}
+
+fn name(path: &Path) -> String {
+    safe(&path.to_string_lossy()).into_owned()
 }
 
 /// How a file is read.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 
-use crate::source::live::{Capabilities, Capability};
+use crate::privilege::{Capabilities, Capability};
 
 /// Namespaces looked at, at most.
 const MAX_NAMESPACES: usize = 4096;

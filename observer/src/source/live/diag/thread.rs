@@ -18,6 +18,7 @@ use super::poller::Poller;
 use super::request::MAX_PORTS;
 use super::scope::Scope;
 use super::sweep::Sweep;
+use crate::source::live::duty::{self, Duty};
 use crate::source::live::owners::{Asker, Asks};
 use crate::source::live::{Cgroup, ObservationClock};
 
@@ -88,15 +89,11 @@ pub(in crate::source::live) fn spawn_told(
         .context("finding the own network namespace at /proc/thread-self/ns/net (is /proc mounted?)")?;
     let wishes = Arc::new(Wishes { period_micros: micros(period).into(), poll_now: false.into() });
     let (bell, rings) = sync_channel(1);
-    let thread = std::thread::Builder::new()
-        .name("diag".to_owned())
-        .spawn({
-            let wishes = Arc::clone(&wishes);
-            move || {
-                run(Poller::new(sweep, clock, home), clock, owners.as_ref(), &wishes, &rings, &events, look);
-            }
-        })
-        .context("starting the thread for socket diagnostics")?;
+    let work = {
+        let wishes = Arc::clone(&wishes);
+        move |()| run(Poller::new(sweep, clock, home), clock, owners.as_ref(), &wishes, &rings, &events, look)
+    };
+    let thread = duty::spawn(Duty::Diag, || (), work)?;
     Ok(DiagHandle { wishes, bell: Some(bell), thread: Some(thread) })
 }
 

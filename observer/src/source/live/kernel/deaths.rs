@@ -26,15 +26,17 @@ const FIRST_NAMESPACE: u64 = 0xEFFF_FFFC;
 /// Looks at the processes that close a server's sockets.
 #[derive(Debug)]
 pub(super) struct Deaths {
-    /// Whether process ids mean here what they mean to the kernel.
-    ids_are_known: bool,
+    /// Whether process ids mean here what they mean to the kernel, and `/proc` hides no process.
+    processes_are_known: bool,
     /// The process looked at last, which lived then.
     alive: Option<(u32, Timestamp)>,
 }
 
 impl Deaths {
     pub(super) fn new() -> Self {
-        Self { ids_are_known: ids_are_known(), alive: None }
+        // With hidepid, see proc(5), a process of another is as if it were gone.
+        let none_is_hidden = fs::metadata("/proc/1/statm").is_ok();
+        Self { processes_are_known: ids_are_known() && none_is_hidden, alive: None }
     }
 
     /// What `event`, read just now, means if it is the end of a connection by its server.
@@ -44,7 +46,7 @@ impl Deaths {
             return None;
         };
         let closes = socket.seen_at == Vantage::Server && *to != TcpState::CloseWait;
-        if !closes || !self.ids_are_known || now.since(event.at) > LATE {
+        if !closes || !self.processes_are_known || now.since(event.at) > LATE {
             return None;
         }
         if self.alive.is_some_and(|(pid, at)| pid == process.pid && event.at <= at + TRUSTED) {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
-use aya::maps::{Map, MapError, MapType};
+use aya::maps::{Map, MapError, MapType, PerCpuArray};
 use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType};
 use aya::sys::is_map_supported;
 use aya::{Ebpf, EbpfError, EbpfLoader};
@@ -109,6 +109,13 @@ impl Kernel {
             steps.push(Step { part: PART.to_owned(), outcome });
         }
         Attempt { kernel: loaded.ok(), steps }
+    }
+
+    /// Whether the calling thread may read what the programs count.
+    pub(crate) fn can_be_read(&self) -> bool {
+        let ebpf = self.ebpf();
+        let counters = ebpf.map(name::COUNTERS).map(PerCpuArray::<_, u64>::try_from);
+        counters.is_some_and(|counters| counters.is_ok_and(|counters| counters.get(&0, 0).is_ok()))
     }
 
     /// The object.

@@ -13,8 +13,8 @@ use nix::sched::{CloneFlags, unshare};
 pub(super) fn enter() -> anyhow::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS).context("making a mount namespace (needs CAP_SYS_ADMIN)")?;
     let none: Option<&str> = None;
-    // Else systemd's shared mounts would carry ours back to the host.
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).context("making the mounts private")
+    // Else systemd's shared mounts would carry ours back to the host. What the host unmounts is to go here too.
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none).context("making the mounts private")
 }
 
 /// Mounts a file system of the kernel's.

@@ -20,10 +20,8 @@ use super::sampler::Sampler;
 use super::scope::Scope;
 use super::waits::Waits;
 use crate::mysql::Statements;
-use crate::source::live::degradation::Degradation;
 use crate::source::live::diag::DiagHandle;
 use crate::source::live::owners::{Asker, Asks};
-use crate::source::live::tell;
 
 /// Records taken from the ring buffer in one turn.
 const BATCH: usize = 256;
@@ -40,6 +38,8 @@ pub(crate) struct Others {
     pub(crate) diag: Arc<DiagHandle>,
     /// Looks at the processes that open and read.
     pub(crate) owners: Asker,
+    /// Follows who reads, while a window is closed.
+    pub(crate) reads: Reads,
     /// Follows servers' own waits, where that is possible.
     pub(crate) waits: Option<Waits>,
 }
@@ -58,7 +58,7 @@ pub(crate) async fn read(
     others: Others,
     events: mpsc::Sender<Vec<Event>>,
 ) -> anyhow::Result<()> {
-    let Others { diag, owners, waits } = others;
+    let Others { diag, owners, reads, waits } = others;
     let ring = kernel.take_map(name::RECORDS)?;
     // SAFETY: the ring buffer owns its file descriptor, gives always this one, and closes it when it is dropped.
     let mut ring = unsafe { AsyncFd::register_with_interest(RingBuf::try_from(ring)?, Interest::READABLE) }
@@ -69,8 +69,6 @@ pub(crate) async fn read(
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
     let mut losses_are_due = every(period.min(LOSSES_PERIOD));
-    let Kernel { ebpf, reads_are_told, .. } = kernel;
-    let programs = Reads::new(ebpf, failure_of_reads(&decoder, &events))?;
     let ids_are_known = ids_are_known();
     let mut in_pass = false;
     let mut in_trouble = false;
@@ -98,9 +96,7 @@ pub(crate) async fn read(
         if in_trouble != sampler.has_trouble() {
             in_trouble = !in_trouble;
             pace(&diag, period, in_trouble);
-            if reads_are_told {
-                programs.want(in_trouble);
-            }
+            reads.want(in_trouble);
         }
         if let Some(scope) = &mut scope {
             scope.limit(&mut batch);
@@ -118,15 +114,6 @@ pub(crate) async fn read(
 /// moments all the time, and walking through all processes for each of them would be too much.
 fn pace(diag: &DiagHandle, period: Duration, in_trouble: bool) {
     diag.set_period(if in_trouble { period / TROUBLE_FACTOR } else { period });
-}
-
-/// Tells that reads can no longer be followed. Without a listener there is nobody to tell.
-fn failure_of_reads(
-    decoder: &Decoder,
-    events: &mpsc::Sender<Vec<Event>>,
-) -> impl FnOnce(Degradation) + Send + 'static {
-    let (clock, events) = (decoder.clock(), events.clone());
-    move |degradation| drop(events.blocking_send(vec![tell(&degradation, clock)]))
 }
 
 fn every(period: Duration) -> Interval {

@@ -9,53 +9,65 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::trace_point::TracePointLinkId;
+use observer_core::Event;
+use tokio::sync::mpsc;
 
-use super::load::lock;
+use super::load::{Kernel, lock};
 use super::surroundings;
 use super::tracepoints::READS;
 use crate::source::live::degradation::Degradation;
+use crate::source::live::duty::{self, Duty};
+use crate::source::live::{ObservationClock, tell};
 
 /// How long reads are followed after the last window has opened: one that closed for a moment often closes again.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Has the programs, with others. They are taken out of the kernel soon after the last of them is dropped.
-pub(super) struct Reads(Sender<bool>);
+#[derive(Debug)]
+pub(crate) struct Reads {
+    wanted: Sender<bool>,
+    /// Whether reads can be followed at all.
+    are_told: bool,
+}
 
 impl Reads {
-    /// Keeps the programs, and follows reads when [`want`](Self::want)ed; `failed` is told why that is not possible.
+    /// Keeps the programs, and follows reads when [`want`](Self::want)ed; why that is not possible is an event.
     ///
     /// # Errors
     ///
     /// When no thread can be started.
-    pub(super) fn new(
-        ebpf: Arc<Mutex<Ebpf>>,
-        failed: impl FnOnce(Degradation) + Send + 'static,
+    pub(crate) fn start(
+        kernel: &Kernel,
+        clock: ObservationClock,
+        events: mpsc::Sender<Vec<Event>>,
     ) -> anyhow::Result<Self> {
+        let ebpf = Arc::clone(&kernel.ebpf);
         let (wanted, told) = channel();
-        let follow = move || {
+        let follow = move |_tracefs| {
             if let Err(error) = follow(&ebpf, &told) {
-                failed(Degradation::new(&READS.part(), &error, READS.without));
+                let degradation = Degradation::new(&READS.part(), &error, READS.without);
+                // Without a listener there is nobody to tell.
+                let _ = events.blocking_send(vec![tell(&degradation, clock)]);
+                drop(events);
                 // The other programs go on for as long as somebody listens.
                 while told.recv().is_ok() {}
             }
         };
-        thread::Builder::new()
-            .name("reads".to_owned())
-            .spawn(follow)
-            .context("starting the thread that attaches to reads")?;
-        Ok(Self(wanted))
+        // Where tracefs was mounted for the loader alone, it has gone with that thread.
+        duty::spawn(Duty::Reads, surroundings::tracefs, follow)?;
+        Ok(Self { wanted, are_told: kernel.reads_are_told })
     }
 
     /// Whether any window is closed, each time that changes.
     pub(super) fn want(&self, wanted: bool) {
-        // The thread lives as long as this.
-        let _ = self.0.send(wanted);
+        if self.are_told {
+            // The thread lives as long as this.
+            let _ = self.wanted.send(wanted);
+        }
     }
 }
 
@@ -79,8 +91,6 @@ fn follow(ebpf: &Mutex<Ebpf>, told: &Receiver<bool>) -> anyhow::Result<()> {
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         if wanted && attached.is_none() {
-            // Where tracefs was mounted for the loader alone, it has gone with that thread.
-            surroundings::tracefs()?;
             attached = Some(READS.attach(&mut lock(ebpf))?);
         }
     }

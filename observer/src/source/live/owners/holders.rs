@@ -9,7 +9,8 @@ use observer_core::{Event, EventKind, Owner, Owners, SocketEvent, SocketEventKin
 use super::asks::Ask;
 use super::process::Processes;
 use super::search::{Found, search};
-use crate::source::live::{Capability, ObservationClock};
+use crate::privilege::{Capabilities, Capability};
+use crate::source::live::ObservationClock;
 
 /// Sockets that are remembered, at most. Beyond it all are forgotten, and learnt again as they are told.
 const MAX_SOCKETS: usize = 65_536;
@@ -144,7 +145,8 @@ impl Holders {
             let event = self.tell(socket, owners);
             events.push(event);
         }
-        if not_found && found.hidden > 0 && !std::mem::replace(&mut self.told_hidden, true) {
+        if not_found && found.hidden > 0 && !may_see_all() && !std::mem::replace(&mut self.told_hidden, true)
+        {
             let kind = EventKind::Source(SourceEvent::Degraded {
                 part: "owners of sockets".to_owned(),
                 because: format!(
@@ -162,6 +164,12 @@ impl Holders {
         let kind = SocketEventKind::Owners(Box::new(owners));
         Event { at: self.clock.now(), kind: EventKind::Socket(SocketEvent { socket, kind }) }
     }
+}
+
+/// Whether processes that hide their files belong to a machine around this one, which has no say here.
+fn may_see_all() -> bool {
+    let both = [Capability::SysPtrace, Capability::DacReadSearch];
+    Capabilities::effective().is_ok_and(|set| both.into_iter().all(|one| set.has(one)))
 }
 
 /// The owners of a socket, the one that reads first. What is read of a process is `known` for the next socket.

@@ -1,15 +1,14 @@
 //! The thread that looks for owners, and what it may take of a CPU.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use observer_core::Event;
 use tokio::sync::mpsc::Sender;
 
 use super::asks::{Ask, Asker};
 use super::holders::Holders;
+use crate::source::live::duty::{self, Duty};
 use crate::source::live::{ObservationClock, cpu_time};
 
 /// Two searches are never closer together.
@@ -34,10 +33,7 @@ pub(in crate::source::live) fn spawn(
     events: Sender<Vec<Event>>,
 ) -> anyhow::Result<Asker> {
     let (asker, asks) = Asker::channel();
-    thread::Builder::new()
-        .name("owners".to_owned())
-        .spawn(move || run(clock, &asks, &events))
-        .context("starting the thread that looks for the owners of sockets")?;
+    duty::spawn(Duty::Owners, || (), move |()| run(clock, &asks, &events))?;
     Ok(asker)
 }
 

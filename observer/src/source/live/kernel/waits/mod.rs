@@ -19,10 +19,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use aya::Ebpf;
 use aya::maps::{HashMap as KernelHashMap, MapData};
 use aya::programs::trace_point::TracePointLinkId;
@@ -39,6 +37,7 @@ use super::load::{Kernel, lock};
 use super::surroundings;
 use super::tracepoints::Tracepoint;
 use crate::source::live::degradation::Degradation;
+use crate::source::live::duty::{self, Duty};
 use crate::source::live::{ObservationClock, tell};
 
 /// What this is to the user, when it fails.
@@ -109,10 +108,8 @@ impl Waits {
             events,
         };
         let (thread, told) = sync_channel(WAITING);
-        thread::Builder::new()
-            .name("waits".to_owned())
-            .spawn(move || follower.run(&told))
-            .context("starting the thread that follows waits")?;
+        // Where tracefs was mounted for the loader alone, it has gone with that thread.
+        duty::spawn(Duty::Waits, surroundings::tracefs, move |_tracefs| follower.run(&told))?;
         Ok(Some(Self { thread, had_writers: false }))
     }
 
@@ -241,8 +238,6 @@ impl Follower {
         if !self.links.is_empty() {
             return Ok(());
         }
-        // Where tracefs was mounted for the loader alone, it has gone with that thread.
-        surroundings::tracefs()?;
         let mut ebpf = lock(&self.ebpf);
         for tracepoint in &self.tracepoints {
             let link = tracepoint.attach(&mut ebpf)?;

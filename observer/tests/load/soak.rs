@@ -1,0 +1,86 @@
+//! Hours in short: connections are opened, stall, go on and are closed, again and again. Whatever grows with that is a
+//! leak.
+
+use std::env;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use crate::crowd::Crowd;
+use crate::privilege::is_root;
+use crate::stall;
+use crate::watched::{Takes, Watched};
+
+/// Connections of one round, and those of them that stall.
+const CONNECTIONS: usize = 200;
+const STALLED: usize = 20;
+
+/// The observer remembers so many connections, those that have ended too: a few rounds fill that.
+const REMEMBERED: usize = 500;
+
+/// Rounds in which what is filled once is filled.
+const WARM_UP: u32 = 4;
+/// Rounds after that, where nothing else is asked for.
+const ROUNDS: u32 = 6;
+
+/// What memory may differ by when nothing grows, in KiB, and the part of it that allocators waste here or there.
+const SLACK: u64 = 512;
+const WASTE: u64 = 20;
+
+/// `cargo xtask soak` says how long it goes on.
+fn minutes() -> Option<u64> {
+    env::var("OBSERVER_SOAK_MINUTES").ok().map(|minutes| minutes.parse().expect("a number of minutes"))
+}
+
+#[test]
+fn nothing_grows() {
+    if !is_root("nothing_grows", "loading kernel programs") {
+        return;
+    }
+    let mut crowd = Crowd::new().unwrap();
+    let remembered = REMEMBERED.to_string();
+    // A log would fill the disk in the long form.
+    let options = ["--max-connections", &remembered, "--poll", "0.2", "--log", "/dev/null"];
+    let mut watched = Watched::start(crowd.port(), &options);
+    let (began, mut reported) = (Instant::now(), Instant::now());
+    let long = minutes().map(|minutes| Duration::from_secs(60 * minutes));
+    let mut usual: Option<Takes> = None;
+    let mut rounds = 0;
+    loop {
+        let takes = round(&mut crowd, &watched);
+        rounds += 1;
+        match &mut usual {
+            None if rounds >= WARM_UP => usual = Some(takes),
+            // What the first rounds have not needed yet: the largest of twice the rounds is the measure.
+            Some(usual) if rounds < 2 * WARM_UP => usual.memory = usual.memory.max(takes.memory),
+            Some(usual) => assert_same(usual, &takes, rounds),
+            None => {}
+        }
+        if long.is_some() && reported.elapsed() >= Duration::from_secs(60) {
+            reported = Instant::now();
+            let minutes = began.elapsed().as_secs() / 60;
+            let _ = writeln!(std::io::stderr(), "{minutes:>4} min  {rounds:>6} rounds  {}", watched.takes());
+        }
+        if long.map_or(rounds >= 2 * WARM_UP + ROUNDS, |long| began.elapsed() >= long) {
+            break;
+        }
+    }
+    watched.end();
+}
+
+/// Opens connections, lets some stall and go on, and closes all; gives what the observer has then.
+fn round(crowd: &mut Crowd, watched: &Watched) -> Takes {
+    let mut pairs = crowd.open_many(CONNECTIONS).unwrap();
+    let stalled = stall(&mut pairs[..STALLED]);
+    watched.wait_stalled(&stalled);
+    pairs[..STALLED / 2].iter_mut().for_each(|pair| pair.read().unwrap());
+    drop(pairs);
+    watched.rest(0)
+}
+
+fn assert_same(usual: &Takes, now: &Takes, round: u32) {
+    let memory = usual.memory + SLACK + usual.memory / WASTE;
+    assert!(now.memory <= memory, "memory has grown by round {round}: {usual}, then {now}");
+    assert!(now.files <= usual.files, "files have grown by round {round}: {usual}, then {now}");
+    assert!(now.threads <= usual.threads, "threads have grown by round {round}: {usual}, then {now}");
+    assert!(now.entries == usual.entries, "entries have grown by round {round}: {usual}, then {now}");
+}
