@@ -23,7 +23,9 @@ if [ "${3-}" = inside ]; then
         mount --bind "/dev/$device" "$root/dev/$device"
     done
     ln -s /proc/self/fd "$root/dev/fd"
-    mkdir "$root/dev/shm" "$root/trial"
+    mkdir "$root/dev/shm" "$root/dev/mqueue" "$root/dev/pts" "$root/trial"
+    mount -t devpts -o newinstance,mode=620,ptmxmode=666 devpts "$root/dev/pts"
+    ln -s pts/ptmx "$root/dev/ptmx"
     mount --bind "$beside" "$root/trial"
     cp "$beside/trial.service" "$root/run"
     mkdir -p "$root/run/systemd/system" "$root/host"

@@ -41,9 +41,10 @@ pub(super) fn run(program: &Path, place: &Path) -> anyhow::Result<()> {
         let beside = Tree::new(&place.join("beside"))?;
         let target = Target::find(None)?;
         let mut contents = Contents::gather(program, target)?;
+        contents.configuration.get_or_insert_with(|| b"# Older.\n".to_vec());
         let old = deb::make(&contents, target, VERSION, source_date()?, beside.place())?;
         // Settings that both the administrator and the package have changed are the hardest case.
-        contents.configuration.as_mut().context("packaging/observer.toml is missing")?.extend(b"# Newer.\n");
+        contents.configuration.get_or_insert_default().extend(b"# Newer.\n");
         let new = deb::make(&contents, target, &format!("{VERSION}+next"), source_date()?, beside.place())?;
         for (package, name) in [(old, "old.deb"), (new, "new.deb")] {
             let to = beside.place().join(name);
