@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod listener;
 pub mod log;
 pub mod mysql;
+pub mod names;
 pub mod output;
 pub mod panic_hook;
 pub mod plain;

@@ -54,6 +54,12 @@ case $(observer --version) in "observer "[0-9]*) ;; *) fail "observer --version"
 for page in observer observer-record; do
     zcat "/usr/share/man/man1/$page.1.gz" | grep -q '^\.TH ' || fail "the page $page(1)"
 done
+# Another C library's way to find names must not be loaded into a static program: it would crash.
+cp /etc/nsswitch.conf /tmp/nsswitch.conf
+echo 'hosts: hesiod files dns' >/etc/nsswitch.conf
+looked_up=$(observer doctor --mysql mysql://root@localhost:1 2>&1 || true)
+case $looked_up in *"server localhost:1"*"Connection refused"*) ;; *) fail "looking up a name: $looked_up" ;; esac
+cp /tmp/nsswitch.conf /etc/nsswitch.conf
 (cd / && md5sum --quiet --check /var/lib/dpkg/info/observer.md5sums) || fail "the sums of the files"
 tell "installed"
 
