@@ -109,7 +109,7 @@ fn copyright(contents: &Contents) -> anyhow::Result<String> {
         mit.lines().find(|line| line.starts_with("Copyright")).context("LICENSE-MIT names nobody")?;
     let indented: Vec<_> =
         mit.lines().map(|line| if line.is_empty() { " .".to_owned() } else { format!(" {line}") }).collect();
-    Ok(template("copyright")?.replace("@COPYRIGHT@", holders).replace("@MIT@", &indented.join("\n")))
+    Ok(template("copyright")?.replace("@HOLDERS@", holders).replace("@MIT@", &indented.join("\n")))
 }
 
 /// The changes of the package, which are those of the program: deb-changelog(5).
