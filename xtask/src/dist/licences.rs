@@ -14,10 +14,12 @@ use crate::places::cargo;
 /// How the files begin that libraries have their terms in.
 const FILES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
-/// The GNU C Library is in a static program too.
-const C_LIBRARY: &str = "The GNU C Library is linked into this program under the GNU Lesser General Public License, version \
-    2.1 or\nlater: https://sourceware.org/glibc/. The sources of this program, to link it with another version, are those \
-    of the\nrelease it is of.\n";
+/// What is in a static program besides.
+const LANGUAGES: &str = "\
+The Rust standard library: MIT OR Apache-2.0 (https://github.com/rust-lang/rust)
+The GNU C Library: LGPL-2.1-or-later (https://sourceware.org/glibc/). The sources of observer, to link it with another
+version of that, are those of its release.
+";
 
 /// What every library says, each text once.
 pub(super) fn collect(target: &Target) -> anyhow::Result<String> {
@@ -47,7 +49,7 @@ pub(super) fn collect(target: &Target) -> anyhow::Result<String> {
             texts.entry(text).or_default().push(name.clone());
         }
     }
-    write!(list, "\n{C_LIBRARY}")?;
+    list.push_str(LANGUAGES);
     for (text, names) in texts {
         write!(list, "\n{}\n{}\n\n{}\n", "-".repeat(72), names.join(", "), text.trim_end())?;
     }
@@ -115,8 +117,8 @@ mod tests {
         let text = collect(Target::find(None).unwrap()).unwrap();
         let names = |name: &str| text.lines().any(|line| line.starts_with(name));
         assert!(names("aya 0.") && names("tokio 1."));
-        // A macro, something of the tests, and something of xtask's alone.
-        assert!(!names("serde_derive ") && !names("insta ") && !names("sha2 "));
+        // A macro, and two of the tests.
+        assert!(!names("serde_derive ") && !names("insta ") && !names("proptest "));
         assert!(text.contains("Permission is hereby granted"));
     }
 }
