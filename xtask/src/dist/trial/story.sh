@@ -46,7 +46,8 @@ files() {
         -prune -o -print | grep -v -e '^/etc/.*-$' -e '^/etc/\.' -e '^/var/log/dpkg\.log$' -e '^/var/tmp/' | sort
 }
 
-# Removal leaves settings and logs, what deb-systemd-helper knows of the unit, and the user.
+# A fresh Debian knows no names yet.
+echo '127.0.0.1 localhost' >/etc/hosts
 files >/tmp/before
 
 dpkg --install /trial/old.deb >/tmp/dpkg 2>&1 || fail "installing: $(cat /tmp/dpkg)"
