@@ -242,6 +242,7 @@ fn place(lost_by: LossPoint) -> &'static str {
         LossPoint::Capture => "by the capture",
         LossPoint::Log => "in the log",
         LossPoint::Tracker => "beyond the limit of connections",
+        LossPoint::Limit => "beyond the limit of one connection",
     }
 }
 
