@@ -18,7 +18,9 @@ pub(super) fn man(directory: Option<&Path>) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Clean);
     }
     let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page).context("writing the manual page")?;
+    // `observer help` has no page of its own to refer to.
+    let command = Cli::command().disable_help_subcommand(true);
+    clap_mangen::Man::new(command).render(&mut page).context("writing the manual page")?;
     print(&page)
 }
 
