@@ -104,7 +104,11 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print the manual page, in roff
     #[command(hide = true)]
-    Man,
+    Man {
+        /// Write it into this directory instead, and a page of its own for each command
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+    },
     /// Print the completions for a shell
     #[command(hide = true)]
     Completions {
@@ -242,9 +246,9 @@ impl Cli {
             Some(Command::Doctor(doctor)) => doctor.asked.check().and_then(|()| distinct(&mut doctor.ports)),
             Some(Command::Report(report)) => distinct(&mut report.judging.ports),
             Some(Command::Replay(replay)) => distinct(&mut replay.judging.ports),
-            Some(Command::Demo(_) | Command::Config(_) | Command::Man | Command::Completions { .. }) => {
-                Ok(())
-            }
+            Some(
+                Command::Demo(_) | Command::Config(_) | Command::Man { .. } | Command::Completions { .. },
+            ) => Ok(()),
         };
         match checked {
             Ok(()) => Ok(self),

@@ -13,6 +13,7 @@ pub mod listener;
 pub mod log;
 pub mod metrics;
 pub mod mysql;
+pub mod names;
 pub mod output;
 pub mod panic_hook;
 pub mod plain;

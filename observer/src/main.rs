@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use observer::cli::Cli;
 use observer::command::{self, Outcome};
 use observer::output::is_broken_pipe;
-use observer::{panic_hook, privilege};
+use observer::{names, panic_hook, privilege};
 
 fn main() -> ExitCode {
     panic_hook::install();
+    names::stay_inside();
     match privilege::no_new_privileges().and_then(|()| command::run(Cli::from_process())) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),

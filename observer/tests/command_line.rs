@@ -159,6 +159,13 @@ fn the_manual_and_the_completions_know_the_options() {
     let (page, _, status) = run(&["man"]);
     assert_eq!(status, 0);
     assert!(page.starts_with(".ie") && page.contains("net\\-write\\-timeout"), "{page}");
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_, _, status) = run(&["man", "--directory", directory.path().to_str().expect("its name")]);
+    assert_eq!(status, 0);
+    let written = |name: &str| std::fs::read_to_string(directory.path().join(name)).expect("a page");
+    assert_eq!(written("observer.1"), page);
+    assert!(written("observer-record.1").contains("keep\\-incidents"));
+    assert!(!directory.path().join("observer-man.1").exists(), "what is hidden has no page");
     for shell in ["bash", "zsh", "fish"] {
         let (script, _, status) = run(&["completions", shell]);
         assert_eq!(status, 0);

@@ -1,4 +1,4 @@
-//! Set-up, build, demo, test, fuzzing, bench, accuracy, kernels and pictures of observer: `cargo xtask COMMAND`.
+//! Set-up, build, demo, test, fuzzing, bench, accuracy, kernels, pictures and packages of observer: `cargo xtask COMMAND`.
 
 #![expect(clippy::print_stderr, reason = "this is a program that talks to who builds observer")]
 
@@ -10,6 +10,7 @@ mod accuracy;
 mod bench;
 mod demo;
 mod deny;
+mod dist;
 #[cfg(test)]
 mod documents;
 mod ebpf;
@@ -25,11 +26,12 @@ mod vm;
 
 use accuracy::AccuracyArgs;
 use bench::BenchArgs;
+use dist::DistArgs;
 use fuzz::FuzzArgs;
 use soak::SoakArgs;
 use vm::VmArgs;
 
-/// Set-up, build, demo, test, fuzzing, bench, accuracy, kernels and pictures of observer
+/// Set-up, build, demo, test, fuzzing, bench, accuracy, kernels, pictures and packages of observer
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -52,6 +54,8 @@ enum Task {
     Fuzz(FuzzArgs),
     /// Boot other kernels, play the story in them and judge what observer makes of it
     Vm(VmArgs),
+    /// Make what is given to people: a static program, a tarball, a Debian package
+    Dist(DistArgs),
     /// Open, stall and close connections again and again, and fail when the observer grows
     Soak(SoakArgs),
     /// Build the kernel programs into observer-ebpf/prebuilt/
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
         Task::Accuracy(args) => accuracy::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Vm(args) => vm::run(&args),
+        Task::Dist(args) => dist::run(&args),
         Task::Soak(args) => soak::run(&args),
         Task::Ebpf(args) => ebpf::build(args.check),
         Task::Screens => screens::run(),

@@ -21,6 +21,11 @@ pub(crate) fn cache() -> anyhow::Result<PathBuf> {
         .context("no place for the set-up: set OBSERVER_CACHE to a directory")
 }
 
+/// Where cargo builds.
+pub(crate) fn target_directory() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
+}
+
 /// The cargo that runs this, in the repository.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::places::{cache, cargo};
+use crate::places::{cache, cargo, target_directory};
 use crate::step::{self, step};
-use crate::{deny, ebpf, fuzz, root, setup, vm};
+use crate::{deny, dist, ebpf, fuzz, root, setup, vm};
 
 /// Lints and tests; `quick` leaves out what needs root or set-up.
 pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
@@ -34,6 +34,8 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
     if let Some(object) = object {
         fuzz::test()?;
         vm::test(&object)?;
+        // The program of these machines: to build the small one takes minutes.
+        dist::test(&target_directory().join("release/observer"))?;
     }
     // The last words are cargo's own.
     step::announce("cargo test");

@@ -1,6 +1,7 @@
 //! `observer man` and `observer completions`: what a package installs beside the program.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
@@ -9,10 +10,17 @@ use clap_complete::Shell;
 use super::Outcome;
 use crate::cli::Cli;
 
-/// Prints the manual page.
-pub(super) fn man() -> anyhow::Result<Outcome> {
+/// Prints the manual page, or writes all there are into a directory.
+pub(super) fn man(directory: Option<&Path>) -> anyhow::Result<Outcome> {
+    if let Some(directory) = directory {
+        clap_mangen::generate_to(Cli::command(), directory)
+            .with_context(|| format!("writing the manual pages into {}", directory.display()))?;
+        return Ok(Outcome::Clean);
+    }
     let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page).context("writing the manual page")?;
+    // `observer help` has no page of its own to refer to.
+    let command = Cli::command().disable_help_subcommand(true);
+    clap_mangen::Man::new(command).render(&mut page).context("writing the manual page")?;
     print(&page)
 }
 

@@ -37,7 +37,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Config(command) => config::run(command),
-        Command::Man => generate::man(),
+        Command::Man { directory } => generate::man(directory.as_deref()),
         Command::Completions { shell } => generate::completions(shell),
     }
 }

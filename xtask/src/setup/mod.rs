@@ -14,6 +14,7 @@ use crate::step::step;
 mod bpf_linker;
 mod cargo_deny;
 mod clients;
+pub(crate) mod debian;
 mod duckdb;
 pub(crate) mod kernels;
 mod mysql;
@@ -34,13 +35,14 @@ struct Item {
     build: fn(&Path) -> anyhow::Result<()>,
 }
 
-const ITEMS: [&Item; 7] = [
+const ITEMS: [&Item; 8] = [
     &bpf_linker::ITEM,
     &cargo_deny::ITEM,
     &mysql::ITEM,
     &clients::ITEM,
     &duckdb::ITEM,
     &kernels::STORY,
+    &debian::ITEM,
     &prometheus::ITEM,
 ];
 

@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 
-use crate::places::{cargo, repository};
+use crate::places::{cargo, repository, target_directory};
 use crate::setup::{self, kernels};
 use crate::step::{self, step};
 
@@ -110,9 +110,7 @@ fn build(kernel_programs: Option<&Path>) -> anyhow::Result<PathBuf> {
             build.env("OBSERVER_EBPF_OBJECT", object);
         }
         step::run(&mut build)?;
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
-        Ok(target.join("release/observer"))
+        Ok(target_directory().join("release/observer"))
     })
 }
 
