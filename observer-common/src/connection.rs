@@ -121,8 +121,13 @@ pub struct Rare {
     pub retransmissions: u32,
     /// When the present span of records began, in units of 2²⁰ ns.
     pub span: u32,
-    /// What was told in it, by weight; the highest bit: whether the window was told to be closed.
-    pub told: u32,
+    /// What was told in it, by weight.
+    pub told: u8,
+    /// Whether the window was told to be closed, 0 or 1.
+    pub told_closed: u8,
+    /// What this direction said that should have been told, and was not, as it said too much; `u16::MAX` is that many or
+    /// more.
+    pub untold: u16,
 }
 
 /// Bytes of a [`Tail`].

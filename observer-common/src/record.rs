@@ -85,12 +85,14 @@ numbered! {
         ConnectionMapFull = 1,
         /// Connections put into the map. More than were taken out and are still there: the LRU dropped some.
         ConnectionsAdded = 2,
+        /// Commands and errors that were not told: their connections told too much.
+        Untold = 3,
     }
 }
 
 impl Counter {
     /// How many there are.
-    pub const COUNT: u32 = 3;
+    pub const COUNT: u32 = 4;
 }
 
 /// What a segment changed: bits of [`SegmentRecord::transitions`].

@@ -81,12 +81,22 @@ pub enum LossPoint {
     Log,
     /// The judgement itself was at its limit of connections, and gave up some that had not ended.
     Tracker,
+    /// The limit of what is told of one connection: a hostile one said more than that. Of which it was, its own counters
+    /// tell; nothing is missing of the others.
+    Limit,
 }
 
 impl LossPoint {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 6] =
-        [Self::RingBuffer, Self::ConnectionMap, Self::Decoder, Self::Capture, Self::Log, Self::Tracker];
+    pub const ALL: [Self; 7] = [
+        Self::RingBuffer,
+        Self::ConnectionMap,
+        Self::Decoder,
+        Self::Capture,
+        Self::Log,
+        Self::Tracker,
+        Self::Limit,
+    ];
 }
 
 /// Something about one connection.

@@ -145,6 +145,13 @@ pub struct WireSample {
     /// that was followed: it is while any window is closed, and for some seconds more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_read: Option<LastRead>,
+    /// Commands of the client that should have been told and were not, as it said too much at once: a hostile end is not
+    /// to crowd out the others. 65,535 is that many or more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untold_by_client: u32,
+    /// The same of the server's errors.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untold_by_server: u32,
 }
 
 impl WireSample {

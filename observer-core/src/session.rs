@@ -53,6 +53,8 @@ pub struct Session {
     asked: Option<Changes>,
     /// net_write_timeout for the present command alone.
     for_statement: Option<Value>,
+    /// How many of its commands were not told, as there were too many.
+    untold: u32,
     /// What the server told of it last, and when it was asked.
     told: Option<Box<(Timestamp, ServerSession)>>,
 }
@@ -127,7 +129,7 @@ impl Session {
         let own = self.by_server(|told| told.net_write_timeout);
         let global = own.or_else(|| self.by_server(|told| told.global_net_write_timeout)).unwrap_or(global);
         match self.for_statement.unwrap_or(self.write) {
-            Value::Unreadable => own.unwrap_or(in_force(Value::Unreadable, global)),
+            hidden @ (Value::Unreadable | Value::Untold) => own.unwrap_or(in_force(hidden, global)),
             value => in_force(value, global),
         }
     }
@@ -141,8 +143,9 @@ impl Session {
     pub(crate) fn doubt(&self) -> Option<Doubt> {
         let is_told = self.by_server(|told| told.net_write_timeout).is_some();
         match self.for_statement.unwrap_or(self.write) {
-            Value::Unreadable | Value::Global if is_told => None,
+            Value::Unreadable | Value::Untold | Value::Global if is_told => None,
             Value::Unreadable => Some(Doubt::Unreadable),
+            Value::Untold => Some(Doubt::Untold),
             Value::Global if self.tls => Some(Doubt::Tls),
             Value::Global if self.capabilities.is_none() => Some(Doubt::BeganBefore),
             Value::Global if self.is_compressed() => Some(Doubt::Compression),
@@ -226,6 +229,17 @@ impl Session {
         }
     }
 
+    /// So many of its commands altogether were not told. Whether that is news.
+    pub(crate) fn untold(&mut self, count: u32) -> bool {
+        let is_news = count > self.untold;
+        if is_news {
+            self.untold = count;
+            (self.write, self.wait) = (Value::Untold, Value::Untold);
+            (self.asked, self.for_statement) = (None, None);
+        }
+        is_news
+    }
+
     /// Whether what was seen there counts: the first vantage that says anything goes on to say everything.
     fn tells(&mut self, seen_at: Vantage) -> bool {
         *self.seen_at.get_or_insert(seen_at) == seen_at
@@ -245,7 +259,7 @@ fn in_force(value: Value, global: Timeout) -> Timeout {
         Value::Seconds(seconds) => {
             Timeout { duration: Duration::from_secs(seconds.into()), source: TimeoutSource::Session }
         }
-        Value::Unreadable => Timeout { source: TimeoutSource::Assumed, ..global },
+        Value::Unreadable | Value::Untold => Timeout { source: TimeoutSource::Assumed, ..global },
     }
 }
 
@@ -281,6 +295,8 @@ pub enum Doubt {
     Compression,
     /// It was set to something that is computed.
     Unreadable,
+    /// It said too much at once to be told in full.
+    Untold,
     /// The connection is older than the observation of it.
     BeganBefore,
 }
@@ -292,6 +308,7 @@ impl fmt::Display for Doubt {
             Self::Tls => "what the session sets for itself cannot be seen under TLS",
             Self::Compression => "what the session sets for itself may be hidden by compression",
             Self::Unreadable => "the session has set net_write_timeout to a value that is computed",
+            Self::Untold => "the session sets so much that not all of it was told",
             Self::BeganBefore => "what the session set for itself before the observation began is not known",
         })
     }

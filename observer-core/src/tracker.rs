@@ -260,8 +260,9 @@ impl Tracker {
     fn note_loss(&mut self, at: Timestamp, count: u64, lost_by: LossPoint) {
         let lost = &mut self.lost[lost_by as usize];
         *lost = lost.saturating_add(count);
-        // What the judgement has given up itself is nobody else's loss.
-        if lost_by != LossPoint::Tracker && !std::mem::replace(&mut self.all_saw_loss, true) {
+        // What the judgement has given up itself is nobody else's loss, and a connection that is limited says so itself.
+        let of_any = !matches!(lost_by, LossPoint::Tracker | LossPoint::Limit);
+        if of_any && !std::mem::replace(&mut self.all_saw_loss, true) {
             self.connections
                 .iter_mut()
                 .for_each(|connection| connection.saw_loss |= connection.phase != Phase::Closed);

@@ -1,8 +1,11 @@
 //! The few packets of a server that are looked into: its greeting, the answer to a command that was told, errors that
 //! nobody asked for, and the end of what it has sent last.
 
-use observer_common::{Direction, DirectionState, RecordKind, TAIL_BYTES, Tail, awaits, beginning, flag};
+use observer_common::{
+    Direction, DirectionState, Rare, RecordKind, TAIL_BYTES, Tail, awaits, beginning, flag,
+};
 
+use crate::limit;
 use crate::packet::Packet;
 use crate::payload::COMPRESSED_HEADER;
 use crate::report::{Text, at_most, header, now};
@@ -32,7 +35,7 @@ pub struct Answer<'a> {
 impl Answer<'_> {
     /// Looks at it, as far as it must be.
     #[inline(always)]
-    pub fn observe(&self, own: &mut DirectionState, tail: &mut Tail, awaits_reply: &mut u8) {
+    pub fn observe(&self, own: &mut DirectionState, rare: &mut Rare, tail: &mut Tail, awaits_reply: &mut u8) {
         let answers = own.payload_ack != self.segment.ack || self.is_first;
         own.payload_ack = self.segment.ack;
         own.flags &= !flag::TAIL;
@@ -56,7 +59,7 @@ impl Answer<'_> {
         if self.beginning == beginning::PLAIN && self.keep(tail).is_some() {
             own.flags |= flag::TAIL;
         }
-        if is_short && !answers && self.error().is_some() {
+        if is_short && !answers && self.error(rare).is_some() {
             tail.payload = self.segment.payload;
             tail.is_error = 1;
             own.flags |= flag::TAIL;
@@ -76,7 +79,7 @@ impl Answer<'_> {
 
     /// Tells an error that came without a command. Since 4.1 the SQL state follows its number, marked by `#`.
     #[inline(always)]
-    fn error(&self) -> Option<()> {
+    fn error(&self, rare: &mut Rare) -> Option<()> {
         let is_error = if self.beginning == beginning::COMPRESSED {
             let bytes = self.packet.load::<{ COMPRESSED_HEADER + 8 }>(self.segment.payload_at)?;
             bytes[COMPRESSED_HEADER + 4] == ERR && bytes[COMPRESSED_HEADER + 7] == b'#'
@@ -84,7 +87,7 @@ impl Answer<'_> {
             let bytes = self.packet.load::<8>(self.segment.payload_at)?;
             self.beginning != beginning::TLS && bytes[4] == ERR && bytes[7] == b'#'
         };
-        if is_error { self.tell(RecordKind::ServerError) } else { None }
+        if is_error && limit::may_say(rare) { self.tell(RecordKind::ServerError) } else { None }
     }
 
     /// Keeps the last bytes.

@@ -21,6 +21,7 @@ mod payload;
 mod report;
 mod segment;
 mod statements;
+mod taken;
 mod tracepoints;
 mod track;
 mod waits;

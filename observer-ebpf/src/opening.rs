@@ -34,7 +34,8 @@ pub fn opening_or_reset(
         own.flags |= flag::RST;
         return transition::RST;
     }
-    if own.flags & flag::SYN != 0 {
+    // What was seen before is no beginning: the kernel answers a SYN then and forgets it (RFC 5961, 4.2).
+    if own.flags & (flag::SYN | flag::SEQ) != 0 {
         return 0;
     }
     let syn = Syn::read(packet, segment);
@@ -72,7 +73,8 @@ const UNSEEN: DirectionState = DirectionState {
     peer_closed: 0,
 };
 
-const RARE: Rare = Rare { probes: 0, probe_acks: 0, retransmissions: 0, span: 0, told: 0 };
+const RARE: Rare =
+    Rare { probes: 0, probe_acks: 0, retransmissions: 0, span: 0, told: 0, told_closed: 0, untold: 0 };
 
 /// What is put into the map to be written in place: the stack has no room for it.
 #[unsafe(no_mangle)]

@@ -3,8 +3,9 @@
 //! A MySQL packet is three bytes of length, one of sequence, and the payload; a command starts with sequence 0.
 //! See <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html>.
 
-use observer_common::{Direction, RecordKind, awaits, beginning, flag};
+use observer_common::{Direction, Rare, RecordKind, awaits, beginning, flag};
 
+use crate::limit;
 use crate::packet::Packet;
 use crate::report::{Text, header, now};
 use crate::segment::{Segment, ends};
@@ -54,6 +55,7 @@ pub fn command(
     cookie: u64,
     beginning: u8,
     flags: &mut u8,
+    rare: &mut Rare,
     asked: &mut Asked,
 ) -> Option<()> {
     let ends_statement = *flags & flag::NEXT_COMMAND != 0;
@@ -62,13 +64,16 @@ pub fn command(
         None if ends_statement => (RecordKind::NextCommand, Command { at: 0, kind: Kind::Quit }),
         None => return None,
     };
-    *flags &= !flag::NEXT_COMMAND;
     let ends = ends(packet, segment, direction)?;
     let header = header(now(), cookie, kind, direction, &ends);
     let length = segment.payload - told.at;
     let text = Text::copy(packet, header, segment.payload_at + told.at, length)?;
-    let worth_it = told.kind != Kind::Commented || ends_statement || has_set(&text);
+    let changes = told.kind != Kind::Commented || ends_statement || has_set(&text);
+    let worth_it = changes && limit::may_say(rare);
     text.tell_if(worth_it);
+    if worth_it {
+        *flags &= !flag::NEXT_COMMAND;
+    }
     if worth_it && told.kind != Kind::Quit {
         *asked.awaits_reply = awaits::REPLY;
         if told.kind != Kind::Change {

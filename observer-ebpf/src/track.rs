@@ -19,6 +19,7 @@ use crate::payload;
 use crate::report::{NO_TAIL, header, now, tell};
 use crate::segment::{Segment, ends, tcp};
 use crate::statements::Asked;
+use crate::taken::{is_reset_taken, is_taken};
 
 /// Transitions that a peer can make as often as it likes.
 const LIMITED: u32 = transition::ZERO_WINDOW_PROBE
@@ -91,7 +92,11 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
         Direction::Ingress => (listed.remote, listed.local),
     };
     // Nothing else is looked at in these: the fewer ways go on from here, the sooner the verifier is through.
+    let comes_in = matches!(direction, Direction::Ingress);
     if segment.has(tcp::SYN | tcp::RST) {
+        if comes_in && segment.has(tcp::RST) && !is_reset_taken(&segment, own, peer) {
+            return None;
+        }
         own.segments += 1;
         let transitions = opening_or_reset(packet, &segment, direction, own, own_scale);
         if transitions != 0 {
@@ -99,6 +104,9 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
             let _ = tell_transitions(packet, &segment, direction, cookie, transitions, scales, NO_TAIL);
         }
         return Some(());
+    }
+    if comes_in && !is_taken(&segment, own, peer, (*own_scale, peer_scale)) {
+        return None;
     }
     let (sent_before, acknowledged_before) = (own.sent, own.acknowledged);
     let transitions = follow(&segment, own, peer, rare);
@@ -119,7 +127,7 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
         let (is_first, beginning) = (sent_before == 0, state.beginning);
         let answer =
             Answer { packet, segment: &segment, direction, cookie, is_first, beginning, client: peer };
-        answer.observe(own, tail, &mut state.awaits_reply);
+        answer.observe(own, rare, tail, &mut state.awaits_reply);
     }
     if transitions != 0 && is_told(transitions, rare) {
         let has_tail = own.flags & flag::TAIL != 0 && own.payload_ack == segment.ack;
@@ -139,7 +147,8 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
         } else if state.beginning != beginning::TLS {
             let (beginning, flags) = (state.beginning, &mut own.flags);
             let mut asked = Asked { command: &mut state.command, awaits_reply: &mut state.awaits_reply };
-            let _ = payload::command(packet, &segment, direction, cookie, beginning, flags, &mut asked);
+            let _ =
+                payload::command(packet, &segment, direction, cookie, beginning, flags, rare, &mut asked);
         }
     }
     Some(())

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cli;
 pub mod command;
+pub mod config;
 mod counters;
 pub mod demo;
 mod directory;

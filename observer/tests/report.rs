@@ -271,7 +271,7 @@ fn a_timeout_can_be_given_afterwards() {
             || place.report(&["log"]).contains("60 s (assumed")
     );
     let report = place.report(&["log", "--net-write-timeout", "8"]);
-    assert!(report.contains("8 s (given on the command line)"), "{report}");
+    assert!(report.contains("8 s (given to observer)"), "{report}");
 }
 
 /// What is wrong with a file, where, and what the user can do.

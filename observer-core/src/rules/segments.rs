@@ -106,6 +106,7 @@ impl Connection {
                 none => *none = Some(Box::new((at, sample.into()))),
             }
         }
+        self.untold(sample.untold_by_client, sample.untold_by_server, cx.config);
         self.note_traffic(at, sample);
         if let Some(advance) = sample.client.last_ack_advance {
             self.progressed(advance);

@@ -38,6 +38,14 @@ impl Connection {
         }
     }
 
+    /// So many of the client's commands were not told as there were too many: what the session has set is not known.
+    pub(super) fn untold(&mut self, by_client: u32, by_server: u32, config: &Config) {
+        if by_client > 0 && self.session_mut().untold(by_client) {
+            self.set_timeout(config);
+        }
+        self.saw_loss |= by_client > 0 || by_server > 0;
+    }
+
     /// A result comes that the client does not read: what was asked for before it was answered.
     pub(super) fn command_was_answered(&mut self, config: &Config) {
         if let Some(session) = self.session.as_deref_mut() {

@@ -17,6 +17,8 @@ pub(super) enum Value {
     Seconds(u32),
     /// It was set to something that is computed, and cannot be read.
     Unreadable,
+    /// The session may have set it by something that was not told.
+    Untold,
 }
 
 /// The most a session can wait: the servers cut off what is beyond (`LONG_TIMEOUT`, sql/sys_vars.cc). From 2,147,484 s

@@ -216,5 +216,6 @@ fn place(lost_by: LossPoint) -> &'static str {
         LossPoint::Capture => "by the capture",
         LossPoint::Log => "in the log",
         LossPoint::Tracker => "with connections beyond the limit",
+        LossPoint::Limit => "by the limit of what is told of one connection",
     }
 }

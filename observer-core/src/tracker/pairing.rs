@@ -51,9 +51,15 @@ pub(super) fn pair(index: &Index, at: Timestamp, event: &SocketEvent) -> Pairing
         // A socket that was not known yet: the other end of a connection, or one known without cookies. One that
         // has ended gets no new sockets.
         Some((end, _)) => known.ending().is_none() && known.end(end).cookie.is_none(),
-        None => known.phase != Phase::Closed,
+        None => known.phase != Phase::Closed && !is_gone(known, event.socket.seen_at),
     };
-    if let Some(known) = candidates().find(fits) {
+    let mut fitting = candidates().filter(fits);
+    if let Some(known) = fitting.next() {
+        // Two network namespaces may have the same addresses: nothing tells whose socket it is. What has a cookie says
+        // the same a little later.
+        if identity.is_none() && fitting.next().is_some() && !is_beginning(event) {
+            return Pairing::Nothing;
+        }
         if !begins_another(known, at, event) {
             return Pairing::Known(known.id);
         }
@@ -62,6 +68,15 @@ pub(super) fn pair(index: &Index, at: Timestamp, event: &SocketEvent) -> Pairing
         return Pairing::Known(last.id);
     }
     if can_begin(event) { Pairing::New } else { Pairing::Nothing }
+}
+
+/// Whether the socket at this end of a connection is gone, so that it can no longer be spoken of.
+fn is_gone(known: &Connection, seen_at: Vantage) -> bool {
+    match seen_at {
+        Vantage::Client => known.end(End::Client).gone,
+        Vantage::Server => known.end(End::Server).gone,
+        Vantage::Wire => false,
+    }
 }
 
 /// Whether `event` is the first of a connection.

@@ -217,11 +217,15 @@ fn duration() -> impl Strategy<Value = Duration> {
 
 fn wire_sample() -> impl Strategy<Value = WireSample> {
     let last_read = (moment(), process()).prop_map(|(at, process)| LastRead { at, process });
-    (direction(), direction(), option::of(last_read)).prop_map(|(client, server, last_read)| WireSample {
-        client,
-        server,
-        last_read,
-    })
+    (direction(), direction(), option::of(last_read), 0..3_u32, 0..2_u32).prop_map(
+        |(client, server, last_read, untold_by_client, untold_by_server)| WireSample {
+            client,
+            server,
+            last_read,
+            untold_by_client,
+            untold_by_server,
+        },
+    )
 }
 
 fn direction() -> impl Strategy<Value = DirectionSample> {

@@ -224,7 +224,7 @@ fn wire_sample(number: u32, step: u32) -> WireSample {
         zero_windows: step / 8,
         ..server.clone()
     };
-    WireSample { client, server, last_read: None }
+    WireSample { client, server, last_read: None, untold_by_client: 0, untold_by_server: 0 }
 }
 
 fn socket_sample(step: u32) -> SocketSample {

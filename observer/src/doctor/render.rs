@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::report::{Check, NamespaceSockets, Report};
-use crate::text::safe;
+use crate::text::{safe, without_controls};
 
 /// One line for each requirement and for each namespace with sockets, then the sum.
 pub(super) fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -51,8 +51,7 @@ fn sockets(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// The whole report as one JSON object.
 pub(super) fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, report)?;
-    writeln!(out)
+    writeln!(out, "{}", without_controls(&serde_json::to_string_pretty(report)?))
 }
 
 #[cfg(test)]

@@ -115,7 +115,13 @@ impl Write for LogFile {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.flush()?;
+        let metadata = self.file.metadata()?;
+        // It can still be written to, but nobody will ever read it.
+        if metadata.is_file() && metadata.nlink() == 0 {
+            return Err(io::Error::other("the file was removed"));
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use observer_core::{Event, EventKind, Finding, LossPoint, Severity, SourceEvent,
 
 use super::file::Sink;
 use super::{FindingRef, Header, LineRef};
+use crate::text::without_controls;
 
 /// Lines are with the kernel this long after they happened, at the latest.
 pub const FLUSH_AFTER: Duration = Duration::from_secs(1);
@@ -152,12 +153,17 @@ impl<S: Sink> Writer<S> {
 
     fn append(&mut self, line: &LineRef<'_>) -> io::Result<()> {
         let whole = self.buffer.len();
-        let result = serde_json::to_writer(&mut self.buffer, line).map_err(io::Error::from);
-        match result {
-            Ok(()) => self.buffer.push(b'\n'),
-            Err(_) => self.buffer.truncate(whole),
+        if let Err(error) = serde_json::to_writer(&mut self.buffer, line) {
+            self.buffer.truncate(whole);
+            return Err(error.into());
         }
-        result
+        // Nearly every line is ASCII, of which JSON leaves only DEL as it is.
+        if self.buffer[whole..].iter().any(|byte| *byte >= 0x7f) {
+            let line = self.buffer.split_off(whole);
+            self.buffer.extend_from_slice(without_controls(&String::from_utf8_lossy(&line)).as_bytes());
+        }
+        self.buffer.push(b'\n');
+        Ok(())
     }
 
     fn write_out(&mut self) -> io::Result<()> {

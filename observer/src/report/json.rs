@@ -14,7 +14,7 @@ use super::Report;
 use super::account::{Account, Mark};
 use super::holder::Holder;
 use crate::source::recording::Origin;
-use crate::text::safe;
+use crate::text::{safe, without_controls};
 
 /// The name and version of the format. Within version 1 fields are only added.
 const SCHEMA: &str = "observer.report/1";
@@ -25,8 +25,8 @@ const SCHEMA: &str = "observer.report/1";
 ///
 /// When it cannot be written.
 pub fn json(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Document::of(report)).map_err(io::Error::from)?;
-    writeln!(out)?;
+    let json = serde_json::to_string_pretty(&Document::of(report))?;
+    writeln!(out, "{}", without_controls(&json))?;
     out.flush()
 }
 

@@ -76,7 +76,7 @@ pub(super) fn timeout(account: &Account) -> String {
         TimeoutSource::Wait => "as the server's own wait shows",
         TimeoutSource::Session => "set by the session",
         TimeoutSource::Server => "told by the server",
-        TimeoutSource::Flag => "given on the command line",
+        TimeoutSource::Flag => "given to observer",
         TimeoutSource::Assumed => "assumed: the servers' default",
     };
     format!("net_write_timeout {} ({source})", setting(account.timeout.duration))
@@ -242,6 +242,7 @@ fn place(lost_by: LossPoint) -> &'static str {
         LossPoint::Capture => "by the capture",
         LossPoint::Log => "in the log",
         LossPoint::Tracker => "beyond the limit of connections",
+        LossPoint::Limit => "beyond the limit of one connection",
     }
 }
 

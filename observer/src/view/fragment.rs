@@ -84,5 +84,6 @@ fn place(place: LossPoint) -> &'static str {
         LossPoint::Capture => "in the capture",
         LossPoint::Log => "in the log",
         LossPoint::Tracker => "connections given up",
+        LossPoint::Limit => "said too fast",
     }
 }

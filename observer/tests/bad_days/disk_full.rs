@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use observer::log::Line;
 use observer_core::{Event, EventKind, LossPoint, SourceEvent};
 
-use crate::harness::{Place, mounts_changed_by, said, start, stop, whole_log};
+use crate::harness::{AS_THEY_ARE, Place, mounts_changed_by, said, start, stop, whole_log};
 use crate::support::connection::Connection;
 use crate::support::privilege::is_root;
 use crate::support::pty::{self, Pty};
@@ -130,6 +130,23 @@ fn a_disk_that_stays_full_is_the_last_word() {
     log.read_to_end(&mut text).unwrap();
     // The last of its room may have been enough for an admission.
     assert!(admitted(&text) <= missing, "{talk:#?}");
+}
+
+/// The log, or the directory it is in, is removed while it is written: what is written is lost, and counted.
+#[test]
+fn a_log_that_is_removed_is_told() {
+    let place = Place::new();
+    let directory = place.path("logs");
+    fs::create_dir(&directory).unwrap();
+    let log = directory.join("log");
+    let options = ["live", "--plain", "--no-kernel", "--poll", "0.1", "--port", "1", "--log"];
+    let options = [&options[..], &[log.to_str().unwrap()]].concat();
+    let process = start(&place.observer(AS_THEY_ARE, &options));
+    fs::remove_dir_all(&directory).unwrap();
+    let why = said(&process, "observer: writing the log: ");
+    assert!(why.ends_with("the file was removed; the observation goes on without it"), "{why}");
+    let talk = stop(process);
+    assert!(count_before(talk.last().unwrap(), " events are missing in the log") > 0, "{talk:#?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod disk_full;
 mod ends;
 mod harness;
+mod hostile;
 mod log_path;
 mod missing_parts;
 mod privileges;

@@ -70,7 +70,15 @@ impl Observed {
 
     /// The same with options, but for the port.
     pub(crate) async fn start_with(listener: &TcpListener, options: LiveOptions) -> Self {
-        let server = listener.local_addr().unwrap();
+        Self::start_with_at(listener.local_addr().unwrap(), options).await
+    }
+
+    /// The same for a listener on another host of ours.
+    pub(crate) async fn start_at(server: SocketAddr) -> Self {
+        Self::start_with_at(server, LiveOptions::default()).await
+    }
+
+    async fn start_with_at(server: SocketAddr, options: LiveOptions) -> Self {
         let options = LiveOptions { ports: vec![server.port()], poll: Duration::from_millis(100), ..options };
         let source = start(&options, ObservationClock::new().unwrap()).await.unwrap();
         assert_eq!(source.degraded(), [], "this host does not let every program run");
@@ -123,6 +131,13 @@ impl Observed {
                 |event| if let SocketEventKind::Wire(sample) = &event.kind { Some(&**sample) } else { None },
             )
             .last()
+    }
+
+    /// How many observations were lost.
+    pub(crate) fn lost(&self) -> u64 {
+        let count =
+            |event: &SourceEvent| if let SourceEvent::EventsLost { count, .. } = event { *count } else { 0 };
+        self.source_events().map(count).sum()
     }
 
     /// What was told of the source itself.

@@ -1,10 +1,12 @@
 //! What could not be told is counted.
 
+use std::collections::HashSet;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpStream};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use observer::source::live::LiveOptions;
-use observer_core::{LossPoint, SourceEvent};
+use observer_core::{Config, Finding, FindingKind, LossPoint, Phase, SourceEvent, Tracker};
 
 use crate::harness::{Observed, listen, run};
 
@@ -22,6 +24,80 @@ fn a_full_ring_buffer_is_counted() {
         let lost = told.until("the loss", |told| lost(told, LossPoint::RingBuffer)).await;
         assert!(lost > 100, "{lost} lost");
     });
+}
+
+/// Nobody reads while a window closes, connections end, and others come and go: of all that only the loss is told. What is
+/// known afterwards is what the sockets are, and nobody is blamed for anything.
+#[test]
+fn after_a_loss_everything_is_known_as_the_sockets_are() {
+    run("after_a_loss_everything_is_known_as_the_sockets_are", async {
+        let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+        let options = LiveOptions { ring_bytes: 4096, ..LiveOptions::default() };
+        let mut told = Observed::start_with(&listener, options).await;
+        let listener = listener.into_std().unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let server = told.server;
+        let connect = || {
+            let client = TcpStream::connect(server).unwrap();
+            (client, listener.accept().unwrap().0)
+        };
+        let (stalls, calm, ends) = (connect(), connect(), connect());
+        let address = |(client, _): &(TcpStream, TcpStream)| client.local_addr().unwrap();
+        let (stalled, ended) = (address(&stalls), address(&ends));
+        for one in [&stalls, &calm, &ends].map(address) {
+            told.until("it", |told| {
+                told.sockets().any(|event| event.socket.flow.client == one).then_some(())
+            })
+            .await;
+        }
+
+        // From here on nothing is awaited.
+        for _ in 0..100 {
+            drop(connect());
+        }
+        drop(ends);
+        stalls.1.set_nonblocking(true).unwrap();
+        while (&stalls.1).write(&[b'r'; 16_384]).is_ok() {}
+
+        let alive: HashSet<_> = [&stalls, &calm].map(address).into();
+        let tracker = told
+            .until("what there is", |told| {
+                let tracker = judged(told);
+                let open = tracker.connections().filter(|known| known.phase() != Phase::Closed);
+                let open: HashSet<_> = open.map(|known| known.flow().client).collect();
+                let stands = tracker
+                    .connections()
+                    .any(|known| known.flow().client == stalled && known.window_closed_since().is_some());
+                (lost(told, LossPoint::RingBuffer).is_some() && open == alive && stands).then_some(tracker)
+            })
+            .await;
+        let of_ended = tracker.connections().find(|known| known.flow().client == ended).unwrap();
+        assert_eq!(of_ended.phase(), Phase::Closed);
+        let mut wrong = findings(tracker);
+        wrong.retain(|finding| !is_no_blame(&finding.kind));
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    });
+}
+
+/// What is judged of all that was told.
+fn judged(told: &Observed) -> Tracker {
+    let mut tracker = Tracker::new(Config::default());
+    for event in &told.events {
+        tracker.handle_event(event);
+    }
+    tracker
+}
+
+fn is_no_blame(kind: &FindingKind) -> bool {
+    matches!(
+        kind,
+        FindingKind::Degraded { .. } | FindingKind::EventsLost { .. } | FindingKind::Stalled { .. }
+    )
+}
+
+fn findings(mut tracker: Tracker) -> Vec<Finding> {
+    tracker.finish();
+    std::iter::from_fn(|| tracker.poll()).collect()
 }
 
 #[test]

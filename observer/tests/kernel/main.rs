@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod by_hand;
 mod extras;
+mod floods;
 mod forged;
 mod harness;
 mod losses;
 #[path = "../support/privilege.rs"]
 #[expect(dead_code, reason = "no test runs as another user")]
 mod privilege;
+mod raw;
 mod resets;
 mod samples;
 mod session;

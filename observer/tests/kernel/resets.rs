@@ -1,10 +1,10 @@
 //! Connections that end with a reset.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
-use observer_core::{End, SocketEventKind, Vantage};
+use observer_core::{Config, End, Phase, SocketEventKind, Tracker, Vantage};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::harness::{GREETING, Observed, connect, listen, run};
 
@@ -50,4 +50,40 @@ async fn is_reset_by_the_server(told: &mut Observed, client: TcpStream) {
         });
         assert_eq!(resets.count(), 1, "at the {seen_at:?}: {:#?}", told.events);
     }
+}
+
+#[test]
+fn a_port_that_is_used_again_at_once_makes_another_connection() {
+    run("a_port_that_is_used_again_at_once_makes_another_connection", async {
+        let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+        let mut told = Observed::start(&listener).await;
+        let mut from = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut last = None;
+        for _ in 0..10 {
+            // It ends with a reset, which leaves its port free.
+            drop(last.take());
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_reuseaddr(true).unwrap();
+            socket.bind(from).unwrap();
+            let (client, accepted) = tokio::join!(socket.connect(told.server), listener.accept());
+            let (client, mut server) = (client.unwrap(), accepted.unwrap().0);
+            from = client.local_addr().unwrap();
+            server.write_all(GREETING).await.unwrap();
+            client.set_zero_linger().unwrap();
+            last = Some((client, server));
+        }
+        let judged = |told: &Observed| {
+            let mut tracker = Tracker::new(Config::default());
+            for event in &told.events {
+                tracker.handle_event(event);
+            }
+            let open = tracker.connections().filter(|known| known.phase() != Phase::Closed).count();
+            // A sample may overtake the records before it, and then stand for a connection of its own for a moment.
+            (tracker.connections_seen() >= 10, open)
+        };
+        told.until("ten connections, one of them open", |told| (judged(told) == (true, 1)).then_some(()))
+            .await;
+        drop(last);
+        told.until("the end of all", |told| (judged(told) == (true, 0)).then_some(())).await;
+    });
 }

@@ -2,7 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use observer_core::{SocketEventKind, Vantage};
+use observer::source::live::{Cgroup, LiveOptions};
+use observer_core::{SocketEventKind, SourceEvent, Vantage};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::{GREETING, Observed, connect, listen, run};
@@ -42,5 +43,33 @@ fn a_connection_from_before_is_sampled() {
             matches!(event.kind, SocketEventKind::Syn { .. } | SocketEventKind::Greeting { .. })
         });
         assert_eq!(opened, None);
+    });
+}
+
+/// A service that is started again gets a new cgroup by the same name.
+#[test]
+fn a_cgroup_that_is_removed_is_told_once() {
+    run("a_cgroup_that_is_removed_is_told_once", async {
+        let root = Cgroup::find().unwrap().unwrap().path;
+        let cgroup = root.join(format!("observer-test-{}", std::process::id()));
+        std::fs::create_dir(&cgroup).unwrap();
+        let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+        let options = LiveOptions { cgroup: Some(cgroup.clone()), ..LiveOptions::default() };
+        let mut told = Observed::start_with(&listener, options).await;
+        let polls = |told: &Observed| {
+            let polled = |event: &&SourceEvent| matches!(event, SourceEvent::SocketsPolled { .. });
+            told.source_events().filter(polled).count()
+        };
+        let removals = |told: &Observed| {
+            let removed = |event: &&SourceEvent| matches!(event, SourceEvent::Degraded { because, .. } if because.ends_with(" was removed; start again"));
+            told.source_events().filter(removed).count()
+        };
+        std::fs::remove_dir(&cgroup).unwrap();
+        told.until("the removal", |told| (removals(told) > 0).then_some(())).await;
+        std::fs::create_dir(&cgroup).unwrap();
+        let so_far = polls(&told);
+        told.until("more polls", |told| (polls(told) > so_far + 5).then_some(())).await;
+        std::fs::remove_dir(&cgroup).unwrap();
+        assert_eq!(removals(&told), 1);
     });
 }

@@ -210,6 +210,8 @@ impl Story {
             client: direction(60, self.acknowledged, SeqNumber(1061), self.ack(), self.window),
             server: direction(self.sent, 60, next, SeqNumber(1061), 65_536),
             last_read: None,
+            untold_by_client: 0,
+            untold_by_server: 0,
         };
         self.then(millis, SocketEventKind::Wire(Box::new(sample)))
     }

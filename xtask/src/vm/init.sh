@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # The first process of a machine: plays the story beside an observer, and hands over what it has seen in /out.
 #
-# $without, from the kernel's command line, is what the observer has to do without. Every wait has its limit, and every
+# $without, from the kernel's command line, is what the observer has to do without, and $fault what happens meanwhile. Every wait has its limit, and every
 # time in here is the machine's own.
 /bin/busybox --install -s /bin
 export PATH=/bin
@@ -80,6 +80,14 @@ sleep 10
 usage idle
 programs > /out/programs
 
+# What happens to the wire, happens before the story; to the clock, in the middle of it. By its path, as with setpriv.
+case $fault in
+wire)
+    insmod /modules/sch_netem.ko
+    /bin/tc qdisc add dev lo root netem delay 1ms 1ms loss 1% duplicate 1% reorder 25%
+    ;;
+esac
+
 # The server takes any free port: it gets the usual one, which is what an observer without options watches.
 echo 3306 3306 2> /dev/null > /proc/sys/net/ipv4/ip_local_port_range
 start demo observer demo --plain
@@ -88,7 +96,16 @@ echo 32768 60999 > /proc/sys/net/ipv4/ip_local_port_range
 within 60 story_runs
 cat /proc/mounts > /out/mounts
 usage stalled
+case $fault in
+clock)
+    for time in 200101010000 203701010000; do
+        date $(echo $time | sed 's/^\(....\)\(.*\)/\2\1/') >> /out/fault
+        sleep 4
+    done
+    ;;
+esac
 within 120 ended demo
+case $fault in wire) /bin/tc -s qdisc show dev lo > /out/fault ;; esac
 usage end
 
 kill -INT $(cat /tmp/live.pid)

@@ -19,16 +19,22 @@ const BUSYBOX: &str = "/bin/busybox";
 /// Of util-linux: busybox's own cannot take a capability away from root.
 const SETPRIV: &str = "/usr/bin/setpriv";
 
+/// Of iproute2: busybox's own knows no netem.
+const TC: &str = "/usr/sbin/tc";
+
 /// Puts it together in the file `to`.
 pub(super) fn write(kernel: &Installed, observer: &Path, to: &Path) -> anyhow::Result<()> {
     let mut files = vec![
         ("bin/busybox".to_owned(), PathBuf::from(BUSYBOX)),
         ("bin/observer".to_owned(), observer.to_owned()),
         ("bin/setpriv".to_owned(), PathBuf::from(SETPRIV)),
+        ("bin/tc".to_owned(), PathBuf::from(TC)),
     ];
     files.extend(kernel.modules().map(|(name, place)| (format!("modules/{name}"), place)));
     let mut needed = libraries(observer)?;
-    needed.extend(libraries(Path::new(SETPRIV))?);
+    for program in [SETPRIV, TC] {
+        needed.extend(libraries(Path::new(program))?);
+    }
     files.extend(
         needed.into_iter().map(|library| (library.trim_start_matches('/').to_owned(), library.into())),
     );

@@ -48,7 +48,8 @@ pub(super) fn play(
     ]);
     qemu.arg("-kernel").arg(kernel.image()).arg("-initrd").arg(initramfs);
     // What is no parameter of the kernel's is in the first process's environment.
-    qemu.arg("-append").arg(format!("console=ttyS0 panic=-1 quiet without={}", variant.without()));
+    let words = format!("without={} fault={}", variant.without(), variant.fault().word());
+    qemu.arg("-append").arg(format!("console=ttyS0 panic=-1 quiet {words}"));
     qemu.arg("-serial").arg(serial(&console)).arg("-serial").arg(serial(&result));
     let ended =
         qemu.stdin(Stdio::null()).output().context("starting qemu-system-x86_64: `cargo xtask setup`")?;

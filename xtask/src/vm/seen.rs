@@ -32,6 +32,8 @@ pub(super) struct Seen {
     pub(super) findings: Vec<Value>,
     /// The report on that log.
     pub(super) report: Value,
+    /// What is left of the fault: the times that were set, the counters of the wire.
+    pub(super) fault: String,
     pub(super) usage: Usage,
 }
 
@@ -87,6 +89,7 @@ impl Seen {
             clients: text("demo.txt")?.lines().filter_map(part).collect(),
             findings: text("log.jsonl")?.lines().filter_map(finding).collect(),
             report: report(log, observer)?,
+            fault: text("fault").unwrap_or_default(),
             usage: Usage::read(&text("usage")?).context("the machine did not tell what the observer used")?,
         })
     }

@@ -2,6 +2,28 @@
 
 use std::collections::BTreeSet;
 
+/// What happens to a machine while the story is played in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Nothing.
+    None,
+    /// Somebody sets the wall clock to the year 2001, and later to 2037.
+    Clock,
+    /// Segments are lost, repeated, late and out of order (`sch_netem`).
+    Wire,
+}
+
+impl Fault {
+    /// What the machine's first process calls it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Clock => "clock",
+            Self::Wire => "wire",
+        }
+    }
+}
+
 /// A machine's surroundings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Variant {
@@ -53,10 +75,19 @@ impl Variant {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Plain => "everything there",
-            Self::NoBtf => "no BTF",
-            Self::NotMounted => "cgroup v2, tracefs not mounted",
+            Self::NoBtf => "no BTF; the clock is set",
+            Self::NotMounted => "cgroup v2, tracefs not mounted; losses on the wire",
             Self::NoCgroup => "no cgroup v2",
             Self::NoTracefs => "no tracefs",
+        }
+    }
+
+    /// What happens there. One to a machine, so that there need not be more of them.
+    pub(super) fn fault(self) -> Fault {
+        match self {
+            Self::Plain | Self::NoCgroup | Self::NoTracefs => Fault::None,
+            Self::NoBtf => Fault::Clock,
+            Self::NotMounted => Fault::Wire,
         }
     }
 

@@ -63,6 +63,31 @@ impl Cgroup {
     }
 }
 
+/// The directory of a cgroup, which may be removed, and another made by the same name: a service that is started again
+/// gets a new one.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl Directory {
+    /// That of `cgroup`.
+    ///
+    /// # Errors
+    ///
+    /// When it is gone already.
+    pub(super) fn of(cgroup: &Cgroup) -> io::Result<Self> {
+        Ok(Self { path: cgroup.path.clone(), inode: std::fs::metadata(&cgroup.path)?.ino() })
+    }
+
+    /// Why it is no longer that of the cgroup, if it is not.
+    pub(super) fn gone(&self) -> Option<anyhow::Error> {
+        let is_there = std::fs::metadata(&self.path).is_ok_and(|now| now.ino() == self.inode);
+        (!is_there).then(|| anyhow::anyhow!("the cgroup {} was removed; start again", self.path.display()))
+    }
+}
+
 /// Whether this process sees the hierarchy as it is. In a cgroup namespace of its own, as in most containers, every
 /// path begins at the cgroup the namespace was made in, and what lies beside it is not there (cgroup_namespaces(7)).
 fn in_initial_namespace() -> bool {

@@ -180,7 +180,17 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         None => None,
     };
     let in_kernel = waits.clone();
-    let polled = move |batch: &[Event]| waits.iter_mut().for_each(|waits| waits.polled(batch));
+    // One list at a time: the next is asked for when this one was taken.
+    let (list, sockets) = mpsc::channel(1);
+    let polled = move |batch: &[Event], all: Option<_>| {
+        if let Some(waits) = &mut waits {
+            waits.polled(batch);
+        }
+        if let Some(all) = all {
+            // Nobody waits for it any more at the end.
+            let _ = list.try_send(all);
+        }
+    };
     let diag = Arc::new(diag::spawn_told(diag, Some(owners.clone()), sender.clone(), polled)?);
     let mut running = Running { tasks: Vec::new(), diag };
     let naming = server::start(&options.servers, options.statements, &sender, clock, &mut running);
@@ -191,7 +201,8 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         let decoder = kernel::Decoder::new(options.ports.clone(), clock);
         let (poll, statements) = (options.poll, options.statements);
         let reads = kernel::Reads::start(&kernel, clock, sender.clone())?;
-        let others = kernel::Others { diag: Arc::clone(&running.diag), owners, reads, waits: in_kernel };
+        let diag = Arc::clone(&running.diag);
+        let others = kernel::Others { diag, sockets, owners, reads, waits: in_kernel };
         let reader = kernel::read(kernel, decoder, poll, statements, others, sender.clone());
         running.spawn(tell_failure(reader, sender, clock));
     }

@@ -178,6 +178,8 @@ impl Connection {
             client: self.client.sample(&self.server),
             server: self.server.sample(&self.client),
             last_read: None,
+            untold_by_client: 0,
+            untold_by_server: 0,
         }))
     }
 

@@ -11,6 +11,7 @@ mod asked;
 mod calm;
 mod clients;
 mod demo;
+mod faults;
 mod loss;
 mod many;
 mod owners;
@@ -56,6 +57,11 @@ pub(crate) const ALL: &[Case] = &[
     ("mariadb_tells_what_it_can", asked::mariadb),
     ("a_server_that_stands_still_is_waited_for_in_vain", asked::stopped),
     ("servers_that_do_not_answer_are_told_once", asked::refused),
+    ("a_server_that_is_killed_has_crashed", faults::server_killed),
+    ("a_client_that_is_killed_is_gone", faults::client_killed),
+    ("an_interface_that_is_down_for_a_while_is_no_end", faults::interface_down),
+    ("a_network_namespace_that_is_deleted_ends_its_connections", faults::namespace_deleted),
+    ("an_observer_that_was_stopped_knows_what_goes_on", faults::observer_stopped),
     ("a_second_port_is_watched_too", many::second_port),
     ("ten_of_200_connections_stall", many::ten_of_200),
     ("a_pause_within_the_timeout_is_recovered_from", calm::short_pause),

@@ -151,6 +151,16 @@ impl Side {
         &self.cgroup
     }
 
+    /// Plugs its cable in, or out.
+    pub(crate) fn set_link(&self, up: bool) -> anyhow::Result<()> {
+        ip(&format!("-n {} link set {} {}", self.name, self.device, if up { "up" } else { "down" }))
+    }
+
+    /// Deletes its network namespace, which goes when the last of its processes and sockets has gone.
+    pub(crate) fn delete(&self) -> anyhow::Result<()> {
+        ip(&format!("netns delete {}", self.name))
+    }
+
     /// A command that runs `program` on this host. It does not outlive the test.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("sh");

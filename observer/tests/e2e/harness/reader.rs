@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
+use nix::sys::signal::Signal;
 use serde::Deserialize;
 
 use super::Setup;
@@ -99,6 +100,11 @@ impl Reader {
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid().as_raw().unsigned_abs()
+    }
+
+    /// Sends a signal to it.
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        self.process.signal(signal)
     }
 
     /// Sends the query, reads the first rows, and stops reading.

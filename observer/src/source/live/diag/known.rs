@@ -39,6 +39,11 @@ impl Known {
         self.sockets.contains_key(&cookie)
     }
 
+    /// The cookies of all of them.
+    pub(super) fn cookies(&self) -> impl Iterator<Item = u64> {
+        self.sockets.keys().copied()
+    }
+
     /// A new dump begins.
     pub(super) fn begin_dump(&mut self) {
         self.round = self.round.wrapping_add(1);

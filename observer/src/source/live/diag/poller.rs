@@ -17,6 +17,14 @@ use crate::source::live::ObservationClock;
 /// each of them at every poll.
 const DISCOVERY_PERIOD: Duration = Duration::from_secs(3);
 
+/// What came of a poll.
+pub(super) struct Poll {
+    /// What there is to tell.
+    pub(super) events: Vec<Event>,
+    /// Whether every socket of the host is known now that was there when the poll began.
+    pub(super) is_whole: bool,
+}
+
 /// Everything a poll needs to remember for the next one.
 pub(super) struct Poller {
     clock: ObservationClock,
@@ -41,7 +49,7 @@ impl Poller {
     /// # Errors
     ///
     /// When the thread got lost in another namespace: it must not poll again.
-    pub(super) fn poll(&mut self, thorough: bool, period: Duration) -> io::Result<Vec<Event>> {
+    pub(super) fn poll(&mut self, thorough: bool, period: Duration) -> io::Result<Poll> {
         let thorough = thorough || self.discovered.is_none_or(|at| at.elapsed() >= DISCOVERY_PERIOD);
         let home = self.sweep.ask(self.home.id);
         let works = home.is_ok();
@@ -55,6 +63,7 @@ impl Poller {
         }
 
         let news = self.sweep.take_news();
+        let is_whole = works && thorough && elsewhere.is_none() && news.is_whole();
         let now = self.clock.now();
         let mut events = Vec::new();
         events.extend(self.troubles.note(Part::Diagnostics, home.err().map(|error| explain(&error)), now));
@@ -68,7 +77,12 @@ impl Poller {
             let kind = EventKind::Source(SourceEvent::SocketsPolled { period });
             events.push(Event { at: now, kind });
         }
-        Ok(events)
+        Ok(Poll { events, is_whole })
+    }
+
+    /// The cookies of all sockets that are known.
+    pub(super) fn cookies(&self) -> HashSet<u64> {
+        self.sweep.cookies().collect()
     }
 
     /// Looks for namespaces. What of them cannot be seen is the answer.

@@ -43,6 +43,8 @@ pub(super) struct News {
     reason: Option<DecodeError>,
     /// Why the sockets are not exactly those of the cgroup.
     pub(super) inexact: Option<String>,
+    /// Whether an answer had gaps.
+    has_gaps: bool,
 }
 
 impl News {
@@ -52,6 +54,11 @@ impl News {
             return Some(format!("{} were not understood: {reason}", self.not_understood));
         }
         (self.left_out > 0).then(|| format!("there are {} more than {MAX_SOCKETS}", self.left_out))
+    }
+
+    /// Whether every socket in the namespaces that were asked is known.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.has_gaps && self.missing_sockets().is_none() && self.inexact.is_none()
     }
 }
 
@@ -71,6 +78,11 @@ impl Sweep {
     /// Whether this namespace had sockets of ours when it was last asked.
     pub(super) fn knows(&self, namespace: NamespaceId) -> bool {
         self.known.contains_key(&namespace)
+    }
+
+    /// The cookies of all sockets that are known.
+    pub(super) fn cookies(&self) -> impl Iterator<Item = u64> {
+        self.known.values().flat_map(Known::cookies)
     }
 
     /// Takes out what there is to tell, at the end of a poll.
@@ -134,6 +146,7 @@ impl Sweep {
                 }
             },
         )?;
+        news.has_gaps |= answer == Answer::Partial;
         if answer == Answer::Whole {
             // The walk through the hash table can step over a socket when another of its bucket goes away in the
             // meantime; before a socket is said to be gone, it is asked for by its name.

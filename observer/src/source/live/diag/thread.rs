@@ -1,5 +1,6 @@
 //! The thread that polls, and how it is told what to do.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +15,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::namespaces::Home;
-use super::poller::Poller;
+use super::poller::{Poll, Poller};
 use super::request::MAX_PORTS;
 use super::scope::Scope;
 use super::sweep::Sweep;
@@ -57,6 +58,7 @@ pub struct DiagHandle {
 struct Wishes {
     period_micros: AtomicU64,
     poll_now: AtomicBool,
+    count_all: AtomicBool,
 }
 
 /// Starts a thread that polls at once and then every period, and sends one batch of events for each poll.
@@ -69,15 +71,16 @@ struct Wishes {
 /// When there are no ports or too many, when the cgroup is none, when `/proc` cannot be read or when no thread can be
 /// started. Everything that may come right later is an event instead.
 pub fn spawn(options: DiagOptions, events: Sender<Vec<Event>>) -> anyhow::Result<DiagHandle> {
-    spawn_told(options, None, events, |_| ())
+    spawn_told(options, None, events, |_, _| ())
 }
 
-/// The same, and has `look` see at every batch before it is sent; after it, `owners` is asked whose the sockets are.
+/// The same, and has `look` see every batch before it is sent; after it, `owners` is asked whose the sockets are. With the
+/// batch `look` gets the cookies of all sockets, if that was [asked for](DiagHandle::count_all) before the poll.
 pub(in crate::source::live) fn spawn_told(
     options: DiagOptions,
     owners: Option<Asker>,
     events: Sender<Vec<Event>>,
-    look: impl FnMut(&[Event]) + Send + 'static,
+    look: impl FnMut(&[Event], Option<HashSet<u64>>) + Send + 'static,
 ) -> anyhow::Result<DiagHandle> {
     let DiagOptions { ports, cgroup, period, clock } = options;
     ensure!(!ports.is_empty(), "socket diagnostics need at least one port");
@@ -87,7 +90,11 @@ pub(in crate::source::live) fn spawn_told(
     let sweep = Sweep::new(ports, scope, clock);
     let home = Home::of_this_thread()
         .context("finding the own network namespace at /proc/thread-self/ns/net (is /proc mounted?)")?;
-    let wishes = Arc::new(Wishes { period_micros: micros(period).into(), poll_now: false.into() });
+    let wishes = Arc::new(Wishes {
+        period_micros: micros(period).into(),
+        poll_now: false.into(),
+        count_all: false.into(),
+    });
     let (bell, rings) = sync_channel(1);
     let work = {
         let wishes = Arc::clone(&wishes);
@@ -102,6 +109,12 @@ impl DiagHandle {
     pub fn poll_now(&self) {
         self.wishes.poll_now.store(true, Ordering::Relaxed);
         self.ring();
+    }
+
+    /// Asks for the cookies of all sockets there are, to be given to who looks at the batches with the first poll from now
+    /// on that has seen them all: which takes permission to see every namespace.
+    pub(in crate::source::live) fn count_all(&self) {
+        self.wishes.count_all.store(true, Ordering::Release);
     }
 
     /// Sets the time between polls, from the last one on: short while connections are in trouble.
@@ -139,7 +152,7 @@ fn run(
     wishes: &Wishes,
     rings: &Receiver<()>,
     events: &Sender<Vec<Event>>,
-    mut look: impl FnMut(&[Event]),
+    mut look: impl FnMut(&[Event], Option<HashSet<u64>>),
 ) {
     let mut took = Duration::ZERO;
     loop {
@@ -147,11 +160,16 @@ fn run(
         match events.try_reserve() {
             Ok(room) => {
                 let thorough = wishes.poll_now.swap(false, Ordering::Relaxed);
+                let counts = wishes.count_all.load(Ordering::Acquire);
                 let period = wishes.period().max(took * (REST + 1));
                 match poller.poll(thorough, period) {
-                    Ok(batch) => {
+                    Ok(Poll { events: batch, is_whole }) => {
                         let asks = owners.map(|owners| (owners, Asks::of_sockets(&batch)));
-                        look(&batch);
+                        let all = (counts && is_whole).then(|| poller.cookies());
+                        if all.is_some() {
+                            wishes.count_all.store(false, Ordering::Release);
+                        }
+                        look(&batch, all);
                         room.send(batch);
                         if let Some((owners, asks)) = asks {
                             owners.ask(asks);

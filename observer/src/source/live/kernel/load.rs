@@ -17,7 +17,7 @@ use observer_common::{Config, MAX_PORTS, name};
 use super::deaths;
 use super::surroundings::Surroundings;
 use super::tracepoints::{self, READS, Tracepoint};
-use crate::source::live::cgroup::Cgroup;
+use crate::source::live::cgroup::{Cgroup, Directory};
 use crate::source::live::degradation::Degradation;
 
 /// The kernel programs, built by `cargo xtask ebpf`.
@@ -93,8 +93,8 @@ pub struct Kernel {
     pub(super) reads_are_told: bool,
     /// Those of the tracepoints of servers' waits that could be attached: they are loaded, and attached on demand.
     pub(super) waits: Vec<&'static Tracepoint>,
-    /// Whether only a part of the host is observed.
-    pub(super) one_cgroup: bool,
+    /// Where only a part of the host is observed.
+    pub(super) one_cgroup: Option<Directory>,
 }
 
 impl Kernel {
@@ -165,7 +165,8 @@ fn load(options: &KernelOptions, steps: &mut Vec<Step>) -> anyhow::Result<Kernel
         steps.push(tracepoint_step(tracepoint, attached.as_ref().map(|&()| ())));
     }
     let capacity = usize::try_from(capacity).context("more connections than memory")?;
-    let (ebpf, one_cgroup) = (Arc::new(Mutex::new(ebpf)), options.cgroup.is_some());
+    let one_cgroup = options.cgroup.is_some().then(|| Directory::of(&surroundings.cgroup)).transpose()?;
+    let ebpf = Arc::new(Mutex::new(ebpf));
     Ok(Kernel { ebpf, capacity, ends_are_told, reads_are_told, waits, one_cgroup })
 }
 

@@ -1,6 +1,7 @@
 //! The kernel programs: loading and attaching them, and what they tell.
 //!
 //! ```text
+//! census    which connections have ended without a word
 //! load      the object into the kernel, each program by itself; doctor shows how that goes
 //! deaths    whether a server that closed has died
 //! log       what the programs log, for debugging them
@@ -8,6 +9,7 @@
 //! sampler   the map of connections to samples, at the observer's own pace
 //! scope     keeps to one cgroup what knows no cgroups
 //! statements  what clients wait for, when their connections stand still
+//! trouble   which connections are looked at more often
 //! reads     attaches what follows reads, while a window is closed
 //! waits     attaches what follows a server's waits, while its client stands still
 //! reader    the task that does it all
@@ -15,6 +17,7 @@
 //!
 //! Everything is held by file descriptors of this process: when it ends, however it ends, the programs are gone.
 
+mod census;
 mod deaths;
 mod load;
 mod log;
@@ -27,6 +30,7 @@ mod scope;
 mod statements;
 mod surroundings;
 mod tracepoints;
+mod trouble;
 mod waits;
 
 pub(super) use load::PART;

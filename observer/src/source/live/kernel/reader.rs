@@ -1,5 +1,6 @@
 //! The task that reads what the kernel programs tell.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +13,20 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::census::Census;
 use super::deaths::{Deaths, ids_are_known};
-use super::load::Kernel;
+use super::load::{Kernel, PART};
 use super::reads::Reads;
 use super::records::{Decoder, Malformed, Told};
 use super::sampler::Sampler;
 use super::scope::Scope;
 use super::waits::Waits;
 use crate::mysql::Statements;
+use crate::source::live::cgroup::Directory;
+use crate::source::live::degradation::Degradation;
 use crate::source::live::diag::DiagHandle;
 use crate::source::live::owners::{Asker, Asks};
+use crate::source::live::tell;
 
 /// Records taken from the ring buffer in one turn.
 const BATCH: usize = 256;
@@ -32,10 +37,15 @@ const TROUBLE_FACTOR: u32 = 5;
 /// What was lost is told so soon, however rarely the connections are looked at.
 const LOSSES_PERIOD: Duration = Duration::from_secs(1);
 
+/// What is lost when the observed cgroup is removed: its sockets are seen to their end.
+const WITHOUT_NEW: &str = "what is started there since, but for what socket polling sees";
+
 /// The other parts of the source, which what is read here sets to work.
 pub(crate) struct Others {
     /// Polls more often while a window is closed.
     pub(crate) diag: Arc<DiagHandle>,
+    /// The cookies of all sockets, when it was asked for them.
+    pub(crate) sockets: mpsc::Receiver<HashSet<u64>>,
     /// Looks at the processes that open and read.
     pub(crate) owners: Asker,
     /// Follows who reads, while a window is closed.
@@ -58,17 +68,18 @@ pub(crate) async fn read(
     others: Others,
     events: mpsc::Sender<Vec<Event>>,
 ) -> anyhow::Result<()> {
-    let Others { diag, owners, reads, waits } = others;
+    let Others { diag, mut sockets, owners, reads, waits } = others;
     let ring = kernel.take_map(name::RECORDS)?;
     // SAFETY: the ring buffer owns its file descriptor, gives always this one, and closes it when it is dropped.
     let mut ring = unsafe { AsyncFd::register_with_interest(RingBuf::try_from(ring)?, Interest::READABLE) }
         .context("waiting for the ring buffer")?;
     let mut sampler = Sampler::new(&kernel, &decoder, statements)?;
-    let mut deaths = Deaths::new();
-    let mut scope = kernel.one_cgroup.then(|| Scope::new(kernel.capacity));
+    let (mut deaths, mut census) = (Deaths::new(), Census::default());
+    let mut scope = kernel.one_cgroup.as_ref().map(|_| Scope::new(kernel.capacity));
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
     let mut losses_are_due = every(period.min(LOSSES_PERIOD));
+    let mut directory = kernel.one_cgroup;
     let ids_are_known = ids_are_known();
     let mut in_pass = false;
     let mut in_trouble = false;
@@ -88,7 +99,26 @@ pub(crate) async fn read(
             _ = trouble_is_due.tick(), if sampler.has_trouble() => {
                 sampler.look_at_trouble(&decoder, &mut batch);
             }
-            _ = losses_are_due.tick() => sampler.tell_losses(&decoder, &mut batch),
+            _ = losses_are_due.tick() => {
+                sampler.tell_losses(&decoder, &mut batch);
+                if let Some(gone) = directory.as_ref().and_then(Directory::gone) {
+                    directory = None;
+                    batch.push(tell(&Degradation::new(PART, &gone, WITHOUT_NEW), decoder.clock()));
+                }
+                if census.is_due(sampler.lost_records(), sampler.ends_are_told()) {
+                    census.begin(sampler.lost_records(), sampler.cookies());
+                    diag.count_all();
+                    // What was lost is not to be missed for long; where it is never told, there is time.
+                    if sampler.ends_are_told() {
+                        diag.poll_now();
+                    }
+                }
+            }
+            Some(sockets) = sockets.recv() => {
+                for cookie in census.counted(&sockets) {
+                    sampler.gone(cookie, &decoder, &mut batch);
+                }
+            }
             () = tokio::task::yield_now(), if in_pass => {
                 in_pass = sampler.continue_pass(&decoder, &mut batch);
             }
@@ -140,7 +170,7 @@ fn drain(
         };
         let before = batch.len();
         match decoder.decode(&record, batch) {
-            Ok(Told::Trouble(cookie)) => sampler.watch(cookie),
+            Ok(Told::Trouble(cookie)) => sampler.watch(cookie, decoder.now()),
             Ok(Told::Probed(cookie)) => {
                 // What it waits for comes before what shows that it does not read it.
                 let at = batch.get(before).map_or_else(|| decoder.now(), |event| event.at);

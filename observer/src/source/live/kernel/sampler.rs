@@ -18,6 +18,7 @@ use observer_core::{
 use super::load::Kernel;
 use super::records::{Decoder, ends_in_result, process, scaled};
 use super::statements::KeptStatements;
+use super::trouble::{Look, Trouble};
 use crate::mysql::Statements;
 
 /// Connections looked at in one turn.
@@ -35,9 +36,7 @@ pub(super) struct Sampler {
     counters: PerCpuArray<MapData, u64>,
     /// Cookies still to be looked at in this pass.
     pass: Vec<u64>,
-    /// Connections whose window was closed when they were looked at last, or had closed since the time before, and
-    /// how often it had closed by then.
-    trouble: HashMap<u64, u32>,
+    trouble: Trouble,
     told: HashMap<u64, Fingerprint>,
     /// `None` where nothing is kept.
     statements: Option<KeptStatements>,
@@ -55,6 +54,7 @@ pub(super) struct Sampler {
 struct Losses {
     ring_buffer: u64,
     map: u64,
+    limit: u64,
     /// Connections the LRU has dropped to make room, as far as they are noticed.
     dropped: u64,
 }
@@ -69,7 +69,7 @@ impl Sampler {
             connections: kernel.take_map(name::CONNECTIONS)?.try_into()?,
             counters: kernel.take_map(name::COUNTERS)?.try_into()?,
             pass: Vec::new(),
-            trouble: HashMap::new(),
+            trouble: Trouble::default(),
             told: HashMap::new(),
             statements,
             losses: Losses::default(),
@@ -83,12 +83,12 @@ impl Sampler {
     pub(super) fn begin_pass(&mut self) {
         let added = self.counter(Counter::ConnectionsAdded);
         // The kernel begins again when the key it stands at is taken out meanwhile: hence a limit, and no doubles.
-        self.pass = self.connections.keys().take(self.capacity).filter_map(Result::ok).collect();
+        self.pass = self.cookies().collect();
         self.pass.sort_unstable();
         self.pass.dedup();
         let present: HashSet<u64> = self.pass.iter().copied().collect();
         self.told.retain(|cookie, _| present.contains(cookie));
-        self.trouble.retain(|cookie, _| present.contains(cookie));
+        self.trouble.retain(|cookie| present.contains(&cookie));
         if let Some(statements) = &mut self.statements {
             statements.retain(|cookie| present.contains(&cookie));
         }
@@ -109,20 +109,19 @@ impl Sampler {
 
     /// Looks at the connections in trouble.
     pub(super) fn look_at_trouble(&mut self, decoder: &Decoder, events: &mut Vec<Event>) {
-        let cookies: Vec<u64> = self.trouble.keys().copied().collect();
-        for cookie in cookies {
+        for cookie in self.trouble.cookies() {
             self.sample(cookie, decoder.now(), decoder, events);
         }
     }
 
     /// Whether any connection is in trouble.
     pub(super) fn has_trouble(&self) -> bool {
-        !self.trouble.is_empty()
+        self.trouble.is_any()
     }
 
     /// A connection's window has closed.
-    pub(super) fn watch(&mut self, cookie: u64) {
-        self.trouble.entry(cookie).or_insert(0);
+    pub(super) fn watch(&mut self, cookie: u64, at: Timestamp) {
+        self.trouble.begins(cookie, at);
     }
 
     /// A connection is gone since `at`: tells its last sample, and makes room.
@@ -132,10 +131,39 @@ impl Sampler {
             self.removed += 1;
         }
         self.told.remove(&cookie);
-        self.trouble.remove(&cookie);
+        self.trouble.ends(cookie);
         if let Some(statements) = &mut self.statements {
             statements.forget(cookie);
         }
+    }
+
+    /// A connection is gone, and nothing has told its end: tells it, if the connection was ever told of.
+    pub(super) fn gone(&mut self, cookie: u64, decoder: &Decoder, events: &mut Vec<Event>) {
+        let Ok(bytes) = self.connections.get(&cookie, 0) else { return };
+        let state: ConnectionState = bytemuck::pod_read_unaligned(&bytes);
+        let (at, mut last) = (decoder.now(), Vec::new());
+        let was_told = self.told.contains_key(&cookie);
+        self.finish(cookie, at, decoder, &mut last);
+        if let Some((socket, _)) = decoder.socket(&state.ends(), cookie).ok().filter(|_| was_told) {
+            events.append(&mut last);
+            let kind = SocketEventKind::Destroyed;
+            events.push(Event { at, kind: EventKind::Socket(SocketEvent { socket, kind }) });
+        }
+    }
+
+    /// The cookies in the map.
+    pub(super) fn cookies(&self) -> impl Iterator<Item = u64> {
+        self.connections.keys().take(self.capacity).filter_map(Result::ok)
+    }
+
+    /// Records that the ring buffer had no place for, as far as they were told.
+    pub(super) fn lost_records(&self) -> u64 {
+        self.losses.ring_buffer
+    }
+
+    /// Whether every connection that ends is told.
+    pub(super) fn ends_are_told(&self) -> bool {
+        self.ends_are_told
     }
 
     /// The closed window of a connection was probed at `at`: tells what its client waits for, if that is news.
@@ -152,17 +180,14 @@ impl Sampler {
         let state: ConnectionState = bytemuck::pod_read_unaligned(&bytes);
         let is_closed = (state.egress.flags | state.ingress.flags) & flag::CLOSED != 0;
         let closings = state.egress.zero_windows.wrapping_add(state.ingress.zero_windows);
-        if is_closed || self.trouble.get(&cookie).is_some_and(|known| *known != closings) {
-            self.trouble.insert(cookie, closings);
-        } else {
-            self.trouble.remove(&cookie);
-        }
+        let fingerprint = (state.egress.segments, state.ingress.segments, state.last_read.at);
+        let has_moved = self.told.get(&cookie) != Some(&fingerprint);
+        self.trouble.look(cookie, at, Look { is_closed, closings, has_moved });
         if is_closed {
             let statement =
                 self.statements.as_mut().and_then(|statements| statements.news(cookie, &state.command));
             events.extend(statement.and_then(|told| waits_for(told, &state, cookie, at, decoder)));
         }
-        let fingerprint = (state.egress.segments, state.ingress.segments, state.last_read.at);
         // Without an address it was put into the map just now, and is not written yet.
         let Ok((socket, local_end)) = decoder.socket(&state.ends(), cookie) else { return };
         if self.told.insert(cookie, fingerprint) != Some(fingerprint) {
@@ -178,6 +203,8 @@ impl Sampler {
         let map_total = map_full + self.losses.dropped;
         tell_loss(LossPoint::RingBuffer, ring_buffer, &mut self.losses.ring_buffer, decoder, events);
         tell_loss(LossPoint::ConnectionMap, map_total, &mut self.losses.map, decoder, events);
+        let untold = self.counter(Counter::Untold);
+        tell_loss(LossPoint::Limit, untold, &mut self.losses.limit, decoder, events);
     }
 
     fn counter(&self, counter: Counter) -> u64 {
@@ -233,7 +260,10 @@ fn wire_sample(state: &ConnectionState, local_end: End, decoder: &Decoder) -> Wi
     let read = &state.last_read;
     let last_read = (read.at != 0)
         .then(|| LastRead { at: decoder.time(read.at), process: process(read.tgid, read.tid, &read.comm) });
-    WireSample { client, server, last_read }
+    let untold = [&state.egress_rare, &state.ingress_rare].map(|rare| u32::from(rare.untold));
+    let [untold_by_client, untold_by_server] =
+        if local_end == End::Client { untold } else { [untold[1], untold[0]] };
+    WireSample { client, server, last_read, untold_by_client, untold_by_server }
 }
 
 fn direction_sample(

@@ -1,0 +1,111 @@
+//! The connections that are looked at more often: those with a closed window.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use observer_core::Timestamp;
+
+/// Where data waits behind a closed window, a probe passes at least every two minutes (`TCP_RTO_MAX`, include/net/tcp.h).
+/// When nothing has passed for longer, nothing waits, or the socket is gone and its end was not told.
+const QUIET: Duration = Duration::from_secs(150);
+
+/// What is known of a connection when it is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// Whether a window is closed.
+    pub(super) is_closed: bool,
+    /// How often its windows have closed.
+    pub(super) closings: u32,
+    /// Whether a segment has passed since the last look.
+    pub(super) has_moved: bool,
+}
+
+/// Connections, by cookie, whose window was closed when they were looked at last, or had closed since the time before.
+#[derive(Debug, Default)]
+pub(super) struct Trouble(HashMap<u64, Known>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// How often it had closed by then.
+    closings: u32,
+    /// When it was seen to have moved last.
+    moved_at: Timestamp,
+}
+
+impl Trouble {
+    /// Whether there is any.
+    pub(super) fn is_any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// All of them.
+    pub(super) fn cookies(&self) -> Vec<u64> {
+        self.0.keys().copied().collect()
+    }
+
+    /// A window of this one has closed at `at`.
+    pub(super) fn begins(&mut self, cookie: u64, at: Timestamp) {
+        let known = self.0.entry(cookie).or_default();
+        known.moved_at = known.moved_at.max(at);
+    }
+
+    /// This one was looked at.
+    pub(super) fn look(&mut self, cookie: u64, at: Timestamp, look: Look) {
+        let Look { is_closed, closings, has_moved } = look;
+        let known = self.0.get(&cookie).copied();
+        let closed_since = known.is_some_and(|known| known.closings != closings);
+        let moved_at = if has_moved { at } else { known.map_or(Timestamp::EPOCH, |known| known.moved_at) };
+        if (is_closed || closed_since) && at.since(moved_at) <= QUIET {
+            self.0.insert(cookie, Known { closings, moved_at });
+        } else {
+            self.0.remove(&cookie);
+        }
+    }
+
+    /// This one has ended.
+    pub(super) fn ends(&mut self, cookie: u64) {
+        self.0.remove(&cookie);
+    }
+
+    /// Forgets those that are no longer there.
+    pub(super) fn retain(&mut self, is_there: impl Fn(u64) -> bool) {
+        self.0.retain(|cookie, _| is_there(*cookie));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_micros(1_714_831_380_000_000);
+
+    fn look(trouble: &mut Trouble, seconds: u64, is_closed: bool, closings: u32, has_moved: bool) -> bool {
+        trouble.look(7, START + Duration::from_secs(seconds), Look { is_closed, closings, has_moved });
+        trouble.is_any()
+    }
+
+    #[test]
+    fn a_closed_window_is_trouble_and_one_that_closed_in_between_once_more() {
+        let mut trouble = Trouble::default();
+        assert!(!look(&mut trouble, 0, false, 3, true), "it has closed before, and is open");
+        assert!(look(&mut trouble, 1, true, 4, true));
+        assert!(look(&mut trouble, 2, false, 5, true), "it has closed and opened again");
+        assert!(!look(&mut trouble, 3, false, 5, true));
+        trouble.begins(7, START + Duration::from_secs(4));
+        assert_eq!(trouble.cookies(), [7]);
+        trouble.retain(|_| false);
+        assert!(!trouble.is_any());
+    }
+
+    #[test]
+    fn a_socket_whose_end_was_not_told_does_not_stay_in_trouble() {
+        let mut trouble = Trouble::default();
+        trouble.begins(7, START);
+        assert!(look(&mut trouble, 0, true, 1, true));
+        assert!(look(&mut trouble, 120, true, 1, true), "probed");
+        assert!(look(&mut trouble, 240, true, 1, false));
+        assert!(!look(&mut trouble, 271, true, 1, false), "nothing has passed for 151 s");
+        assert!(!look(&mut trouble, 272, true, 1, false));
+        assert!(look(&mut trouble, 300, true, 1, true), "it lives after all");
+    }
+}

@@ -1,0 +1,163 @@
+//! What goes wrong around a connection: nothing is lost of it but what is counted, and no verdict is wrong.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, ensure};
+use nix::sys::signal::Signal;
+use observer::demo::Dialect;
+use observer_core::{FindingKind, VerdictKind};
+
+use super::{CLOSE, TIMEOUT, ensure_close, is_lost};
+use crate::harness::Setup;
+use crate::harness::lab::Lab;
+use crate::harness::log::{Log, listed, name};
+use crate::harness::observer::{Observer, Vantage};
+use crate::harness::reader::{Outcome, Reader};
+use crate::harness::server::{Server, story_query};
+
+fn observe(lab: &Lab) -> anyhow::Result<Observer> {
+    let (port, timeout) = (lab.port.to_string(), TIMEOUT.as_secs().to_string());
+    Observer::start(Vantage::Host, &["--port", &port, "--net-write-timeout", &timeout])
+}
+
+fn is_stalled(kind: &FindingKind) -> bool {
+    matches!(kind, FindingKind::Stalled { .. })
+}
+
+fn is_verdict(kind: &FindingKind) -> bool {
+    matches!(kind, FindingKind::Verdict(_))
+}
+
+/// Fails when the verdict on a client is none of these, or when the same client was called lost before.
+fn ensure_verdict(log: &Log, client: SocketAddr, kinds: &[VerdictKind]) -> anyhow::Result<()> {
+    let FindingKind::Verdict(verdict) = &log.finding(client, is_verdict)?.kind else {
+        unreachable!("it is a verdict")
+    };
+    ensure!(kinds.contains(&verdict.kind), "{verdict:?}");
+    ensure!(log.finding(client, is_lost).is_err(), "{}", listed(log.findings_of(client)));
+    ensure!(log.lost() == 0, "{} observations were lost", log.lost());
+    Ok(())
+}
+
+/// A client that has stopped reading, and what watches it.
+fn stalled(setup: &Setup, lab: &Lab) -> anyhow::Result<(Server, Observer, Reader)> {
+    let server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
+    let observer = observe(lab)?;
+    let mut reader = connect(setup, lab)?;
+    stall(&mut reader, &observer)?;
+    Ok((server, observer, reader))
+}
+
+fn connect(setup: &Setup, lab: &Lab) -> anyhow::Result<Reader> {
+    Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql))
+}
+
+fn stall(reader: &mut Reader, observer: &Observer) -> anyhow::Result<()> {
+    reader.query_and_pause()?;
+    observer.wait_finding("the stall", reader.address, is_stalled)
+}
+
+/// kill -9 of mysqld, with one client that has stopped reading and one that is idle.
+pub(crate) fn server_killed(setup: &Setup) -> anyhow::Result<()> {
+    let lab = Lab::new()?;
+    let server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
+    let observer = observe(&lab)?;
+    let (idle, mut reader) = (connect(setup, &lab)?, connect(setup, &lab)?);
+    stall(&mut reader, &observer)?;
+    let clients = [reader.address, idle.address];
+    server.process.signal(Signal::SIGKILL)?;
+    let outcome = reader.read_on()?;
+    ensure!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    reader.wait()?;
+    drop(idle);
+    for client in clients {
+        observer.wait_finding("the verdict", client, is_verdict)?;
+    }
+    let log = observer.stop()?;
+    clients.iter().try_for_each(|client| ensure_verdict(&log, *client, &[VerdictKind::ServerCrashed]))
+}
+
+/// kill -9 of a client that has stopped reading.
+pub(crate) fn client_killed(setup: &Setup) -> anyhow::Result<()> {
+    let lab = Lab::new()?;
+    let (_server, observer, reader) = stalled(setup, &lab)?;
+    let client = reader.address;
+    reader.signal(Signal::SIGKILL)?;
+    observer.wait_finding("the verdict", client, is_verdict)?;
+    let log = observer.stop()?;
+    // What was killed and what closes in a hurry end by the same reset.
+    ensure_verdict(&log, client, &[VerdictKind::ClientClosed, VerdictKind::ClientVanished])
+}
+
+/// The cable is out while a client stands still, and in again before it reads on.
+pub(crate) fn interface_down(setup: &Setup) -> anyhow::Result<()> {
+    let lab = Lab::new()?;
+    let (server, observer, mut reader) = stalled(setup, &lab)?;
+    let client = reader.address;
+    lab.client.set_link(false)?;
+    observer.wait_finding("the warning", client, |kind| matches!(kind, FindingKind::Warning { .. }))?;
+    lab.client.set_link(true)?;
+    let outcome = reader.read_on()?;
+    ensure!(outcome == Outcome::Finished { rows: 400_000 }, "{outcome:?}");
+    reader.wait()?;
+    observer.wait_finding("the recovery", client, |kind| matches!(kind, FindingKind::Recovered { .. }))?;
+    let log = observer.stop()?;
+    let names: Vec<_> = log.findings_of(client).iter().map(|finding| name(&finding.kind)).collect();
+    ensure!(
+        log.finding(client, is_lost).is_err() && !names.iter().any(|name| name == "server_closed"),
+        "{names:?}"
+    );
+    ensure!(!server.has_given_up(), "the server gave up although the client read on in time");
+    ensure!(log.lost() == 0, "{} observations were lost", log.lost());
+    Ok(())
+}
+
+/// The client's host goes without a word: its interface, its processes, its namespace. The server waits to the end.
+pub(crate) fn namespace_deleted(setup: &Setup) -> anyhow::Result<()> {
+    let lab = Lab::new()?;
+    let (server, observer, reader) = stalled(setup, &lab)?;
+    let (client, thread) = (reader.address, reader.thread_id);
+    lab.client.set_link(false)?;
+    reader.signal(Signal::SIGKILL)?;
+    lab.client.delete()?;
+    let aborted = server.wait_abort(thread)?.context("the stamp of the abort")?;
+    observer.wait_finding("the verdict", client, is_verdict)?;
+    let log = observer.stop()?;
+    // Both are true: the client was killed, and that is why the server's time ran out.
+    let FindingKind::Verdict(verdict) = &log.finding(client, is_verdict)?.kind else {
+        unreachable!("it is a verdict")
+    };
+    let kinds = [VerdictKind::NetWriteTimeout, VerdictKind::ClientClosed, VerdictKind::ClientVanished];
+    ensure!(kinds.contains(&verdict.kind), "{verdict:?}");
+    if let Ok(lost) = log.finding(client, is_lost) {
+        ensure_close("the loss", lost.at, aborted, CLOSE)?;
+    }
+    ensure!(log.lost() == 0, "{} observations were lost", log.lost());
+    Ok(())
+}
+
+/// SIGSTOP of the observer while a client stops reading and the server gives up: the ring buffer keeps what happened.
+pub(crate) fn observer_stopped(setup: &Setup) -> anyhow::Result<()> {
+    let lab = Lab::new()?;
+    let server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
+    let observer = observe(&lab)?;
+    let mut reader = connect(setup, &lab)?;
+    let (client, thread) = (reader.address, reader.thread_id);
+    observer.signal(Signal::SIGSTOP)?;
+    reader.query_and_pause()?;
+    let aborted = server.wait_abort(thread)?.context("the stamp of the abort")?;
+    observer.signal(Signal::SIGCONT)?;
+    observer.wait_finding("the loss", client, is_lost)?;
+    let outcome = reader.read_on()?;
+    ensure!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    reader.wait()?;
+    observer.wait_finding("the verdict", client, is_verdict)?;
+    let log = observer.stop()?;
+    ensure_close("the loss", log.finding(client, is_lost)?.at, aborted, CLOSE)?;
+    let FindingKind::Verdict(verdict) = &log.finding(client, is_verdict)?.kind else {
+        unreachable!("it is a verdict")
+    };
+    ensure!(verdict.kind == VerdictKind::NetWriteTimeout, "{verdict:?}");
+    ensure!(log.lost() == 0, "{} observations were lost", log.lost());
+    Ok(())
+}
