@@ -25,18 +25,20 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// What the picture in the text form shows, and a little before and after; of a connection that never stood still
-    /// all that is known. `None` where that is nothing.
+    /// What the picture in the text form shows, and a little before and after, but no deadline that a connection did not
+    /// live to see; of one that never stood still all that is known. `None` where that is nothing.
     pub(super) fn of(account: &Account) -> Option<Self> {
         let points = account.curve.as_ref().map_or(&[][..], |curve| curve.points());
         let first = points.first().map(|point| point.at);
+        let last = account.marks.values().copied().chain([account.last_seen]).max()?;
         if let Some(timeline::Axis { start, span }) = timeline::Axis::of(account) {
+            let lived = last.since(start).max(Duration::from_millis(10));
+            let span = if account.closed_at.is_some() { span.min(lived) } else { span };
             let before = first.map_or(Duration::ZERO, |first| start.since(first)).min(span / 4);
             let after = (span + before) / 25;
             return Some(Self { zero: start, from: start - before.max(after), to: start + span + after });
         }
         let from = first?;
-        let last = account.marks.values().copied().chain([account.last_seen]).max()?;
         let span = last.since(from).max(Duration::from_millis(10));
         Some(Self { zero: from, from, to: from + span + span / 25 })
     }
