@@ -4,6 +4,8 @@ pub mod alert;
 pub mod app;
 pub mod cli;
 pub mod command;
+pub mod config;
+mod counters;
 pub mod demo;
 mod directory;
 pub mod doctor;

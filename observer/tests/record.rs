@@ -142,6 +142,28 @@ fn a_stall_across_two_parts_is_one_account() {
 }
 
 #[test]
+fn who_follows_a_recording_follows_it_into_the_next_part() {
+    let mut recorder = Recorder::start();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_observer"));
+    command.args(["replay", "--follow", "--plain"]).arg(recorder.directory());
+    let mut follower = Process::spawn("observer replay", &mut command).unwrap();
+    follower.wait_stderr("the beginning", |line| line.contains("following ").then_some(())).unwrap();
+    let client = recorder.stall();
+    let client_address = client.address().to_string();
+    let sees = |what: &str| {
+        let found = |line: &str| (line.contains(&client_address) && line.contains(what)).then_some(());
+        follower.wait_stdout(what, found).unwrap();
+    };
+    sees("stopped reading");
+    recorder.process().signal(Signal::SIGHUP).unwrap();
+    recorder.wait_parts(|parts| parts.len() == 2);
+    sees("dropped");
+    follower.signal(Signal::SIGINT).unwrap();
+    assert_eq!(follower.wait().unwrap().code(), Some(0), "{:?}", follower.stderr.all());
+    recorder.stop();
+}
+
+#[test]
 fn what_a_crash_left_is_put_in_order_and_told() {
     let mut recorder = Recorder::start();
     let client = recorder.stall();
@@ -183,6 +205,7 @@ fn an_incident_is_kept_with_all_that_is_known_of_it() {
     let told: serde_json::Value = serde_json::from_str(&content("report.json")).unwrap();
     assert_eq!(verdicts(&told, address), ["net_write_timeout"]);
     assert!(content("report.md").contains(&address.to_string()));
+    assert!(content("report.html").contains("</svg>"), "there is a chart");
     let host: serde_json::Value = serde_json::from_str(&content("host.json")).unwrap();
     assert!(host["settings"][0]["name"].is_string(), "{host:#}");
 

@@ -24,6 +24,9 @@ pub(crate) struct BenchArgs {
     /// reading of a capture, the host's traffic under load, or a picture of the view
     #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory", "tracker", CAPTURE, "load", FRAME])]
     only: Option<String>,
+    /// Measure this program where one runs, such as that of `cargo xtask dist` [default: one built as for release]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Where the numbers go, as JSON; those of the pictures are printed only [default: target/bench.json]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -54,6 +57,9 @@ fn cost(args: &BenchArgs) -> anyhow::Result<()> {
     let json = path::absolute(json).context("finding the file for the numbers")?;
     let mut bench = cargo();
     bench.env("OBSERVER_E2E", cache()?).args(["bench", "--package", "observer", "--bench", "cost"]);
+    if let Some(program) = &args.program {
+        bench.env("OBSERVER_PROGRAM", path::absolute(program).context("finding the program to measure")?);
+    }
     root::run_as_root(&mut bench)?;
     bench.arg("--").arg("--rounds").arg(args.rounds.to_string()).arg("--json").arg(json);
     if let Some(only) = &args.only {

@@ -10,6 +10,8 @@ mod accuracy;
 mod bench;
 mod demo;
 mod deny;
+#[cfg(test)]
+mod documents;
 mod ebpf;
 mod fuzz;
 mod places;

@@ -1,6 +1,6 @@
 //! The observer as a user starts it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,6 +9,9 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::harness::process::Process;
+
+/// Names another program to be measured.
+const PROGRAM: &str = "OBSERVER_PROGRAM";
 
 /// A running `observer live --plain`; killed when dropped.
 pub(crate) struct Live(Process);
@@ -25,7 +28,7 @@ impl Live {
     /// The same with these options.
     pub(crate) fn with(port: u16, options: &[impl AsRef<OsStr>]) -> anyhow::Result<Self> {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_observer"), "live", "--plain"]);
+        command.args(["--pdeathsig", "KILL"]).arg(program()).args(["live", "--plain"]);
         command.arg("--port").arg(port.to_string()).args(options);
         let process = Process::spawn("observer", &mut command)?;
         process.wait_stderr("readiness", |line| line.contains("watching").then_some(()))?;
@@ -64,4 +67,9 @@ impl Live {
         ensure!(status.success(), "observer ended with {status}: {:?}", self.0.stderr.all());
         Ok(())
     }
+}
+
+/// The program that is measured: the one that was built with the bench, or the one that somebody names.
+fn program() -> OsString {
+    std::env::var_os(PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_observer").into())
 }

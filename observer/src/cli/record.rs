@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{parse_age, parse_room};
-use super::{AlertArgs, FailOn, ObservationArgs};
+use super::{AlertArgs, ConfigFileArgs, FailOn, ObservationArgs};
 use crate::record::Limits;
 
 /// Options of `record`.
@@ -49,6 +49,10 @@ pub struct RecordArgs {
     /// What is observed, and how.
     #[command(flatten)]
     pub observation: ObservationArgs,
+
+    /// Where the rest is given.
+    #[command(flatten)]
+    pub file: ConfigFileArgs,
 
     /// Who is told of findings.
     #[command(flatten, next_help_heading = "Alerts")]

@@ -1,6 +1,7 @@
 //! The commands: each puts parts together and runs them.
 
 mod bpf_log;
+mod config;
 mod demo;
 mod doctor;
 mod generate;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Config(command) => config::run(command),
         Command::Man => generate::man(),
         Command::Completions { shell } => generate::completions(shell),
     }

@@ -5,6 +5,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod http;
+pub(crate) mod page;
 pub(crate) mod privilege;
 pub(crate) mod process;
 pub(crate) mod pty;

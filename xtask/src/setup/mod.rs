@@ -14,6 +14,7 @@ use crate::step::step;
 mod bpf_linker;
 mod cargo_deny;
 mod clients;
+mod duckdb;
 pub(crate) mod kernels;
 mod mysql;
 mod packages;
@@ -33,8 +34,15 @@ struct Item {
     build: fn(&Path) -> anyhow::Result<()>,
 }
 
-const ITEMS: [&Item; 6] =
-    [&bpf_linker::ITEM, &cargo_deny::ITEM, &mysql::ITEM, &clients::ITEM, &kernels::STORY, &prometheus::ITEM];
+const ITEMS: [&Item; 7] = [
+    &bpf_linker::ITEM,
+    &cargo_deny::ITEM,
+    &mysql::ITEM,
+    &clients::ITEM,
+    &duckdb::ITEM,
+    &kernels::STORY,
+    &prometheus::ITEM,
+];
 
 /// Installs what is missing, and says so before it does.
 pub(crate) fn run() -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::input::FromStart;
+use super::parts::Later;
 use crate::source::file::FileKind;
 
 /// How often the end of the file is looked at.
@@ -48,11 +49,32 @@ pub(super) struct Follow {
     tail: Tail,
     /// Whether it is a log; not known before something was read.
     is_log: Option<bool>,
+    /// The parts that follow it, if it is one of several.
+    later: Option<Later>,
+    /// The next of them, when it has been begun: what came before that is read first.
+    next: Option<FromStart>,
 }
 
 impl Follow {
     pub(super) fn new(file: FromStart, tail: Tail) -> Self {
-        Self { file, tail, is_log: None }
+        Self { file, tail, is_log: None, later: None, next: None }
+    }
+
+    /// The same, that goes on with `later` parts.
+    pub(super) fn going_on_with(self, later: Later) -> Self {
+        Self { later: Some(later), ..self }
+    }
+
+    /// At the end of the file: whether there is more to be read, here or in the next part.
+    fn goes_on(&mut self) -> io::Result<bool> {
+        if let Some(next) = self.next.take() {
+            self.file = next;
+            return Ok(true);
+        }
+        if let Some(later) = &mut self.later {
+            self.next = later.next()?.map(FromStart::from);
+        }
+        Ok(self.next.is_some())
     }
 
     /// A log only grows, but for what its writer takes back: never what was whole.
@@ -90,6 +112,9 @@ impl Read for Follow {
             match self.read_whole(buffer)? {
                 0 if !stopped && !buffer.is_empty() => {
                     self.check_length()?;
+                    if self.goes_on()? {
+                        continue;
+                    }
                     self.tail.0.waits.store(true, Ordering::Release);
                     thread::sleep(PERIOD);
                 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::Source;
 use super::follow::{Follow, Tail};
-use crate::record::parts;
+use super::parts::{self, Parts};
 use crate::source::file::HEAD;
 
 /// So much is read at once.
@@ -24,7 +24,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 pub(super) type Input = BufReader<Chain<Cursor<Vec<u8>>, Bytes>>;
 
 /// Bytes from anywhere.
-pub(super) struct Bytes(Box<dyn Read + Send>);
+pub(super) struct Bytes(pub(super) Box<dyn Read + Send>);
 
 impl std::fmt::Debug for Bytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -39,9 +39,9 @@ impl Read for Bytes {
 }
 
 /// Counts what is read.
-struct Counted<R> {
-    inner: R,
-    read: Arc<AtomicU64>,
+pub(super) struct Counted<R> {
+    pub(super) inner: R,
+    pub(super) read: Arc<AtomicU64>,
 }
 
 impl<R: Read> Read for Counted<R> {
@@ -83,11 +83,14 @@ pub(super) fn open(
             }
         }
         Source::Recorded { directory, observation } => {
-            let paths = paths(directory, observation)?;
-            let size =
-                paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
-            let parts = Parts { left: paths.into_iter(), part: Bytes(Box::new(io::empty())), read };
-            (Bytes(Box::new(parts)), Some(size))
+            if let Some(tail) = follow {
+                let (file, later) = parts::last(directory, observation)?;
+                let follow = Follow::new(file.into(), tail).going_on_with(later);
+                (Bytes(Box::new(Counted { inner: follow, read })), None)
+            } else {
+                let (parts, size) = Parts::open(directory, observation, read)?;
+                (Bytes(Box::new(parts)), Some(size))
+            }
         }
     };
     let mut head = Vec::with_capacity(HEAD);
@@ -139,7 +142,7 @@ impl Read for FromStart {
 }
 
 /// What was compressed, as it was before; anything else as it is.
-fn plain(mut bytes: impl Read + Send + 'static) -> io::Result<Bytes> {
+pub(super) fn plain(mut bytes: impl Read + Send + 'static) -> io::Result<Bytes> {
     let mut head = Vec::with_capacity(GZIP.len());
     (&mut bytes).take(GZIP.len() as u64).read_to_end(&mut head)?;
     let is_compressed = head == GZIP;
@@ -151,44 +154,8 @@ fn plain(mut bytes: impl Read + Send + 'static) -> io::Result<Bytes> {
     }))
 }
 
-/// The files of an observation, in their order.
-fn paths(directory: &Path, observation: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let parts = parts(directory).map_err(|error| advise(&error))?;
-    let of_it: Vec<_> = parts.into_iter().filter(|part| part.observation() == observation).collect();
-    if let Some([before, after]) =
-        of_it.array_windows().find(|[one, other]| one.number() + 1 < other.number())
-    {
-        bail!(
-            "a part is missing between {} and {}; give the files before or after it by their names",
-            before.name(),
-            after.name()
-        );
-    }
-    Ok(of_it.iter().map(|part| directory.join(part.name())).collect())
-}
-
-/// The parts of a recording, one after the other.
-struct Parts {
-    left: std::vec::IntoIter<PathBuf>,
-    part: Bytes,
-    read: Arc<AtomicU64>,
-}
-
-impl Read for Parts {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let count = self.part.read(buffer)?;
-            if count > 0 || buffer.is_empty() {
-                return Ok(count);
-            }
-            let Some(path) = self.left.next() else { return Ok(0) };
-            self.part = plain(Counted { inner: File::open(path)?, read: self.read.clone() })?;
-        }
-    }
-}
-
 /// The error, and what the user can do.
-fn advise(error: &io::Error) -> anyhow::Error {
+pub(super) fn advise(error: &io::Error) -> anyhow::Error {
     let advice = match error.kind() {
         io::ErrorKind::NotFound => "; is the path right?",
         io::ErrorKind::PermissionDenied => "; a log is readable by its owner and group only",

@@ -2,6 +2,7 @@
 
 mod follow;
 mod input;
+mod parts;
 
 use std::fs::File;
 use std::net::SocketAddr;
