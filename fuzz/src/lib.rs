@@ -3,6 +3,8 @@
 //! What reads files is compiled from observer's own sources, without the rest of the program: to build everything that
 //! the terminal view and the kernel's side draw on, instrumented, takes longer than the fuzzing.
 
+#[path = "../../observer/src/counters.rs"]
+mod counters;
 mod judge;
 mod reported;
 

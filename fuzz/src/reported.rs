@@ -33,6 +33,7 @@ pub fn reported(bytes: &[u8], ports: &[u16]) -> Option<u64> {
     };
     written(report::text);
     written(report::markdown);
+    written(report::html);
     let json: Value = serde_json::from_str(&written(report::json)).expect("it is JSON");
     Some(json["lost_events"].as_u64().expect("it is a count"))
 }

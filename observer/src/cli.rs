@@ -1,6 +1,7 @@
 //! The command line.
 
 mod asked;
+mod config;
 mod observation;
 mod record;
 mod recordings;
@@ -8,19 +9,23 @@ mod statements;
 mod values;
 mod view;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use observer_common::MAX_PORTS;
 use observer_core::{Config, Severity};
 
 pub use asked::AskedArgs;
+pub use config::{ConfigCommand, ConfigFileArgs};
 pub use observation::ObservationArgs;
 pub use record::RecordArgs;
 pub use recordings::{Format, JudgingArgs, ReplayArgs, ReportArgs};
 pub use statements::StatementArgs;
 pub use values::{GivenServer, GivenTimeout};
 pub use view::{ThemeArg, ViewArgs};
+
+use crate::config::{Variable, resolve};
 
 /// The port of the MySQL protocol (IANA: mysql).
 pub const DEFAULT_PORT: u16 = 3306;
@@ -92,6 +97,9 @@ pub enum Command {
     /// It takes about half a minute and touches nothing but loopback. The view stays until q is pressed. As root it
     /// shows more: without privilege there are no kernel programs, as with --no-kernel.
     Demo(DemoArgs),
+    /// Show what is configured, and whether it is right
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the manual page, in roff
     #[command(hide = true)]
     Man {
@@ -138,6 +146,10 @@ pub struct LiveArgs {
     #[arg(long, requires = "plain")]
     pub bpf_log: bool,
 
+    /// Where the rest is given.
+    #[command(flatten)]
+    pub file: ConfigFileArgs,
+
     /// What the view looks like at first.
     #[command(flatten, next_help_heading = "View")]
     pub view: ViewArgs,
@@ -158,6 +170,10 @@ pub struct DoctorArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+
+    /// Where the rest is given.
+    #[command(flatten)]
+    pub file: ConfigFileArgs,
 }
 
 /// Options of `demo`.
@@ -201,9 +217,22 @@ impl From<FailOn> for Severity {
 }
 
 impl Cli {
-    /// Reads the command line of this process; a wrong one ends the process with status 2 and says why.
+    /// Reads the command line of this process, and what is configured; what is wrong with it ends the process with status 2
+    /// and is told.
     pub fn from_process() -> Self {
-        Self::parse().checked().unwrap_or_else(|error| error.exit())
+        let arguments: Vec<_> = std::env::args_os().collect();
+        Self::read(&arguments, &|name| std::env::var_os(name)).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Reads a command line, which begins with the name of the program, and what is configured.
+    ///
+    /// # Errors
+    ///
+    /// When either is wrong, and when it asks for help.
+    pub fn read(arguments: &[OsString], variable: Variable<'_>) -> Result<Self, clap::Error> {
+        let resolved = resolve(&Self::command(), arguments, variable)?;
+        let cli = Self::from_arg_matches(&resolved.matches).and_then(Self::checked);
+        cli.map_err(|error| resolved.told(error))
     }
 
     /// What clap cannot check by itself.
@@ -215,7 +244,9 @@ impl Cli {
             Some(Command::Doctor(doctor)) => doctor.asked.check().and_then(|()| distinct(&mut doctor.ports)),
             Some(Command::Report(report)) => distinct(&mut report.judging.ports),
             Some(Command::Replay(replay)) => distinct(&mut replay.judging.ports),
-            Some(Command::Demo(_) | Command::Man { .. } | Command::Completions { .. }) => Ok(()),
+            Some(
+                Command::Demo(_) | Command::Config(_) | Command::Man { .. } | Command::Completions { .. },
+            ) => Ok(()),
         };
         match checked {
             Ok(()) => Ok(self),

@@ -3,6 +3,8 @@
 pub mod app;
 pub mod cli;
 pub mod command;
+pub mod config;
+mod counters;
 pub mod demo;
 mod directory;
 pub mod doctor;

@@ -106,6 +106,47 @@ fn without_a_terminal_there_are_lines_and_a_signal_ends_them() {
 }
 
 #[test]
+fn a_configuration_is_checked_and_shown() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("observer.toml");
+    let file = path.to_str().expect("UTF-8");
+    std::fs::write(&path, "prot = 3307\nkeep = 4\n").expect("a file");
+    let (stdout, stderr, status) = run(&["config", "check", file]);
+    assert_eq!((stdout.as_str(), status), ("", 2));
+    let lines: Vec<_> = stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{stderr}");
+    assert_eq!(lines[0], format!("observer: {file}:1: unknown key prot; did you mean port?"));
+    assert!(lines[1].starts_with(&format!("{file}:2: invalid value '4' for '--keep")), "{stderr}");
+    for command in [&["doctor", "--config", file][..], &["config", "show", "--config", file]] {
+        assert_eq!(run(command).2, 2, "{command:?}");
+    }
+
+    // What is wrong for two commands is told once, and what only one of them takes together is found too.
+    std::fs::write(&path, "warn-at = 90\nkeep = '1M'\n").expect("a file");
+    let (stdout, stderr, status) = run(&["config", "check", file]);
+    assert_eq!((stdout.as_str(), status), ("", 2));
+    assert_eq!(
+        stderr.matches("--critical-at 80 comes before --warn-at 90\n  --warn-at: ").count(),
+        1,
+        "{stderr}"
+    );
+    assert!(stderr.contains("--keep is less than two parts") && stderr.contains(":2\n"), "{stderr}");
+
+    std::fs::write(&path, "port = 3307\nkeep = '4G'\n").expect("a file");
+    assert_eq!(run(&["config", "check", file]), (format!("{file}: ok\n"), String::new(), 0));
+    let (all, stderr, status) = run(&["config", "show", "--config", file, "--theme", "mono"]);
+    assert_eq!((stderr.as_str(), status), ("", 0));
+    let (of_one, stderr, status) = run(&["config", "show", "record", "--config", file]);
+    assert_eq!((stderr.as_str(), status), ("", 0));
+    for shown in [&all, &of_one] {
+        assert!(shown.contains(&format!("keep = \"4G\"  # {file}:2\n")), "{shown}");
+    }
+    assert!(all.contains("theme = \"mono\"  # flag\n") && !of_one.contains("theme"), "{all}{of_one}");
+    let (example, _, status) = run(&["config", "example"]);
+    assert!(status == 0 && example.contains("\n#port = [3306]\n"), "{example}");
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let mut child = observer(&["man"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
     drop(child.stdout.take());

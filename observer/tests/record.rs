@@ -205,6 +205,7 @@ fn an_incident_is_kept_with_all_that_is_known_of_it() {
     let told: serde_json::Value = serde_json::from_str(&content("report.json")).unwrap();
     assert_eq!(verdicts(&told, address), ["net_write_timeout"]);
     assert!(content("report.md").contains(&address.to_string()));
+    assert!(content("report.html").contains("</svg>"), "there is a chart");
     let host: serde_json::Value = serde_json::from_str(&content("host.json")).unwrap();
     assert!(host["settings"][0]["name"].is_string(), "{host:#}");
 

@@ -271,7 +271,7 @@ fn a_timeout_can_be_given_afterwards() {
             || place.report(&["log"]).contains("60 s (assumed")
     );
     let report = place.report(&["log", "--net-write-timeout", "8"]);
-    assert!(report.contains("8 s (given on the command line)"), "{report}");
+    assert!(report.contains("8 s (given to observer)"), "{report}");
 }
 
 /// What is wrong with a file, where, and what the user can do.
@@ -372,7 +372,7 @@ fn what_others_wrote_controls_nothing() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let place = Place::new().log("log", &full_stall().events);
-    for format in ["text", "markdown", "json"] {
+    for format in ["text", "markdown", "html", "json"] {
         let mut child = place
             .command(&["report", "log", "--format", format])
             .stdout(Stdio::piped())

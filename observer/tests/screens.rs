@@ -12,6 +12,7 @@ use observer::view::{Playback, Speed};
 use observer_core::{Config, Event, Timestamp};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
+use support::page::{both_ends, chart_of, page_of};
 use support::recording::write_log;
 use support::scenes::{calm, closing, lost, troubled};
 use support::screen::Screen;
@@ -56,7 +57,6 @@ fn playback(events: &[Event], now: Timestamp) -> Playback {
 
 #[test]
 fn are_current() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/screens");
     for Shot(name, title, events, now, size, keys) in shots() {
         let mut screen = Screen::after(size, &events, now);
         if name == REPLAY {
@@ -67,14 +67,25 @@ fn are_current() {
         }
         screen.draw();
         let picture = svg(screen.view.terminal().backend().buffer(), title);
-        let file = directory.join(name).with_extension("svg");
-        if std::env::var_os(WRITE).is_some() {
-            fs::create_dir_all(&directory).unwrap();
-            fs::write(&file, picture).unwrap();
-        } else {
-            let kept = fs::read_to_string(&file).unwrap_or_default();
-            assert!(kept == picture, "docs/screens/{name}.svg is not what is drawn now: cargo xtask screens");
-        }
+        keep(name, &picture);
+    }
+}
+
+#[test]
+fn the_chart_of_a_page_is_current() {
+    keep("report", &chart_of(&page_of(&[("log", both_ends())])));
+}
+
+/// Compares a picture with the one that is kept, or writes it.
+fn keep(name: &str, picture: &str) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/screens");
+    let file = directory.join(name).with_extension("svg");
+    if std::env::var_os(WRITE).is_some() {
+        fs::create_dir_all(&directory).expect("the directory can be made");
+        fs::write(&file, picture).expect("the picture can be written");
+    } else {
+        let kept = fs::read_to_string(&file).unwrap_or_default();
+        assert!(kept == picture, "docs/screens/{name}.svg is not what is drawn now: cargo xtask screens");
     }
 }
 

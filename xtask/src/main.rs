@@ -11,6 +11,8 @@ mod bench;
 mod demo;
 mod deny;
 mod dist;
+#[cfg(test)]
+mod documents;
 mod ebpf;
 mod fuzz;
 mod places;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{parse_age, parse_room};
-use super::{FailOn, ObservationArgs};
+use super::{ConfigFileArgs, FailOn, ObservationArgs};
 use crate::record::Limits;
 
 /// Options of `record`.
@@ -42,6 +42,10 @@ pub struct RecordArgs {
     /// What is observed, and how.
     #[command(flatten)]
     pub observation: ObservationArgs,
+
+    /// Where the rest is given.
+    #[command(flatten)]
+    pub file: ConfigFileArgs,
 }
 
 impl RecordArgs {

@@ -100,6 +100,8 @@ pub enum Format {
     Text,
     /// CommonMark, for an issue or a wiki
     Markdown,
+    /// One page for a browser, with charts; it needs no other file
+    Html,
     /// One object, docs/REPORT-FORMAT.md
     Json,
 }

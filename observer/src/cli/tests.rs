@@ -35,6 +35,9 @@ fn help_texts() {
     insta::assert_snapshot!("help_replay", help(&["replay"]));
     insta::assert_snapshot!("help_doctor", help(&["doctor"]));
     insta::assert_snapshot!("help_demo", help(&["demo"]));
+    insta::assert_snapshot!("help_config", help(&["config"]));
+    insta::assert_snapshot!("help_config_check", help(&["config", "check"]));
+    insta::assert_snapshot!("help_config_show", help(&["config", "show"]));
     insta::assert_snapshot!("help_man", help(&["man"]));
     insta::assert_snapshot!("help_completions", help(&["completions"]));
 }

@@ -1,6 +1,7 @@
 //! The commands: each puts parts together and runs them.
 
 mod bpf_log;
+mod config;
 mod demo;
 mod doctor;
 mod generate;
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Man { directory } => generate::man(directory.as_deref()),
+        Command::Config(command) => config::run(command),
         Command::Completions { shell } => generate::completions(shell),
     }
 }

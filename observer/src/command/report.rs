@@ -31,6 +31,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     match args.format {
         Format::Text => report::text(&report, &mut stdout),
         Format::Markdown => report::markdown(&report, &mut stdout),
+        Format::Html => report::html(&report, &mut stdout),
         Format::Json => report::json(&report, &mut stdout),
     }
     .context("writing to standard output")?;

@@ -100,6 +100,7 @@ fn write(log: &Path, path: &Path, bundle: &Bundle) -> anyhow::Result<()> {
     let Bundle { report, flow, since, .. } = bundle;
     make(path)?;
     replace(path, "report.md", |out| report::markdown(report, out))?;
+    replace(path, "report.html", |out| report::html(report, out))?;
     replace(path, "report.json", |out| report::json(report, out))?;
     replace(path, "host.json", facts::write)?;
     replace(path, "events.jsonl", |out| excerpt::write(log, *flow, *since, out))

@@ -9,6 +9,7 @@ use observer_core::{
 };
 use serde::Serialize;
 
+use super::curve::Curve;
 use super::holder::Holder;
 
 /// Stalls kept of one connection, the last ones: the fatal one is among them.
@@ -104,6 +105,8 @@ pub(super) struct Account {
     pub(super) verdict: Option<Verdict>,
     /// The most severe finding about it.
     pub(super) severity: Option<Severity>,
+    /// What its chart is drawn from, where there was room for it; once the account is finished.
+    pub(super) curve: Option<Curve>,
     /// The present stall, if there is one.
     stall: Option<Stall>,
     /// Probes that the judgement had counted when the present stall began.
@@ -159,6 +162,7 @@ impl Account {
             marks: BTreeMap::new(),
             verdict: None,
             severity: None,
+            curve: None,
             stall: None,
             probes_before: 0,
             probes_at: None,

@@ -8,11 +8,12 @@ use observer_core::{
 };
 
 use super::account::{Account, Mark};
+use super::curves::Curves;
 use super::{Report, Watched};
 
 /// Accounts kept of a recording.
 const OF_RECORDING: usize = 20_000;
-/// Accounts kept while a view runs, for days maybe: at most some 20 kB each, as a rule 1 kB.
+/// Accounts kept while a view runs, for days maybe: at most some 40 kB each with the curve, as a rule a few.
 const WATCHING: usize = 500;
 
 /// A part of a source that was missing, with what could not be known without it.
@@ -51,6 +52,7 @@ pub struct Accounts {
     until_prune: usize,
     /// Connections for which there was no room, as far as there is room for that.
     left_out: HashSet<ConnectionId>,
+    curves: Curves,
     degraded: Vec<Degradation>,
     severity: Option<Severity>,
 }
@@ -74,6 +76,7 @@ impl Accounts {
             by_id: HashMap::new(),
             until_prune: limit / 4,
             left_out: HashSet::new(),
+            curves: Curves::new(limit),
             degraded: Vec::new(),
             severity: None,
         }
@@ -82,6 +85,10 @@ impl Accounts {
     /// Takes an event after the judgement has; `about` is what [`Tracker::handle_event`] gave.
     pub fn event(&mut self, event: &Event, about: Option<ConnectionId>, tracker: &Tracker) {
         let Some(id) = about else { return };
+        if is_of_note(event) {
+            self.curves.keep(id);
+        }
+        self.curves.observe(id, event);
         if self.kept == Kept::All || is_of_note(event) {
             self.open(id, tracker);
         }
@@ -111,6 +118,7 @@ impl Accounts {
         }
         self.severity = self.severity.max(Some(finding.kind.severity()));
         let Some(id) = finding.connection else { return };
+        self.curves.keep(id);
         self.open(id, tracker);
         if let Some(account) = self.by_id.get_mut(&id) {
             account.find(finding, tracker.connection(id), &self.config);
@@ -119,12 +127,13 @@ impl Accounts {
 
     /// The report of all of them, at the end of the recording.
     pub(super) fn finish(self, now: Timestamp, tracker: &Tracker) -> Report {
-        let Self { config, kept, by_id, left_out, degraded, severity, .. } = self;
+        let Self { config, kept, by_id, left_out, mut curves, degraded, severity, .. } = self;
         let mut accounts: Vec<_> = by_id
             .into_iter()
             .filter(|(_, account)| kept == Kept::All || account.severity.is_some())
             .map(|(id, mut account)| {
                 account.finish(now, tracker.connection(id), &config);
+                account.curve = curves.take(id);
                 account
             })
             .collect();
@@ -152,6 +161,7 @@ impl Accounts {
         let id = connection.id();
         let mut account = self.by_id.get(&id).cloned().unwrap_or_else(|| Account::new(connection));
         account.finish(now, Some(connection), &self.config);
+        account.curve = self.curves.of(id).cloned();
         let watched = Watched { place: place.to_owned(), at: now };
         Report {
             severity: account.severity,
@@ -192,6 +202,7 @@ impl Accounts {
                 || lives
                 || account.severity.is_some() && (kept == Kept::Trouble || known.is_some())
         });
+        self.curves.retain(|id| self.by_id.contains_key(&id));
         if kept == Kept::Known {
             self.left_out.retain(|id| tracker.connection(*id).is_some());
         }

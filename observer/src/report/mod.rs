@@ -4,23 +4,29 @@
 //! |---|---|
 //! | `account` | what is kept of one connection while its recording is read |
 //! | `accounts` | keeps them, within a limit, of a recording or of what a view watches |
+//! | `curve`, `curves` | what their charts are drawn from, within another limit |
 //! | `judgement` | runs the judgement of a recording |
 //! | `build` | reads the files, those that belong together as one |
 //! | `join` | makes one recording of several: clocks, order, doubles |
 //! | `timeline` | a connection's story as a picture and as a list of moments |
-//! | `text`, `markdown`, `json` | the three forms |
+//! | `ticks` | round distances on an axis of time |
+//! | `text`, `markdown`, `html`, `json` | the four forms |
 //! | `file` | the file that the view writes one to |
 
 mod account;
 mod accounts;
 mod build;
+mod curve;
+mod curves;
 mod file;
 mod holder;
+mod html;
 mod join;
 mod json;
 mod judgement;
 mod markdown;
 mod text;
+mod ticks;
 mod timeline;
 mod words;
 
@@ -36,6 +42,7 @@ use crate::source::recording::{self, Gaps, Origin};
 pub use accounts::Accounts;
 pub use build::build;
 pub use file::write;
+pub use html::html;
 pub use json::json;
 pub use markdown::markdown;
 pub use text::text;

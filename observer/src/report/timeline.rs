@@ -13,12 +13,15 @@ use std::time::Duration;
 use observer_core::{Seconds, TimeRange, Timestamp};
 
 use super::account::{Account, Mark, Stall};
+use super::ticks::step;
 use super::words::{WIDTH, happened, time_of_day};
 
 /// Where the axis begins: the labels stand left of it.
 const LEFT: usize = 20;
 /// Cells of the axis.
 const CELLS: usize = WIDTH - LEFT;
+/// Distances of ticks there are at most, so that the labels have room.
+const TICKS: u32 = 9;
 /// Stalls told one by one in the list of moments besides the one that counts: the last ones.
 const STALLS_TOLD: usize = 3;
 
@@ -40,7 +43,7 @@ pub(super) fn picture(account: &Account) -> Vec<String> {
 }
 
 /// The marks that have a row of their own.
-const ROWS: &[(Mark, &str)] = &[
+pub(super) const ROWS: &[(Mark, &str)] = &[
     (Mark::GaveUp, "server gives up"),
     (Mark::ServerFin, "server's FIN"),
     (Mark::ServerReset, "server's RST"),
@@ -55,20 +58,22 @@ fn row(label: &str, cells: &str) -> String {
 }
 
 /// When the server gave up, or would have.
-fn deadline(account: &Account) -> Option<TimeRange> {
+pub(super) fn deadline(account: &Account) -> Option<TimeRange> {
     account.abort.or_else(|| account.main_stall()?.deadline)
 }
 
 /// A piece of time on a row of cells.
-struct Axis {
-    start: Timestamp,
-    span: Duration,
+pub(super) struct Axis {
+    /// The zero of all distances.
+    pub(super) start: Timestamp,
+    /// How much time it shows.
+    pub(super) span: Duration,
 }
 
 impl Axis {
     /// From the beginning of the stall that counts, or of those shortly before it, to the last thing that happened;
     /// what comes much later is left to the edge.
-    fn of(account: &Account) -> Option<Self> {
+    pub(super) fn of(account: &Account) -> Option<Self> {
         let main = account.main_stall()?;
         let deadline = deadline(account).map_or(main.start, |range| range.latest);
         let main_end = main.end.unwrap_or(account.last_seen).max(deadline);
@@ -96,7 +101,7 @@ impl Axis {
 
     /// The labels of the axis and the axis.
     fn scale(&self) -> Vec<String> {
-        let (step, unit) = step(self.span);
+        let (step, unit) = step(self.span, TICKS);
         let (mut labels, mut ticks) = (String::new(), "-".repeat(CELLS));
         let mut time = Duration::ZERO;
         while let Some(cell) = self.cell(self.start + time).filter(|_| time <= self.span) {
@@ -157,63 +162,6 @@ impl Axis {
         } else {
             format!("{:first$}{sign}", "")
         }
-    }
-}
-
-/// What the labels of an axis count.
-#[derive(Clone, Copy)]
-enum Unit {
-    Milliseconds,
-    Seconds,
-    Minutes,
-}
-
-impl Unit {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Milliseconds => "milliseconds",
-            Self::Seconds => "seconds",
-            Self::Minutes => "minutes",
-        }
-    }
-
-    fn label(self, time: Duration) -> String {
-        match self {
-            Self::Milliseconds => time.as_millis().to_string(),
-            Self::Seconds => time.as_secs().to_string(),
-            Self::Minutes => (time.as_secs() / 60).to_string(),
-        }
-    }
-}
-
-/// How far apart the ticks of an axis are: a round number, with four to ten ticks.
-fn step(span: Duration) -> (Duration, Unit) {
-    const STEPS: [(u64, Unit); 19] = [
-        (2, Unit::Milliseconds),
-        (5, Unit::Milliseconds),
-        (10, Unit::Milliseconds),
-        (20, Unit::Milliseconds),
-        (50, Unit::Milliseconds),
-        (100, Unit::Milliseconds),
-        (200, Unit::Milliseconds),
-        (500, Unit::Milliseconds),
-        (1_000, Unit::Seconds),
-        (2_000, Unit::Seconds),
-        (5_000, Unit::Seconds),
-        (10_000, Unit::Seconds),
-        (20_000, Unit::Seconds),
-        (60_000, Unit::Seconds),
-        (120_000, Unit::Minutes),
-        (300_000, Unit::Minutes),
-        (600_000, Unit::Minutes),
-        (1_800_000, Unit::Minutes),
-        (3_600_000, Unit::Minutes),
-    ];
-    let fits = STEPS.iter().find(|(step, _)| span <= Duration::from_millis(*step).saturating_mul(9));
-    match fits {
-        Some((step, unit)) => (Duration::from_millis(*step), *unit),
-        // Whole minutes, however many.
-        None => (Duration::from_secs(60 * (span.as_secs() / 60 / 6).max(1)), Unit::Minutes),
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) fn timeout(account: &Account) -> String {
         TimeoutSource::Wait => "as the server's own wait shows",
         TimeoutSource::Session => "set by the session",
         TimeoutSource::Server => "told by the server",
-        TimeoutSource::Flag => "given on the command line",
+        TimeoutSource::Flag => "given to observer",
         TimeoutSource::Assumed => "assumed: the servers' default",
     };
     format!("net_write_timeout {} ({source})", setting(account.timeout.duration))

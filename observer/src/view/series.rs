@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use observer_core::{End, Event, EventKind, SocketEventKind, Timestamp, Vantage};
 
+use crate::counters::{Counters, Origin};
 pub(super) use histories::Histories;
 pub(super) use point::Point;
-use point::{Counters, Origin, client_counters, server_counters, smaller, wire_counters};
+use point::smaller;
 
 /// Probes kept of one connection; they double their distance, so these are hours.
 const PROBES: usize = 64;
@@ -101,17 +102,9 @@ impl Series {
     pub(super) fn observe(&mut self, event: &Event) -> bool {
         let EventKind::Socket(socket) = &event.kind else { return false };
         match &socket.kind {
-            SocketEventKind::Wire(sample) => match socket.socket.seen_at {
-                Vantage::Server => self.count(event.at, Origin::ServerWire, wire_counters(sample)),
-                Vantage::Client | Vantage::Wire => {
-                    self.count(event.at, Origin::ClientWire, wire_counters(sample))
-                }
-            },
-            SocketEventKind::Socket(sample) => match socket.socket.seen_at {
-                Vantage::Server => self.count(event.at, Origin::ServerSocket, server_counters(sample)),
-                Vantage::Client => self.count(event.at, Origin::ClientSocket, client_counters(sample)),
-                Vantage::Wire => false,
-            },
+            SocketEventKind::Wire(_) | SocketEventKind::Socket(_) => {
+                Counters::of(socket).is_some_and(|(origin, counters)| self.count(event.at, origin, counters))
+            }
             SocketEventKind::ZeroWindow { by: End::Client, .. } => self.window(event.at, Some(0)),
             SocketEventKind::WindowUpdate { by: End::Client, window, .. } => self.window(event.at, *window),
             SocketEventKind::ZeroWindowProbe { by: End::Server } => {

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod connection;
+pub(crate) mod page;
 pub(crate) mod privilege;
 pub(crate) mod process;
 pub(crate) mod pty;

@@ -15,6 +15,7 @@ mod bpf_linker;
 mod cargo_deny;
 mod clients;
 pub(crate) mod debian;
+mod duckdb;
 pub(crate) mod kernels;
 mod mysql;
 mod packages;
@@ -33,8 +34,15 @@ struct Item {
     build: fn(&Path) -> anyhow::Result<()>,
 }
 
-const ITEMS: [&Item; 6] =
-    [&bpf_linker::ITEM, &cargo_deny::ITEM, &mysql::ITEM, &clients::ITEM, &kernels::STORY, &debian::ITEM];
+const ITEMS: [&Item; 7] = [
+    &bpf_linker::ITEM,
+    &cargo_deny::ITEM,
+    &mysql::ITEM,
+    &clients::ITEM,
+    &duckdb::ITEM,
+    &kernels::STORY,
+    &debian::ITEM,
+];
 
 /// Installs what is missing, and says so before it does.
 pub(crate) fn run() -> anyhow::Result<()> {

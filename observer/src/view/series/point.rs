@@ -1,6 +1,6 @@
-//! What was known at one moment, and the samples it is made of.
+//! What was known at one moment.
 
-use observer_core::{SocketSample, Timestamp, WireSample};
+use observer_core::Timestamp;
 
 /// What was known of a connection within one slot of time. Sizes in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,51 +24,7 @@ impl Point {
     }
 }
 
-/// Whose counters a series is made of. They begin at different numbers, so one series has one origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Origin {
-    /// Only the window is known.
-    Window,
-    /// Socket diagnostics of the client's socket.
-    ClientSocket,
-    /// Socket diagnostics of the server's socket, which know the sender's side.
-    ServerSocket,
-    /// The kernel programs at the client's socket, which see every segment that arrives.
-    ClientWire,
-    /// The kernel programs at the server's socket, which see every segment that is sent.
-    ServerWire,
-}
-
 /// The smaller of what is known.
 pub(super) fn smaller(one: Option<u32>, other: Option<u32>) -> Option<u32> {
     one.into_iter().chain(other).min()
-}
-
-/// The counters of one sample.
-#[derive(Clone, Copy)]
-pub(super) struct Counters {
-    pub(super) sent: u64,
-    pub(super) acknowledged: u64,
-    pub(super) window: Option<u32>,
-}
-
-pub(super) fn wire_counters(sample: &WireSample) -> Counters {
-    Counters {
-        sent: sample.server.sent,
-        acknowledged: sample.client.acknowledged,
-        window: sample.client.window,
-    }
-}
-
-pub(super) fn server_counters(sample: &SocketSample) -> Counters {
-    let in_flight = u64::from(sample.send_queue.saturating_sub(sample.not_sent));
-    Counters {
-        sent: sample.bytes_acked.saturating_add(in_flight),
-        acknowledged: sample.bytes_acked,
-        window: sample.send_window,
-    }
-}
-
-pub(super) fn client_counters(sample: &SocketSample) -> Counters {
-    Counters { sent: sample.bytes_received, acknowledged: sample.bytes_received, window: sample.recv_window }
 }

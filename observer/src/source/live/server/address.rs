@@ -56,7 +56,7 @@ impl FromStr for ServerUrl {
         };
         if user.is_some_and(|user| user.contains(':')) {
             return Err(
-                "a password does not belong on the command line, where every user of this host can read it: \
+                "a password does not belong in a URL, which every user of this host can read on a command line: \
                         write it into an option file (mode 0600) and name that with --mysql-defaults-file"
                     .to_owned(),
             );

@@ -1,0 +1,9 @@
+-- Week by week (from Monday, UTC), and by who logs in: whether it gets better.
+SELECT date_trunc('week', began)::DATE AS week,
+       account,
+       count(*) AS stalls,
+       count(*) FILTER (WHERE lost) AS lost,
+       max(CASE WHEN lost THEN 1 ELSE used END) AS closest
+FROM stall
+GROUP BY week, account
+ORDER BY week, account;
