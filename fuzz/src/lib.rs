@@ -21,6 +21,14 @@ pub mod report;
 #[path = "../../observer/src/text/mod.rs"]
 pub mod text;
 
+/// What is recorded for years.
+#[path = "../../observer/src/record"]
+pub mod record {
+    mod part;
+
+    pub use part::{Part, parts};
+}
+
 /// Where events come from.
 #[path = "../../observer/src/source"]
 pub mod source {

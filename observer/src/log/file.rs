@@ -97,7 +97,7 @@ fn doing(path: &Path) -> String {
 }
 
 /// The error, and what the user can do.
-pub(crate) fn advise(error: &io::Error) -> anyhow::Error {
+pub fn advise(error: &io::Error) -> anyhow::Error {
     let advice = match error.kind() {
         io::ErrorKind::NotFound => "make the directory first, or give another path",
         io::ErrorKind::IsADirectory => "give the path of a file in it",

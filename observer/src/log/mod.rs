@@ -14,8 +14,7 @@ use std::io;
 use observer_core::{Event, Finding, Severity};
 use serde::Serialize;
 
-pub(crate) use file::advise;
-pub use file::{LogFile, Sink};
+pub use file::{LogFile, Sink, advise};
 pub use header::{Header, SCHEMA};
 pub use reader::Reader;
 pub use writer::{FLUSH_AFTER, Status, Writer};

@@ -11,8 +11,8 @@ use nix::unistd::geteuid;
 use observer_core::{Event, EventKind, LossPoint, SourceEvent, Timestamp};
 use serde::Deserialize;
 
-use super::Part;
 use super::keeper::UNFINISHED;
+use super::part::{Part, parts};
 use crate::log;
 
 /// What others than the owner and its group may do with the directory: nothing.
@@ -134,22 +134,6 @@ pub struct Mended {
     pub path: PathBuf,
     /// How much of a line was there.
     pub bytes: u64,
-}
-
-/// The parts in a directory, in the order of time. Of one that is there both compressed and not, the latter: the other
-/// is about to replace it.
-///
-/// # Errors
-///
-/// When the directory cannot be read.
-pub fn parts(directory: &Path) -> io::Result<Vec<Part>> {
-    let mut parts = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        parts.extend(Part::of(&entry?.file_name().to_string_lossy()));
-    }
-    parts.sort();
-    parts.dedup_by(|later, earlier| later.compressed() == earlier.compressed());
-    Ok(parts)
 }
 
 fn make(path: &Path) -> io::Result<()> {

@@ -8,7 +8,8 @@ use flate2::read::MultiGzDecoder;
 use observer_core::{Event, EventKind, Flow, LossPoint, SourceEvent, Timestamp};
 
 use super::Part;
-use super::directory::{parts, time_of};
+use super::directory::time_of;
+use super::part::parts;
 use crate::log;
 
 /// The parts that are looked through, the last ones. What is older is in the log.

@@ -12,7 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::Part;
-use super::directory::parts;
+use super::part::parts;
 use crate::text::safe;
 
 /// What the name of a file ends with that is being compressed.

@@ -21,8 +21,8 @@ mod part;
 mod rotation;
 
 pub use bundle::Bundler;
-pub use directory::{Directory, Mended, parts};
+pub use directory::{Directory, Mended};
 pub use incidents::Incidents;
 pub use keeper::Keeper;
-pub use part::Part;
+pub use part::{Part, parts};
 pub use rotation::{Limits, Rotation};

@@ -1,4 +1,8 @@
-//! The names of the parts: `observer-20240504T140341Z-000001.jsonl`, and `.gz` behind it once it is compressed.
+//! The files of a recording, by their names: `observer-20240504T140341Z-000001.jsonl`, and `.gz` behind it once it is compressed.
+
+use std::fs;
+use std::io;
+use std::path::Path;
 
 use observer_core::Timestamp;
 
@@ -67,6 +71,22 @@ impl Part {
         let part = Self { observation: observation.to_owned(), number, compressed };
         (part.name() == name).then_some(part)
     }
+}
+
+/// The parts in a directory, in the order of time. Of one that is there both compressed and not, the latter: the other
+/// is about to replace it.
+///
+/// # Errors
+///
+/// When the directory cannot be read.
+pub fn parts(directory: &Path) -> io::Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        parts.extend(Part::of(&entry?.file_name().to_string_lossy()));
+    }
+    parts.sort();
+    parts.dedup_by(|later, earlier| later.compressed() == earlier.compressed());
+    Ok(parts)
 }
 
 #[cfg(test)]

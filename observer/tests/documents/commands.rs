@@ -15,7 +15,15 @@ use crate::shell::commands;
 use crate::{Document, documents, repository};
 
 /// Programs of others, each with the reason why it is not run here.
+const INSTALLS: &str =
+    "it changes the host; the package is installed and started in a Debian of its own by xtask's trial";
 const OTHERS: &[(&str, &str)] = &[
+    ("apt", INSTALLS),
+    ("cd", INSTALLS),
+    ("install", INSTALLS),
+    ("systemctl", INSTALLS),
+    ("tar", INSTALLS),
+    ("useradd", INSTALLS),
     ("chromium", "a browser is for looking at a page; what is in it is tested by report_html"),
     ("cargo", "it builds and installs; what is xtask's is understood by a test of xtask"),
     ("rsync", "it asks another host; the files that it fetches are those that tests/fleet.rs makes"),
@@ -45,6 +53,7 @@ fn place() -> tempfile::TempDir {
         ("server.pcap", &capture),
         ("stall.pcap", &capture),
         ("events.jsonl", Path::new(log)),
+        ("observer.toml", &repository().join("packaging/observer.toml")),
     ] {
         let name = place.path().join(name);
         fs::create_dir_all(name.parent().unwrap()).unwrap();
@@ -59,7 +68,6 @@ fn place() -> tempfile::TempDir {
 
 /// The observer's own words, if this is a command of it.
 fn of_observer(words: &[String]) -> Option<&[String]> {
-    let words = words.strip_prefix(&["sudo".to_owned()]).unwrap_or(words);
     let (program, rest) = words.split_first()?;
     ["observer", "target/release/observer", "target/debug/observer"]
         .contains(&program.as_str())

@@ -13,6 +13,8 @@ fn of_line(line: &str) -> Vec<Vec<String>> {
         match word.as_str() {
             "|" | "&&" | ";" if !is_quoted => commands.push(Vec::new()),
             "<" | ">" | ">>" if !is_quoted => drop(words.next()),
+            // Who runs a command is not what it is.
+            "sudo" if commands.last().unwrap().is_empty() => {}
             _ => commands.last_mut().unwrap().push(word),
         }
     }

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use anyhow::Context as _;
 
 use super::kernel::Kernel;
+use super::perf;
 use super::server::{Place, Server};
 use crate::privilege::{Capabilities, Capability, keep, takes_any};
 
@@ -40,12 +41,15 @@ impl Duty {
     /// What it cannot be done without.
     fn takes(self) -> Capabilities {
         use Capability::{Bpf, DacReadSearch, Perfmon, SysAdmin, SysPtrace};
-        Capabilities::of(match self {
-            Self::Diag => &[SysAdmin, SysPtrace, DacReadSearch],
-            Self::Owners => &[SysPtrace, DacReadSearch],
-            Self::Reads => &[Bpf, Perfmon, DacReadSearch],
-            Self::Waits => &[Bpf, Perfmon, SysPtrace, DacReadSearch],
-        })
+        let mut takes = match self {
+            Self::Diag => vec![SysAdmin, SysPtrace, DacReadSearch],
+            Self::Owners => vec![SysPtrace, DacReadSearch],
+            Self::Reads => vec![Bpf, Perfmon, DacReadSearch],
+            Self::Waits => vec![Bpf, Perfmon, SysPtrace, DacReadSearch],
+        };
+        let attaches = matches!(self, Self::Reads | Self::Waits);
+        takes.extend((attaches && perf::takes_sys_admin()).then_some(SysAdmin));
+        Capabilities::of(&takes)
     }
 }
 

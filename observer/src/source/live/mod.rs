@@ -9,6 +9,7 @@ mod kernel;
 mod mounts;
 mod observation_clock;
 mod owners;
+mod perf;
 pub mod server;
 mod tracefs;
 
