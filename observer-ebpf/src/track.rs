@@ -147,8 +147,7 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
         } else if state.beginning != beginning::TLS {
             let (beginning, flags) = (state.beginning, &mut own.flags);
             let mut asked = Asked { command: &mut state.command, awaits_reply: &mut state.awaits_reply };
-            let _ =
-                payload::command(packet, &segment, direction, cookie, beginning, flags, rare, &mut asked);
+            let _ = payload::command(packet, &segment, direction, cookie, beginning, flags, rare, &mut asked);
         }
     }
     Some(())
