@@ -41,6 +41,22 @@ pub struct Finding {
     pub kind: FindingKind,
 }
 
+impl Finding {
+    /// One about no connection.
+    pub fn of_observation(at: Timestamp, kind: FindingKind) -> Self {
+        Self {
+            at,
+            connection: None,
+            flow: None,
+            server_program: ServerProgram::default(),
+            reader: None,
+            account: None,
+            statement: None,
+            kind,
+        }
+    }
+}
+
 /// The process at the client's end, as it was known when the finding was made. None of the texts is cleaned for a
 /// terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

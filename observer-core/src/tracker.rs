@@ -9,7 +9,7 @@ mod servers;
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::config::Config;
-use crate::connection::{Connection, Phase, ServerProgram};
+use crate::connection::{Connection, Phase};
 use crate::event::{Event, EventKind, LossPoint, SocketEvent, SocketEventKind, SourceEvent};
 use crate::finding::{Finding, FindingKind};
 use crate::flow::ConnectionId;
@@ -272,15 +272,6 @@ impl Tracker {
     }
 
     fn find(&mut self, at: Timestamp, kind: FindingKind) {
-        self.findings.push_back(Finding {
-            at,
-            connection: None,
-            flow: None,
-            server_program: ServerProgram::default(),
-            reader: None,
-            account: None,
-            statement: None,
-            kind,
-        });
+        self.findings.push_back(Finding::of_observation(at, kind));
     }
 }

@@ -24,5 +24,6 @@ pub mod replay;
 pub mod report;
 pub mod service;
 pub mod source;
+mod talk;
 pub mod text;
 pub mod view;

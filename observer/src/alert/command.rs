@@ -13,8 +13,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::unix::pipe;
 use tokio::process::Child;
 
+use super::Way;
 use super::courier::{Courier, Delivery};
-use super::{Way, say};
+use crate::talk::say;
 use crate::text::safe;
 
 /// What a command says beyond so many bytes is not repeated.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{Counts, Outcome, Way, say};
+use super::{Counts, Outcome, Way};
+use crate::talk::say;
 use crate::text::safe;
 
 /// Messages that wait at most for one courier.

@@ -18,7 +18,6 @@ mod message;
 mod policy;
 mod webhook;
 
-use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +34,7 @@ pub use policy::{Decision, Policy, QUIET};
 pub use webhook::{Patience, Webhook};
 
 use crate::listener::Listener;
+use crate::talk::say;
 
 /// At the end of the observation, alerts that are under way have so long.
 const LAST_CHANCE: Duration = Duration::from_secs(5);
@@ -125,9 +125,4 @@ impl AtWork {
             say(format_args!("alerts that were still under way were given up"));
         }
     }
-}
-
-/// Nobody has to be listening.
-fn say(text: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "observer: {text}");
 }

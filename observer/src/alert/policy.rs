@@ -119,7 +119,7 @@ fn subject(finding: &Finding) -> Subject {
 
 #[cfg(test)]
 mod tests {
-    use observer_core::{ServerProgram, TimeRange, Timeout, Verdict, WriteClock};
+    use observer_core::{TimeRange, Timeout, Verdict, WriteClock};
 
     use super::*;
 
@@ -135,16 +135,8 @@ mod tests {
         FindingKind::Recovered { stalled_for: Duration::from_secs(50), used: 0.9, clock: None };
 
     fn finding(seconds: u64, connection: Option<u64>, kind: FindingKind) -> Finding {
-        Finding {
-            at: Timestamp::from_micros(1_714_831_380_000_000) + Duration::from_secs(seconds),
-            connection: connection.map(ConnectionId),
-            flow: None,
-            server_program: ServerProgram::default(),
-            reader: None,
-            account: None,
-            statement: None,
-            kind,
-        }
+        let at = Timestamp::from_micros(1_714_831_380_000_000) + Duration::from_secs(seconds);
+        Finding { connection: connection.map(ConnectionId), ..Finding::of_observation(at, kind) }
     }
 
     /// What is decided of these findings, one after the other.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::stream;
 use tokio::signal::unix::SignalKind;
 
-use super::watch::{Watch, in_runtime, listen, say, told_to_end};
+use super::watch::{Watch, in_runtime, listen, told_to_end};
 use super::{Outcome, heap};
 use crate::alert::{Alerts, Counts, Origin};
 use crate::cli::RecordArgs;
@@ -19,6 +19,7 @@ use crate::plain::Plain;
 use crate::record::{Bundler, Directory, Incidents, Keeper, Rotation};
 use crate::service;
 use crate::source::live::{self, ObservationClock};
+use crate::talk::say;
 use crate::text::safe;
 
 /// Runs the command until a signal ends it.

@@ -7,7 +7,7 @@ use futures_util::stream;
 use observer_core::{Config, Severity};
 
 use super::Outcome;
-use super::watch::{in_runtime, needs_lines, say, show, signals};
+use super::watch::{in_runtime, needs_lines, show, signals};
 use crate::app;
 use crate::cli::ReplayArgs;
 use crate::listener::Listeners;
@@ -18,6 +18,7 @@ use crate::privilege::{self, Uses};
 use crate::replay::{self, Extent, FOLLOW_GRACE, Follower};
 use crate::source::live::ObservationClock;
 use crate::source::recording::{Options, Origin, Recording, Source, Tail};
+use crate::talk::say;
 use crate::view::{Speed, inputs};
 
 /// Runs the command.

@@ -1,6 +1,6 @@
 //! Watching a source until the user has seen enough: what `live` and `demo` have in common.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 use anyhow::Context as _;
 use futures_util::stream;
@@ -11,10 +11,11 @@ use super::Outcome;
 use crate::app::{self, Ended, Parts};
 use crate::cli::ViewArgs;
 use crate::listener::{Listener, Listeners};
-use crate::log::{Header, LogFile, SCHEMA, Sink, Writer};
+use crate::log::{Header, LogFile, Sink, Writer};
 use crate::output::Output;
 use crate::plain::Plain;
 use crate::source::live::{LiveSource, ObservationClock};
+use crate::talk::say;
 use crate::text::safe;
 use crate::view::terminal::{self, Guard, LiveBackend};
 use crate::view::{View, inputs};
@@ -111,11 +112,6 @@ pub(super) fn show(
     Ok((guard, view))
 }
 
-/// Talk; nobody has to listen.
-pub(super) fn say(text: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "observer: {text}");
-}
-
 impl Watch {
     /// What is watched, by the name of the host and the ports.
     pub(super) fn place(&self) -> String {
@@ -124,22 +120,14 @@ impl Watch {
 
     /// The first line of a log of it.
     pub(super) fn header(&self) -> Header {
-        let config = &self.config;
         Header {
-            schema: SCHEMA.to_owned(),
-            part: 1,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
             host: host(),
             kernel: uname(|name| name.release()),
             started_at: self.clock.now(),
             clock_offset: seconds(self.clock.offset_nanos()),
             ports: self.ports.clone(),
-            net_write_timeout: config.net_write_timeout,
-            server_timeouts: config.server_timeouts.clone(),
-            warning_share: config.warning_share,
-            critical_share: config.critical_share,
-            max_connections: config.max_connections,
             sources: self.sources.clone(),
+            ..Header::of(&self.config)
         }
     }
 

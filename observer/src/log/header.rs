@@ -54,6 +54,26 @@ fn is_first(part: &u32) -> bool {
 }
 
 impl Header {
+    /// That of a log which begins with the epoch and is judged with `config`; the rest is empty.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            part: 1,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: String::new(),
+            kernel: String::new(),
+            started_at: Timestamp::EPOCH,
+            clock_offset: 0.0,
+            ports: Vec::new(),
+            net_write_timeout: config.net_write_timeout,
+            server_timeouts: config.server_timeouts.clone(),
+            warning_share: config.warning_share,
+            critical_share: config.critical_share,
+            max_connections: config.max_connections,
+            sources: Vec::new(),
+        }
+    }
+
     /// The configuration the judgement ran with.
     pub fn config(&self) -> Config {
         Config {

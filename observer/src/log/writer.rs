@@ -185,9 +185,9 @@ impl<S: Sink> Writer<S> {
 mod tests {
     use std::io::Write;
 
-    use observer_core::{Config, FindingKind, ServerProgram};
+    use observer_core::{Config, FindingKind};
 
-    use super::super::{Line, Reader, SCHEMA};
+    use super::super::{Line, Reader};
     use super::*;
 
     /// A disk with room for so many bytes.
@@ -233,22 +233,15 @@ mod tests {
     }
 
     fn header() -> Header {
-        let config = Config::default();
         Header {
-            schema: SCHEMA.to_owned(),
-            part: 1,
             version: "0.1.0".to_owned(),
             host: "db1".to_owned(),
             kernel: "6.1.0".to_owned(),
             started_at: START,
             clock_offset: 1_714_831_400.25,
             ports: vec![3306],
-            net_write_timeout: config.net_write_timeout,
-            server_timeouts: config.server_timeouts,
-            warning_share: config.warning_share,
-            critical_share: config.critical_share,
-            max_connections: config.max_connections,
             sources: vec!["socket diagnostics".to_owned()],
+            ..Header::of(&Config::default())
         }
     }
 
@@ -259,16 +252,7 @@ mod tests {
 
     fn finding(millis: u64) -> Finding {
         let kind = FindingKind::EventsLost { count: 1, total: 1, lost_by: LossPoint::RingBuffer };
-        Finding {
-            at: after(millis),
-            connection: None,
-            flow: None,
-            server_program: ServerProgram::Mysqld,
-            reader: None,
-            account: None,
-            statement: None,
-            kind,
-        }
+        Finding::of_observation(after(millis), kind)
     }
 
     fn writer(room: usize) -> Writer<Disk> {

@@ -1,8 +1,7 @@
 //! What is kept of an incident: a directory that can be given to somebody who has nothing else.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
@@ -10,8 +9,10 @@ use std::thread::{self, JoinHandle};
 use anyhow::Context as _;
 use observer_core::{Flow, Timestamp};
 
+use super::files::{self, make_directory, replace};
 use super::{excerpt, facts};
 use crate::report::{self, Report};
+use crate::talk::say;
 use crate::text::safe;
 
 /// The directory of the bundles, within that of the log.
@@ -48,7 +49,8 @@ impl Bundler {
     pub fn start(log: &Path, cap: u64) -> anyhow::Result<Self> {
         let (bundles, waiting) = mpsc::sync_channel(WAITING);
         let log = log.to_owned();
-        make(&log.join(INCIDENTS)).with_context(|| format!("making {} in {}", INCIDENTS, log.display()))?;
+        make_directory(&log.join(INCIDENTS))
+            .with_context(|| format!("making {} in {}", INCIDENTS, log.display()))?;
         let thread = thread::Builder::new()
             .name("bundler".to_owned())
             .spawn(move || write_all(&log, cap, &waiting))
@@ -78,11 +80,6 @@ impl Drop for Bundler {
     }
 }
 
-/// Nobody has to be listening.
-fn say(text: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "observer: {text}");
-}
-
 fn write_all(log: &Path, cap: u64, waiting: &Receiver<Bundle>) {
     let incidents = log.join(INCIDENTS);
     for bundle in waiting {
@@ -98,37 +95,20 @@ fn write_all(log: &Path, cap: u64, waiting: &Receiver<Bundle>) {
 
 fn write(log: &Path, path: &Path, bundle: &Bundle) -> anyhow::Result<()> {
     let Bundle { report, flow, since, .. } = bundle;
-    make(path)?;
-    replace(path, "report.md", |out| report::markdown(report, out))?;
-    replace(path, "report.html", |out| report::html(report, out))?;
-    replace(path, "report.json", |out| report::json(report, out))?;
-    replace(path, "host.json", facts::write)?;
-    replace(path, "events.jsonl", |out| excerpt::write(log, *flow, *since, out))
+    make_directory(path)?;
+    put(path, "report.md", |out| report::markdown(report, out))?;
+    put(path, "report.html", |out| report::html(report, out))?;
+    put(path, "report.json", |out| report::json(report, out))?;
+    put(path, "host.json", facts::write)?;
+    put(path, "events.jsonl", |out| excerpt::write(log, *flow, *since, out))
 }
 
-fn make(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o750).create(path)
-}
-
-/// Writes a file, so that it is there as it was or as it is to be.
-fn replace(
-    directory: &Path,
+fn put(
+    bundle: &Path,
     name: &str,
-    write: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> anyhow::Result<()> {
-    let path = directory.join(name);
-    let new = path.with_added_extension("new");
-    let written = || -> io::Result<()> {
-        let mut open = OpenOptions::new();
-        let file = open.write(true).create_new(true).mode(0o640).open(&new)?;
-        let mut out = BufWriter::new(file);
-        write(&mut out)?;
-        out.into_inner()?.sync_data()?;
-        fs::rename(&new, &path)
-    };
-    // Left behind by one that was killed.
-    let _ = fs::remove_file(&new);
-    written().with_context(|| format!("writing {name}"))
+    replace(&bundle.join(name), write).with_context(|| format!("writing {name}"))
 }
 
 /// Removes the oldest bundles while all of them have more than `cap` bytes, but never the last.
@@ -143,16 +123,7 @@ fn trim(incidents: &Path, cap: u64) -> anyhow::Result<()> {
     }
     // Their names begin with the time.
     kept.sort();
-    let mut total: u64 = kept.iter().map(|(_, size)| size).sum();
-    kept.pop();
-    for (path, size) in kept {
-        if total <= cap {
-            break;
-        }
-        fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
-        total -= size;
-    }
-    Ok(())
+    files::trim(kept, cap, |path| fs::remove_dir_all(path))
 }
 
 fn size(bundle: &PathBuf) -> io::Result<u64> {
@@ -173,7 +144,7 @@ mod tests {
         ];
         for name in names {
             let path = place.path().join(name);
-            make(&path).unwrap();
+            make_directory(&path).unwrap();
             fs::write(path.join("events.jsonl"), [b'x'; 100]).unwrap();
         }
         let left = || {
@@ -186,20 +157,5 @@ mod tests {
         assert_eq!(left(), names[1..]);
         trim(place.path(), 0).unwrap();
         assert_eq!(left(), names[2..]);
-    }
-
-    #[test]
-    fn a_file_is_there_as_it_was_or_as_it_is_to_be() {
-        let place = tempfile::tempdir().unwrap();
-        replace(place.path(), "a", |out| out.write_all(b"one")).unwrap();
-        let failing = |out: &mut BufWriter<fs::File>| {
-            out.write_all(b"two")?;
-            Err(io::Error::other("no more room"))
-        };
-        let error = format!("{:#}", replace(place.path(), "a", failing).unwrap_err());
-        assert_eq!(error, "writing a: no more room");
-        assert_eq!(fs::read(place.path().join("a")).unwrap(), b"one");
-        replace(place.path(), "a", |out| out.write_all(b"three")).unwrap();
-        assert_eq!(fs::read(place.path().join("a")).unwrap(), b"three");
     }
 }

@@ -1,8 +1,8 @@
 //! The directory of a recording.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -11,12 +11,10 @@ use nix::unistd::geteuid;
 use observer_core::{Event, EventKind, LossPoint, SourceEvent, Timestamp};
 use serde::Deserialize;
 
-use super::keeper::UNFINISHED;
+use super::files::{FILE_MODE, UNFINISHED, make_directory};
 use super::part::{Part, parts};
 use crate::log;
 
-/// What others than the owner and its group may do with the directory: nothing.
-const MODE: u32 = 0o750;
 /// The file that is locked while somebody records here.
 const LOCK: &str = ".lock";
 
@@ -40,7 +38,7 @@ impl Directory {
     }
 
     fn take_as(path: &Path) -> anyhow::Result<Self> {
-        make(path).context("making the directory; give one that can be made with --directory")?;
+        make_directory(path).context("making the directory; give one that can be made with --directory")?;
         let metadata = fs::metadata(path)?;
         ensure!(metadata.is_dir(), "it is no directory; give another one with --directory");
         let mode = metadata.mode();
@@ -56,7 +54,7 @@ impl Directory {
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o640)
+            .mode(FILE_MODE)
             .custom_flags(OFlag::O_NOFOLLOW.bits())
             .open(path.join(LOCK))
             .context("writing there; give another directory with --directory, or make it writable")?;
@@ -85,7 +83,7 @@ impl Directory {
     ///
     /// When it cannot be made.
     pub fn restore(&self) -> io::Result<()> {
-        make(&self.path)
+        make_directory(&self.path)
     }
 
     /// The first part of a new observation that begins at `now`, or as soon after as there is a name left.
@@ -110,7 +108,7 @@ impl Directory {
         let mut mended = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
+            if entry.path().extension().is_some_and(|extension| extension == UNFINISHED) {
                 fs::remove_file(entry.path())
                     .with_context(|| format!("removing {}", entry.path().display()))?;
             }
@@ -134,10 +132,6 @@ pub struct Mended {
     pub path: PathBuf,
     /// How much of a line was there.
     pub bytes: u64,
-}
-
-fn make(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(MODE).create(path)
 }
 
 /// Replaces a last line without its end; how long it was.

@@ -1,9 +1,8 @@
 //! Compresses the parts that are finished, and keeps all of them within their cap.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -11,14 +10,10 @@ use anyhow::Context as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::Part;
-use super::part::parts;
+use super::files::{self, replace};
+use super::part::{Part, parts};
+use crate::talk::say;
 use crate::text::safe;
-
-/// What the name of a file ends with that is being compressed.
-pub(super) const UNFINISHED: &str = ".new";
-/// As that of the parts that are written.
-const MODE: u32 = 0o640;
 
 /// The thread that does it, while others observe. It ends when nobody can tell it of a part any more.
 #[derive(Debug)]
@@ -71,47 +66,22 @@ fn keep(directory: &Path, cap: u64, finished: &Receiver<Part>) {
     }
 }
 
-/// Nobody has to be listening.
-fn say(text: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "observer: {text}");
-}
-
 /// Whatever happens on the way, one of the two is there and whole.
-fn compress(plain: &Path, compressed: &Path) -> anyhow::Result<()> {
-    let new = compressed.with_added_extension(&UNFINISHED[1..]);
-    let written = write_compressed(plain, &new).and_then(|()| {
-        fs::rename(&new, compressed)?;
-        fs::remove_file(plain)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written.map_err(Into::into)
-}
-
-fn write_compressed(plain: &Path, new: &Path) -> io::Result<()> {
-    let mut from = File::open(plain)?;
-    let to = OpenOptions::new().write(true).create_new(true).mode(MODE).open(new)?;
-    let mut encoder = GzEncoder::new(to, Compression::default());
-    io::copy(&mut from, &mut encoder)?;
-    encoder.finish()?.sync_data()
+fn compress(plain: &Path, compressed: &Path) -> io::Result<()> {
+    replace(compressed, |out| {
+        let mut encoder = GzEncoder::new(out, Compression::default());
+        io::copy(&mut File::open(plain)?, &mut encoder)?;
+        encoder.finish().map(drop)
+    })?;
+    fs::remove_file(plain)
 }
 
 /// Removes the oldest parts while all of them have more than `cap` bytes, but never the last, which is being written.
 fn trim(directory: &Path, cap: u64) -> anyhow::Result<()> {
-    let size = |part: &Part| fs::metadata(directory.join(part.name())).map_or(0, |metadata| metadata.len());
-    let mut kept: Vec<(PathBuf, u64)> =
-        parts(directory)?.iter().map(|part| (directory.join(part.name()), size(part))).collect();
-    let mut total: u64 = kept.iter().map(|(_, size)| size).sum();
-    kept.pop();
-    for (path, size) in kept {
-        if total <= cap {
-            break;
-        }
-        fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
-        total -= size;
-    }
-    Ok(())
+    let path = |part: &Part| directory.join(part.name());
+    let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let kept = parts(directory)?.iter().map(path).map(|path| (path.clone(), size(&path))).collect();
+    files::trim(kept, cap, |path| fs::remove_file(path))
 }
 
 #[cfg(test)]

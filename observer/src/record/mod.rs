@@ -10,11 +10,13 @@
 //! | `bundle` | what is kept of an incident, written by a thread of its own |
 //! | `excerpt` | the lines of the log that are about one connection |
 //! | `facts` | what is known of the host |
+//! | `files` | how all that is made, replaced and removed |
 
 mod bundle;
 mod directory;
 mod excerpt;
 mod facts;
+mod files;
 mod incidents;
 mod keeper;
 mod part;

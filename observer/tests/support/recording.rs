@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use observer::log::{Header, LogFile, SCHEMA};
+use observer::log::{Header, LogFile};
 use observer::output::Output;
 use observer::replay;
 use observer::source::recording::{Given, Options, Recording, Source};
@@ -14,22 +14,14 @@ use super::story::at;
 
 /// The first line of such a log, written on `host`.
 pub(crate) fn header(host: &str) -> Header {
-    let config = Config::default();
     Header {
-        schema: SCHEMA.to_owned(),
-        part: 1,
         version: "0.1.0".to_owned(),
         host: host.to_owned(),
         kernel: "6.1.0".to_owned(),
         started_at: at(0),
-        clock_offset: 0.0,
         ports: vec![3306],
-        net_write_timeout: config.net_write_timeout,
-        server_timeouts: config.server_timeouts,
-        warning_share: config.warning_share,
-        critical_share: config.critical_share,
-        max_connections: config.max_connections,
         sources: vec!["kernel programs".to_owned()],
+        ..Header::of(&Config::default())
     }
 }
 

@@ -23,7 +23,7 @@ mod trial;
 use contents::Contents;
 use target::Target;
 
-/// What the program may have at most, in bytes. Without TLS for webhooks it would have 6 MiB at most, and nobody to tell.
+/// What the program may have at most, in bytes. The aim is 6 MiB; with TLS for webhooks it is missed.
 const LIMIT: u64 = 7 << 20;
 
 /// The release.

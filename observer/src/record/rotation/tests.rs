@@ -7,29 +7,20 @@ use std::sync::mpsc::{self, Receiver};
 use observer_core::{Config, Event, EventKind, SourceEvent};
 
 use super::*;
-use crate::log::{Line, Reader, SCHEMA};
+use crate::log::{Line, Reader};
 use crate::record::parts;
 
 const START: Timestamp = Timestamp::from_micros(1_714_831_421_204_007);
 const LIMITS: Limits = Limits { size: 1000, age: Duration::from_secs(60) };
 
 fn header() -> Header {
-    let config = Config::default();
     Header {
-        schema: SCHEMA.to_owned(),
-        part: 1,
         version: "0.1.0".to_owned(),
         host: "db1".to_owned(),
         kernel: "6.1.0".to_owned(),
         started_at: START,
-        clock_offset: 0.0,
         ports: vec![3306],
-        net_write_timeout: config.net_write_timeout,
-        server_timeouts: config.server_timeouts,
-        warning_share: config.warning_share,
-        critical_share: config.critical_share,
-        max_connections: config.max_connections,
-        sources: Vec::new(),
+        ..Header::of(&Config::default())
     }
 }
 

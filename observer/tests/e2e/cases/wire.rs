@@ -1,6 +1,6 @@
 //! Who asks for what: known from the wire where it can be read, and said to be unknown where it cannot.
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use observer::demo::Dialect;
 use observer_core::{FindingKind, SocketEventKind, StatementKind};
 
@@ -87,9 +87,7 @@ pub(crate) fn tls(setup: &Setup) -> anyhow::Result<()> {
     ensure!(log.times_of(client, greeted).len() == 1, "thread {thread} was not told");
     let lost = log.finding(client, is_lost)?;
     ensure!(lost.account.is_none() && lost.statement.is_none(), "{lost:?}");
-    let FindingKind::Verdict(verdict) = &log.finding(client, is_verdict)?.kind else {
-        bail!("no verdict");
-    };
+    let verdict = log.verdict(client)?;
     let hidden = "what the client asked for: TLS hides it";
     ensure!(verdict.missing.iter().any(|missing| missing == hidden), "{verdict:?}");
     ensure!(verdict.evidence.iter().any(|line| line.contains(&thread.to_string())), "{verdict:?}");

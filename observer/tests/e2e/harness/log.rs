@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use observer_core::{
     Config, ConnectionId, End, Event, EventKind, Finding, FindingKind, SocketEventKind, SourceEvent,
-    Timestamp, Tracker, Vantage,
+    Timestamp, Tracker, Vantage, Verdict,
 };
 use serde::Deserialize;
 
@@ -75,6 +75,17 @@ impl Log {
         let findings = self.findings_of(client);
         let found = findings.iter().find(|finding| kind(&finding.kind));
         found.copied().with_context(|| format!("no such finding among {}", listed(findings.iter().copied())))
+    }
+
+    /// What became of the connection of `client`.
+    pub(crate) fn verdict(&self, client: SocketAddr) -> anyhow::Result<&Verdict> {
+        self.findings_of(client)
+            .into_iter()
+            .find_map(|finding| match &finding.kind {
+                FindingKind::Verdict(verdict) => Some(&**verdict),
+                _ => None,
+            })
+            .with_context(|| format!("no verdict among {}", listed(self.findings_of(client))))
     }
 
     /// Every connection of `client` that the events make, also one about which nothing was found: as it was last.
