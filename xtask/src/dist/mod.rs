@@ -23,8 +23,8 @@ mod trial;
 use contents::Contents;
 use target::Target;
 
-/// What the program may have at most, in bytes. The aim is 6 MiB; with TLS for webhooks it is missed.
-const LIMIT: u64 = 7 << 20;
+/// What the program may have at most, in bytes.
+const LIMIT: u64 = 6 << 20;
 
 /// The release.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -72,7 +72,8 @@ impl Target {
             self.triple,
         ]);
         let variable = |what| format!("CARGO_TARGET_{}_{what}", self.triple.to_uppercase().replace('-', "_"));
-        build.env(variable("RUSTFLAGS"), flags()?);
+        // For what is built for the target only, and instead of all other flags there are.
+        build.env("CARGO_ENCODED_RUSTFLAGS", flags()?.join("\x1f"));
         if !self.is_here() {
             self.ensure_it_can_be_built()?;
             build.env(variable("LINKER"), self.linker);
@@ -109,17 +110,21 @@ fn rustc() -> Command {
     rustc
 }
 
-/// The C library inside, and no path of the machine it is built on.
-fn flags() -> anyhow::Result<String> {
+/// The C library inside, no path of the machine it is built on, and nothing that is of no use in it.
+fn flags() -> anyhow::Result<Vec<String>> {
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")))
         .context("neither CARGO_HOME nor HOME is set")?;
     let remap = |from: &Path, to| format!("--remap-path-prefix={}={to}", from.display());
-    Ok([
-        "-C target-feature=+crt-static".to_owned(),
+    Ok(vec![
+        "-Ctarget-feature=+crt-static".to_owned(),
+        // Addresses that are set right at the start, as bits and not with 24 bytes each: from glibc 2.36 on.
+        "-Clink-arg=-Wl,-z,pack-relative-relocs".to_owned(),
+        // A path within the repository: an absolute one would make another program in another place.
+        "-Clink-arg=-Wl,-T,xtask/src/dist/without_tables.ld".to_owned(),
+        "-Clink-arg=-fuse-ld=bfd".to_owned(),
         remap(&home.join("registry/src"), "/cargo"),
         remap(repository(), "/observer"),
-    ]
-    .join(" "))
+    ])
 }
