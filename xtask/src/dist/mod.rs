@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
@@ -11,6 +11,7 @@ use clap::Args;
 use crate::places::{repository, target_directory};
 use crate::step::step;
 
+mod again;
 mod contents;
 mod deb;
 mod elf;
@@ -37,6 +38,9 @@ pub(crate) struct DistArgs {
     /// Install, start, upgrade and remove the package in a fresh Debian, which needs root
     #[arg(long, conflicts_with = "target")]
     r#try: bool,
+    /// Make all of it a second time, from a clone of what is committed, and fail when a byte differs
+    #[arg(long)]
+    verify: bool,
 }
 
 /// Builds the program and makes a tarball and a Debian package of it, in target/dist/.
@@ -48,18 +52,22 @@ pub(crate) fn run(args: &DistArgs) -> anyhow::Result<()> {
         Ok(program)
     })?;
     let place = target_directory().join("dist");
-    step("packages", || {
+    let made = step("packages", || {
         let contents = Contents::gather(&program, target)?;
         let epoch = source_date()?;
         let made = [
+            program.clone(),
             tarball::make(&contents, target, VERSION, epoch, &place)?,
             deb::make(&contents, target, VERSION, epoch, &place)?,
         ];
         for file in &made {
             eprintln!("    {} ({})", file.display(), size(file)?);
         }
-        Ok(())
+        Ok(made)
     })?;
+    if args.verify {
+        again::compare(&made, target, &place)?;
+    }
     if args.r#try { trial::run(&program, &place) } else { Ok(()) }
 }
 
@@ -94,7 +102,7 @@ fn source_date() -> anyhow::Result<u64> {
 }
 
 /// A file's size as people read it.
-fn size(file: &PathBuf) -> anyhow::Result<String> {
+fn size(file: &Path) -> anyhow::Result<String> {
     let bytes = fs::metadata(file).with_context(|| format!("looking at {}", file.display()))?.len();
     let hundredths = bytes * 100 / (1 << 20);
     Ok(format!("{}.{:02} MiB", hundredths / 100, hundredths % 100))
