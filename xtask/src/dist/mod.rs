@@ -15,6 +15,7 @@ mod again;
 mod contents;
 mod deb;
 mod elf;
+mod emulated;
 mod licences;
 mod tarball;
 mod target;
@@ -35,8 +36,9 @@ pub(crate) struct DistArgs {
     /// The machine it is for [default: this one]
     #[arg(long, value_name = "MACHINE", value_parser = target::ALL.each_ref().map(|target| target.name))]
     target: Option<String>,
-    /// Install, start, upgrade and remove the package in a fresh Debian, which needs root
-    #[arg(long, conflicts_with = "target")]
+    /// Install, start, upgrade and remove the package in a fresh Debian, which needs root; for another machine, let qemu run
+    /// the program
+    #[arg(long)]
     r#try: bool,
     /// Make all of it a second time, from a clone of what is committed, and fail when a byte differs
     #[arg(long)]
@@ -68,7 +70,11 @@ pub(crate) fn run(args: &DistArgs) -> anyhow::Result<()> {
     if args.verify {
         again::compare(&made, target, &place)?;
     }
-    if args.r#try { trial::run(&program, &place) } else { Ok(()) }
+    match args.r#try {
+        true if target.is_here() => trial::run(&program, &place),
+        true => emulated::run(&program, target),
+        false => Ok(()),
+    }
 }
 
 /// Tries packages made of this program, which may need libraries.

@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 
 use super::elf;
-use crate::places::{cargo, repository, target_directory};
+use crate::places::{DEBIAN_RUSTC, cargo, repository, target_directory};
+use crate::setup::standard_library;
 use crate::step;
 
 /// A machine.
@@ -72,30 +73,37 @@ impl Target {
             self.triple,
         ]);
         let variable = |what| format!("CARGO_TARGET_{}_{what}", self.triple.to_uppercase().replace('-', "_"));
-        // For what is built for the target only, and instead of all other flags there are.
-        build.env("CARGO_ENCODED_RUSTFLAGS", flags()?.join("\x1f"));
+        let mut flags = flags()?;
         if !self.is_here() {
-            self.ensure_it_can_be_built()?;
+            self.ensure_it_can_be_linked()?;
             build.env(variable("LINKER"), self.linker);
+            if !self.has_standard_library()? {
+                let sysroot = standard_library::install(self.debian).with_context(|| {
+                    format!("there is no standard library for {0}: `rustup target add {0}`", self.triple)
+                })?;
+                build.env("RUSTC", DEBIAN_RUSTC);
+                flags.push(format!("--sysroot={}", sysroot.display()));
+            }
         }
+        // For what is built for the target only, and instead of all other flags there are.
+        build.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
         step::run(&mut build)?;
         Ok(target_directory().join(self.triple).join("dist/observer"))
     }
 
-    /// Says what is missing in words of what to do, where cargo and the linker would fail in their own.
-    fn ensure_it_can_be_built(&self) -> anyhow::Result<()> {
+    /// Whether the compiler that cargo takes has it.
+    fn has_standard_library(&self) -> anyhow::Result<bool> {
         let output = rustc().args(["--print", "sysroot"]).output().context("starting rustc")?;
         let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-        ensure!(
-            sysroot.join("lib/rustlib").join(self.triple).join("lib").is_dir(),
-            "the standard library for {0} is not installed in {1}: `rustup target add {0}`",
-            self.triple,
-            sysroot.display()
-        );
+        Ok(sysroot.join("lib/rustlib").join(self.triple).join("lib").is_dir())
+    }
+
+    /// Says what is missing in words of what to do, where the compiler would fail in its own.
+    fn ensure_it_can_be_linked(&self) -> anyhow::Result<()> {
         let linker = Command::new(self.linker).arg("--version").output();
         ensure!(
             linker.is_ok_and(|output| output.status.success()),
-            "{} is not installed: `apt install {}`",
+            "{} is not installed: `apt-get install {}`",
             self.linker,
             self.packages
         );

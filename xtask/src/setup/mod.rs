@@ -20,6 +20,7 @@ pub(crate) mod kernels;
 mod mysql;
 mod packages;
 mod prometheus;
+pub(crate) mod standard_library;
 
 /// One thing in the cache directory.
 struct Item {
