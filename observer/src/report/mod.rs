@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `account` | what is kept of one connection while its recording is read |
+//! | `account/continuation` | the account of a connection that goes on in the next observation |
 //! | `accounts` | keeps them, within a limit, of a recording or of what a view watches |
 //! | `curve`, `curves` | what their charts are drawn from, within another limit |
 //! | `judgement` | runs the judgement of a recording |
