@@ -21,6 +21,7 @@ mod census;
 mod deaths;
 mod load;
 mod log;
+mod milestones;
 mod private_mounts;
 mod reader;
 mod reads;
