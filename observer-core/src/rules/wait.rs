@@ -177,7 +177,7 @@ impl Connection {
             abort_shows: self.abort_shows(),
         };
         let begun = stall.began_to_wait().unwrap_or_else(|| {
-            let begun = stall.curve.begun_within(&limits, at);
+            let begun = self.without_held_back(stall.curve.begun_within(&limits, at), stall);
             let latest = begun.latest + self.time_to_fill(stall, begun, limits.held);
             // A server whose time would be up by now, and does not show it, has begun later.
             let still_waits = if limits.abort_shows { at - (limits.timeout + GRACE) } else { begun.earliest };
@@ -186,10 +186,25 @@ impl Connection {
         self.by_writes(begun, stall)
     }
 
+    /// The first time that the window closes, what is left of it at last is less than a segment, and comes late. That those
+    /// few bytes made room in the send buffer is hardly possible.
+    fn without_held_back(&self, begun: TimeRange, stall: &Stall) -> TimeRange {
+        let is_first = self.is_first_closing(stall) && self.window.told == Told::BySegments;
+        if !is_first || stall.curve.is_open_ended() {
+            return begun;
+        }
+        TimeRange { latest: begun.latest.min(stall.curve.last_whole_advance()).max(begun.earliest), ..begun }
+    }
+
+    /// Whether the window has not been closed before.
+    fn is_first_closing(&self, stall: &Stall) -> bool {
+        !stall.reopened && self.window.closings <= 1
+    }
+
     /// How long the server may have gone on after the window had closed, to fill its buffer. One that produces faster
     /// than its client reads has filled it before; that shows by a window that had closed before.
     fn time_to_fill(&self, stall: &Stall, begun: TimeRange, buffer: u64) -> Duration {
-        if stall.reopened || self.window.closings > 1 {
+        if !self.is_first_closing(stall) {
             return Duration::ZERO;
         }
         let answer = stall.answer.filter(|answer| answer.began + ANSWER_UNIT > begun.earliest);

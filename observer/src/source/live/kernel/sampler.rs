@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aya::maps::{HashMap as KernelHashMap, MapData, PerCpuArray};
 use observer_common::{
-    ConnectionState, Counter, DirectionState, MILESTONE_STEP, MILESTONES, Rare, flag, name,
+    BeforePause, ConnectionState, Counter, DirectionState, MILESTONE_STEP, MILESTONES, Rare, flag, name,
 };
 use observer_core::{
     Answered, DirectionSample, End, Event, EventKind, LastRead, LossPoint, Milestone, SeqNumber, SocketEvent,
@@ -255,6 +255,7 @@ fn wire_sample(state: &ConnectionState, local_end: End, decoder: &Decoder) -> Wi
     };
     if reader.flags & flag::CLOSED != 0 {
         client.milestones = milestones(&state.milestones, reader, decoder);
+        add_pause(&mut client.milestones, state.before_pause, reader, decoder);
         client.answered = answered(reader, decoder).map(Box::new);
     }
     let read = &state.last_read;
@@ -324,4 +325,17 @@ fn milestones(times: &[u32; MILESTONES], reader: &DirectionState, decoder: &Deco
             (time != 0).then_some(Milestone { at, acknowledged: number * MILESTONE_STEP })
         })
         .collect()
+}
+
+/// Adds what a reader had acknowledged before its last pause, if little has come since.
+fn add_pause(points: &mut Vec<Milestone>, before: BeforePause, reader: &DirectionState, decoder: &Decoder) {
+    let since = reader.acknowledged.saturating_sub(before.acknowledged);
+    if before.at == 0 || before.acknowledged == 0 || since >= MILESTONE_STEP {
+        return;
+    }
+    let point = Milestone { at: decoder.time(before.at), acknowledged: before.acknowledged };
+    let place = points.partition_point(|other| other.acknowledged < point.acknowledged);
+    if points.get(place).is_none_or(|other| other.acknowledged > point.acknowledged) {
+        points.insert(place, point);
+    }
 }
