@@ -21,7 +21,13 @@ impl Connection {
         match self.stall.as_deref_mut() {
             _ if self.phase >= Phase::Lost => {}
             Some(stall) => stall.closes_again(closed, seen),
-            None => self.stall = Some(Box::new(Stall::new(closed, seen))),
+            None => {
+                let mut stall = Stall::new(closed, seen);
+                if let Some(read_at) = self.shown_not_to_wait() {
+                    stall.curve.not_waiting_at(read_at);
+                }
+                self.stall = Some(Box::new(stall));
+            }
         }
     }
 

@@ -117,6 +117,13 @@ impl Connection {
         }
     }
 
+    /// When the server's socket, as it was read last, showed that it does not wait: a wait that shows itself later has begun
+    /// after that.
+    pub(super) fn shown_not_to_wait(&self) -> Option<Timestamp> {
+        let (read_at, sample) = self.server.socket.as_deref()?;
+        (!is_waiting(sample, self.last_write.as_deref())).then_some(*read_at)
+    }
+
     /// What the server's socket says of the window as it is now, or said of it before it was gone.
     fn server_shows(&self) -> Option<(Timestamp, &SocketReading)> {
         let (at, sample) = self.server.socket.as_deref()?;
