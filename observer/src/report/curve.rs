@@ -6,7 +6,8 @@ use observer_core::{End, SeqNumber, SocketEvent, SocketEventKind, Timestamp, Van
 
 use crate::counters::{Counters, Origin};
 
-/// Samples come so often while something changes. After a longer pause, what was known held until shortly before.
+/// Samples come so often at least while something changes, and one that says nothing new is not told. So what a sample
+/// tells came to be within this time before it, and until then what was known held.
 const PACE: Duration = Duration::from_secs(1);
 
 /// What was known at one moment. Sizes in bytes; `None` is not known.
@@ -233,7 +234,7 @@ impl Curve {
                 return;
             }
             let held = point.at - pace;
-            if held > last.at + pace {
+            if held > last.at {
                 self.put(Point { at: held, ..last });
             }
         }

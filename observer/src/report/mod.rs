@@ -109,6 +109,12 @@ struct Watched {
 }
 
 impl Report {
+    /// A report of nothing, watched at `place`, for the tests of those who write it.
+    #[cfg(test)]
+    pub(crate) fn watched_at(place: &str, at: Timestamp) -> Self {
+        Self { watched: Some(Watched { place: place.to_owned(), at }), ..Self::default() }
+    }
+
     /// The most severe finding, for the exit status.
     pub fn severity(&self) -> Option<Severity> {
         self.severity

@@ -47,7 +47,9 @@ fn a_window_changes_at_once_and_a_count_little_by_little() {
     counted(&mut curve, at(0), Origin::ClientWire, 10);
     counted(&mut curve, at(500), Origin::ClientWire, 20);
     counted(&mut curve, at(60_000), Origin::ClientWire, 30);
-    assert_eq!(seen(&curve), [(0, 10), (500, 20), (59_000, 20), (60_000, 30)], "held until shortly before");
+    counted(&mut curve, at(61_800), Origin::ClientWire, 40);
+    let expected = [(0, 10), (500, 20), (59_000, 20), (60_000, 30), (60_800, 30), (61_800, 40)];
+    assert_eq!(seen(&curve), expected, "held until shortly before");
 }
 
 #[test]
