@@ -13,6 +13,7 @@ const PACKAGES: [(&str, &str); 20] = [
     ("mariadb-client-core", "what MariaDB's set-up of a data directory calls"),
     ("mmdebstrap", "a system that has MySQL's own server, which this one does not"),
     ("iproute2", "network namespaces of the tests"),
+    ("openssl", "certificates of the tests' servers"),
     ("tcpdump", "stamps to compare with"),
     ("tshark", "the bench of reading captures"),
     ("chromium", "a browser for the reports"),
