@@ -55,6 +55,8 @@ pub(crate) const ALL: &[Case] = &[
     ("what_a_client_asked_for_under_tls_is_said_to_be_hidden", wire::tls),
     ("mysql_tells_a_sessions_timeout_and_that_it_is_gone", asked::mysql),
     ("mariadb_tells_what_it_can", asked::mariadb),
+    ("mysql_is_asked_by_tls", asked::tls::mysql),
+    ("mariadb_is_asked_by_tls", asked::tls::mariadb),
     ("a_server_that_stands_still_is_waited_for_in_vain", asked::stopped),
     ("servers_that_do_not_answer_are_told_once", asked::refused),
     ("a_server_that_is_killed_has_crashed", faults::server_killed),
