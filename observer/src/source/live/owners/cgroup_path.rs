@@ -258,13 +258,13 @@ mod tests {
         for (text, container, pod) in [
             // <https://docs.docker.com/engine/containers/runmetrics/>: cgroupfs and systemd, version 1 and 2.
             (
-                "1:name=systemd:/docker/47cf20d8a26c46fff71be614d9f54997baacfe8d46d51769706a5aba94b16f2b",
-                "docker 47cf20d8a26c",
+                "1:name=systemd:/docker/ae836c95b4c3c9e9179e0e91015512da89fdec91612f63cebae57df9a5444c79",
+                "docker ae836c95b4c3",
                 None,
             ),
             (
-                "0::/system.slice/docker-47cf20d8a26c46fff71be614d9f54997baacfe8d46d51769706a5aba94b16f2b.scope",
-                "docker 47cf20d8a26c",
+                "0::/system.slice/docker-ae836c95b4c3c9e9179e0e91015512da89fdec91612f63cebae57df9a5444c79.scope",
+                "docker ae836c95b4c3",
                 None,
             ),
             // podman 4.3.1 with runc 1.1.5 and cgroupfs, Debian 12, hybrid; with crun 1.8.1 the same.
