@@ -7,6 +7,7 @@ use nix::unistd::Uid;
 
 pub(crate) mod capture;
 pub(crate) mod certificates;
+pub(crate) mod container;
 pub(crate) mod holder;
 pub(crate) mod lab;
 pub(crate) mod log;
