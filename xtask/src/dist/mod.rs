@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
@@ -75,6 +75,11 @@ pub(crate) fn run(args: &DistArgs) -> anyhow::Result<()> {
         true => emulated::run(&program, target),
         false => Ok(()),
     }
+}
+
+/// Builds the program for this machine, and says where it is.
+pub(crate) fn build() -> anyhow::Result<PathBuf> {
+    Target::find(None)?.build()
 }
 
 /// Tries packages made of this program, which may need libraries.

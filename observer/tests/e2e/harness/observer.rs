@@ -138,7 +138,8 @@ impl Observer {
         Ok((self.log()?, self.place))
     }
 
-    fn log(&self) -> anyhow::Result<Log> {
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> anyhow::Result<Log> {
         Log::read(&self.place.path().join("log"))
     }
 }
