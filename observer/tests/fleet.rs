@@ -219,6 +219,21 @@ fn every_question_has_its_answer() {
 }
 
 #[test]
+fn where_nothing_was_an_incident_yet_there_are_none() {
+    let Some(python) = python("where_nothing_was_an_incident_yet_there_are_none") else { return };
+    let fleet = Fleet::new();
+    let report = fleet.0.path().join("db1/incidents/20240504T140408Z-x/report.json");
+    let whole = fs::read_to_string(&report).unwrap();
+    fs::write(&report, &whole[..whole.len() / 2]).unwrap();
+    let directories = || columns(&fleet.ask(&python, "incidents"), &["directory"]);
+    assert_eq!(directories(), json!([["app2"], ["app1"]]), "one is being copied");
+    for host in ["app1", "app2", "db1"] {
+        fs::remove_dir_all(fleet.0.path().join(host).join("incidents")).unwrap();
+    }
+    assert_eq!(directories(), json!([]));
+}
+
+#[test]
 fn the_example_of_the_document_runs() {
     let Some(python) = python("the_example_of_the_document_runs") else { return };
     let fleet = Fleet::new();
@@ -232,7 +247,10 @@ fn the_example_of_the_document_runs() {
 
 /// The names in the lists of columns of a file.
 fn fields(sql: &str) -> BTreeSet<&str> {
-    let lists = sql.split("columns = {").skip(1).map(|rest| rest.split("})").next().unwrap());
+    let of_lines = sql.split("columns = {").skip(1).map(|rest| rest.split("})").next().unwrap());
+    let of_documents =
+        sql.split("json_transform(content, '").skip(1).map(|rest| rest.split("')").next().unwrap());
+    let lists = of_lines.chain(of_documents);
     lists
         .flat_map(|list| list.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
         .filter(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_'))

@@ -15,7 +15,8 @@ use support::story::{Story, at, events_lost, together};
 
 /// The one report that is there as Markdown; beside it, it is there as a page.
 fn only_report(directory: &Path) -> PathBuf {
-    let files = fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
+    let files =
+        fs::read_dir(directory).expect("it is there").map(|file| file.expect("it can be read").path());
     let (pages, reports): (Vec<_>, Vec<_>) =
         files.partition(|path| path.extension().is_some_and(|end| end == "html"));
     let [report] = &reports[..] else { panic!("{reports:?}") };
