@@ -21,8 +21,9 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 15)]
     rounds: u32,
     /// Measure only the kernel programs, a real server's throughput, memory and CPU, the judgement by itself, the
-    /// reading of a capture, the host's traffic under load, or a picture of the view
-    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory", "tracker", CAPTURE, "load", FRAME])]
+    /// reading of a capture, the host's traffic under load, the search for owners among 10,000 processes, or a picture of
+    /// the view
+    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory", "tracker", CAPTURE, "load", "owners", FRAME])]
     only: Option<String>,
     /// Measure this program where one runs, such as that of `cargo xtask dist` [default: one built as for release]
     #[arg(long, value_name = "FILE")]
