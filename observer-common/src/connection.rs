@@ -151,6 +151,20 @@ pub const MILESTONES: usize = 8;
 /// So many bytes lie between two milestones: a power of two.
 pub const MILESTONE_STEP: u64 = 512 * 1024;
 
+/// After so long without an acknowledgement of something new, in ns, there was a pause: a sender that waits for room in
+/// the window tries again after 200 ms at the earliest (`TCP_RTO_MIN`), and times here are early by up to a tick.
+pub const PAUSE: u64 = 180_000_000;
+
+/// What a client had acknowledged before a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct BeforePause {
+    /// When it came to that; early by at most one tick of the kernel (1 to 10 ms). Zero: there was no pause.
+    pub at: u64,
+    /// [`DirectionState::acknowledged`] then.
+    pub acknowledged: u64,
+}
+
 /// The last time a process read from the socket (`tcp_rcv_space_adjust`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -214,8 +228,10 @@ pub struct ConnectionState {
     /// The beginning of the client's last command. It is here and not in a map of its own because the second look-up
     /// costs as much as keeping it.
     pub command: CommandHead,
+    /// How far the client had come before the last pause of its acknowledgements.
+    pub before_pause: BeforePause,
     /// Zero. Fills the last pair of cache lines.
-    pub reserved: [u64; 13],
+    pub reserved: [u64; 11],
 }
 
 impl ConnectionState {

@@ -13,8 +13,8 @@ mod record;
 
 pub use config::{Config, CookieField, MAX_PORTS, PollFields, ResetFields, ResultField, StateFields};
 pub use connection::{
-    CommandHead, ConnectionState, DirectionState, Ends, LastRead, MILESTONE_STEP, MILESTONES, Rare,
-    TAIL_BYTES, Tail, awaits, beginning, flag, scale,
+    BeforePause, CommandHead, ConnectionState, DirectionState, Ends, LastRead, MILESTONE_STEP, MILESTONES,
+    PAUSE, Rare, TAIL_BYTES, Tail, awaits, beginning, flag, scale,
 };
 pub use record::{
     Counter, DestroyedRecord, Direction, Header, LOGIN_FIXED, LOGIN_HEAD, LOGIN_REST, LoginRecord,

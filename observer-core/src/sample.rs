@@ -190,7 +190,7 @@ pub struct DirectionSample {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_ack_advance: Option<Timestamp>,
     /// When this end had acknowledged how much, oldest first, one for every [`MILESTONE_STEP`] as far back as it was
-    /// kept; told only while a window is closed.
+    /// kept, and how much it was before the last pause; told only while a window is closed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub milestones: Vec<Milestone>,
     /// How the answer to what this end sent last came in; told only while a window is closed.

@@ -2,8 +2,8 @@
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use observer_common::{
-    ConnectionState, Counter, Direction, DirectionState, Ends, LastRead, MILESTONES, Rare, RecordKind,
-    SegmentRecord, beginning, flag, scale, transition,
+    BeforePause, ConnectionState, Counter, Direction, DirectionState, Ends, LastRead, MILESTONES, Rare,
+    RecordKind, SegmentRecord, beginning, flag, scale, transition,
 };
 
 use crate::config::field;
@@ -96,7 +96,8 @@ static NEW: ConnectionState = ConnectionState {
     egress_rare: RARE,
     ingress_rare: RARE,
     command: NO_COMMAND,
-    reserved: [0; 13],
+    before_pause: BeforePause { at: 0, acknowledged: 0 },
+    reserved: [0; 11],
 };
 
 /// Makes the state of a connection whose first segment this is.

@@ -3,7 +3,8 @@
 use aya_ebpf::helpers::generated::bpf_jiffies64;
 use aya_log_ebpf::debug;
 use observer_common::{
-    Direction, DirectionState, MAX_PORTS, Rare, RecordKind, SegmentRecord, Tail, beginning, flag, transition,
+    BeforePause, Direction, DirectionState, MAX_PORTS, PAUSE, Rare, RecordKind, SegmentRecord, Tail,
+    beginning, flag, transition,
 };
 
 use crate::answer::Answer;
@@ -108,7 +109,8 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
     if comes_in && !is_taken(&segment, own, peer, (*own_scale, peer_scale)) {
         return None;
     }
-    let (sent_before, acknowledged_before) = (own.sent, own.acknowledged);
+    let (sent_before, acknowledged_before, advance_before) =
+        (own.sent, own.acknowledged, own.last_ack_advance);
     let transitions = follow(&segment, own, peer, rare);
     // What is sent again was looked at before.
     let is_new = own.sent != sent_before;
@@ -122,6 +124,9 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
             own.pause = 0;
         }
         milestones::note(&mut state.milestones, acknowledged_before, own.acknowledged);
+        if own.last_ack_advance.wrapping_sub(advance_before) > PAUSE {
+            state.before_pause = BeforePause { at: advance_before, acknowledged: acknowledged_before };
+        }
     }
     if from_server && is_new {
         let (is_first, beginning) = (sent_before == 0, state.beginning);

@@ -21,6 +21,13 @@ const BEGINNING: u64 = 1 << 48;
 /// first. Until then its socket acknowledges what comes in.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
+/// No segment has more payload than this (RFC 791, 3.1: total length).
+const SEGMENT: u64 = 64 * 1024;
+
+/// What does not fit into the window is held back for this long at least: `TCP_RTO_MIN` of 200 ms, and times may be early
+/// by two ticks of a kernel with 100 a second.
+const HELD_BACK: Duration = Duration::from_millis(180);
+
 /// A(t) had this value from `first` to `last`; between two points it grew at moments that are not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Point {
@@ -197,6 +204,17 @@ impl Curve {
     /// When the newest bytes were acknowledged.
     pub(crate) fn last_advance(&self) -> Timestamp {
         self.newest().first
+    }
+
+    /// When the newest bytes were acknowledged, but for those that their sender had held back: a kernel whose next
+    /// segment does not fit into the window sends what fits when nothing else was sent for a retransmission timeout
+    /// (`tcp_write_wakeup`, net/ipv4/tcp_output.c). The window was as good as closed until then.
+    pub(crate) fn last_whole_advance(&self) -> Timestamp {
+        let newest = self.newest();
+        let before = self.points.iter().rev().nth(1).filter(|before| {
+            newest.acked - before.acked < SEGMENT && newest.first.since(before.first) >= HELD_BACK
+        });
+        before.map_or(newest.first, |before| before.first)
     }
 
     /// Bytes acknowledged since `at`, at most.

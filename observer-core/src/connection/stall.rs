@@ -160,6 +160,15 @@ impl Stall {
         self.clock = clock;
     }
 
+    /// The server's FIN or RST came at `at`. If its time was up by then, its wait had begun so long before.
+    pub(crate) fn gave_up_by(&mut self, at: Timestamp) {
+        let Some(clock) = &mut self.clock else { return };
+        let latest = clock.started.latest.min(at - clock.timeout.duration);
+        if latest >= clock.started.earliest {
+            clock.started.latest = latest;
+        }
+    }
+
     /// The server's wait ends in time.
     pub(crate) fn wait_ends(&mut self, at: Timestamp) {
         let used = self.clock.take().map(|clock| Used::by(clock, at));

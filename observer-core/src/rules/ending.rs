@@ -21,6 +21,7 @@ impl Connection {
         let resets = self.greeting().is_some_and(Greeting::resets_at_abort);
         self.leaves(at, if resets { End::Client } else { End::Server }, cx);
         self.server.finished = true;
+        self.shows_end(at);
         self.note_ending(at, Some(End::Server), false);
         if self.client.finished {
             self.closed(at, cx);
@@ -75,6 +76,7 @@ impl Connection {
                 self.closed(at, cx);
             }
             End::Server => {
+                self.shows_end(at);
                 self.server_gave_up(at, cx);
                 self.phase = Phase::ServerClosed;
                 self.server.gone = true;
@@ -87,6 +89,13 @@ impl Connection {
                     self.closed(at, cx);
                 }
             }
+        }
+    }
+
+    /// The server's FIN or RST tells by when it had given up.
+    fn shows_end(&mut self, at: Timestamp) {
+        if let Some(stall) = self.stall.as_deref_mut() {
+            stall.gave_up_by(at);
         }
     }
 

@@ -31,19 +31,6 @@ const OPEN: Duration = Duration::from_secs(5);
 /// by one of them with its overhead (`tcp_sendmsg_locked`, net/ipv4/tcp.c).
 const SEGMENT_BUFFER: u64 = 68 * 1024;
 
-/// Data that took longer than this came slowly, if the time counts that the server took to begin.
-const SLOW: Duration = Duration::from_millis(300);
-
-/// Data of an answer that took longer than this from its first byte on came slowly, if it came steadily. Its longest
-/// pause does not count: a busy host makes one, and goes on as fast as before.
-const SLOW_ANSWER: Duration = Duration::from_millis(75);
-
-/// The kernel programs keep when an answer began in units of 2²⁰ ns, cut off: it may seem to come before what it answers.
-const ANSWER_UNIT: Duration = Duration::from_nanos(2 << 20);
-
-/// A server that is not slow fills its buffer in this time.
-const MOMENT: Duration = Duration::from_millis(100);
-
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
@@ -130,6 +117,13 @@ impl Connection {
         }
     }
 
+    /// When the server's socket, as it was read last, showed that it does not wait: a wait that shows itself later has begun
+    /// after that.
+    pub(super) fn shown_not_to_wait(&self) -> Option<Timestamp> {
+        let (read_at, sample) = self.server.socket.as_deref()?;
+        (!is_waiting(sample, self.last_write.as_deref())).then_some(*read_at)
+    }
+
     /// What the server's socket says of the window as it is now, or said of it before it was gone.
     fn server_shows(&self) -> Option<(Timestamp, &SocketReading)> {
         let (at, sample) = self.server.socket.as_deref()?;
@@ -177,36 +171,13 @@ impl Connection {
             abort_shows: self.abort_shows(),
         };
         let begun = stall.began_to_wait().unwrap_or_else(|| {
-            let begun = stall.curve.begun_within(&limits, at);
+            let begun = self.without_held_back(stall.curve.begun_within(&limits, at), stall);
             let latest = begun.latest + self.time_to_fill(stall, begun, limits.held);
             // A server whose time would be up by now, and does not show it, has begun later.
             let still_waits = if limits.abort_shows { at - (limits.timeout + GRACE) } else { begun.earliest };
             TimeRange { earliest: begun.earliest.max(still_waits.min(latest)), latest }
         });
         self.by_writes(begun, stall)
-    }
-
-    /// How long the server may have gone on after the window had closed, to fill its buffer. One that produces faster
-    /// than its client reads has filled it before; that shows by a window that had closed before.
-    fn time_to_fill(&self, stall: &Stall, begun: TimeRange, buffer: u64) -> Duration {
-        if stall.reopened || self.window.closings > 1 {
-            return Duration::ZERO;
-        }
-        let answer = stall.answer.filter(|answer| answer.began + ANSWER_UNIT > begun.earliest);
-        let (came, taken, is_slow) = if let Some(answer) = answer {
-            let taken = begun.latest.since(answer.began).saturating_sub(answer.pause);
-            (answer.bytes, taken, taken >= SLOW_ANSWER.max(answer.pause))
-        } else {
-            let taken = begun.width();
-            (stall.curve.acknowledged_since(begun.earliest), taken, taken >= SLOW)
-        };
-        if came == 0 {
-            return Duration::ZERO;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a guess needs no more than 52 bits")]
-        let share = buffer as f64 / came as f64;
-        let most = if is_slow { Duration::MAX } else { MOMENT };
-        Duration::try_from_secs_f64(taken.as_secs_f64() * share).map_or(most, |time| time.min(most))
     }
 
     /// When the wait began, by how much of the server's full buffer has been drained since.

@@ -63,6 +63,11 @@ pub(crate) fn run(args: &DistArgs) -> anyhow::Result<()> {
     if args.r#try { trial::run(&program, &place) } else { Ok(()) }
 }
 
+/// Builds the program for this machine, and says where it is.
+pub(crate) fn build() -> anyhow::Result<PathBuf> {
+    Target::find(None)?.build()
+}
+
 /// Tries packages made of this program, which may need libraries.
 pub(crate) fn test(program: &Path) -> anyhow::Result<()> {
     trial::run(program, &target_directory().join("dist"))

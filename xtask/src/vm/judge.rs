@@ -21,7 +21,7 @@ pub(super) fn misses(variant: Variant, seen: &Seen) -> Vec<String> {
     fault(variant.fault(), seen, &mut misses);
     parts(variant, seen, &mut misses);
     statuses(variant, seen, &mut misses);
-    verdicts(variant.fault(), seen, &mut misses);
+    verdicts(seen, &mut misses);
     costs(seen, &mut misses);
     misses
 }
@@ -90,7 +90,7 @@ fn statuses(variant: Variant, seen: &Seen, misses: &mut Vec<String>) {
 }
 
 /// One client is lost, one recovers, and of the others nothing is said.
-fn verdicts(fault: Fault, seen: &Seen, misses: &mut Vec<String>) {
+fn verdicts(seen: &Seen, misses: &mut Vec<String>) {
     for (part, wanted) in [("export", "net_write_timeout"), ("report", "recovered")] {
         let kind = seen.verdict(part).map(|verdict| &verdict["kind"]);
         if kind.is_none_or(|kind| kind != wanted) {
@@ -102,11 +102,7 @@ fn verdicts(fault: Fault, seen: &Seen, misses: &mut Vec<String>) {
             misses.push(format!("{part} was not in the story"));
             continue;
         };
-        // A retransmission can look like a wait, which is taken back; that nobody is called lost holds for all.
-        let counts =
-            |finding: &&serde_json::Value| fault != Fault::Wire && finding["client"] == client.as_str();
-        let of_it = seen.findings.iter().filter(counts);
-        for finding in of_it {
+        for finding in seen.findings.iter().filter(|finding| finding["client"] == client.as_str()) {
             misses.push(format!("of {part}, which had no trouble, it finds {}", finding["finding"]));
         }
     }

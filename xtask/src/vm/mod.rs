@@ -28,6 +28,9 @@ pub(crate) struct VmArgs {
     /// The kernels of Debian's to boot [default: all]
     #[arg(value_name = "KERNEL", value_parser = kernels::ALL.each_ref().map(|kernel| kernel.name))]
     kernels: Vec<String>,
+    /// Only the machines with these surroundings: what is missing there [default: all]
+    #[arg(long, value_name = "WHAT", value_parser = Variant::ALL.map(Variant::without), conflicts_with = "table")]
+    without: Option<String>,
     /// Keep the table in docs/KERNELS.md
     #[arg(long, conflicts_with = "kernels")]
     table: bool,
@@ -40,7 +43,8 @@ pub(crate) fn run(args: &VmArgs) -> anyhow::Result<()> {
         args.kernels.is_empty() || args.kernels.iter().any(|name| name == kernel.name)
     };
     let observer = build(None)?;
-    let rows = play(kernels::ALL.iter().filter(asked_for), &observer)?;
+    let has_it = |variant: &Variant| args.without.as_deref().is_none_or(|what| what == variant.without());
+    let rows = play(kernels::ALL.iter().filter(asked_for), has_it, &observer)?;
     eprintln!("\n{}", table::text(&rows));
     if args.table {
         table::keep(&rows)?;
@@ -51,7 +55,7 @@ pub(crate) fn run(args: &VmArgs) -> anyhow::Result<()> {
 /// The kernel of the story's own host, with these kernel programs, for the tests.
 pub(crate) fn test(kernel_programs: &Path) -> anyhow::Result<()> {
     let observer = build(Some(kernel_programs))?;
-    let rows = play(kernels::ALL.iter().filter(|kernel| kernel.is_of_the_story()), &observer)?;
+    let rows = play(kernels::ALL.iter().filter(|kernel| kernel.is_of_the_story()), |_| true, &observer)?;
     eprintln!("{}", table::text(&rows));
     ensure_all_hold(&rows)
 }
@@ -73,11 +77,12 @@ struct Case {
 /// Plays every case, as many at once as there are CPUs: each thread has every so many-th of them.
 fn play(
     kernels: impl Iterator<Item = &'static kernels::Kernel>,
+    surroundings: impl Fn(&Variant) -> bool,
     observer: &Path,
 ) -> anyhow::Result<Vec<Row>> {
     let mut cases = Vec::new();
     for kernel in kernels {
-        for variant in Variant::ALL {
+        for variant in Variant::ALL.into_iter().filter(&surroundings) {
             let place = repository().join("target/vm").join(format!("{}-{}", kernel.name, variant.without()));
             cases.push(Case { kernel: kernel.name, installed: kernel.install()?, variant, place });
         }

@@ -192,7 +192,10 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
             let _ = list.try_send(all);
         }
     };
-    let diag = Arc::new(diag::spawn_told(diag, Some(owners.clone()), sender.clone(), polled)?);
+    // Where there are kernel programs, who reads their records tells what was polled, in its place among them.
+    let (to_reader, mut of_diag) = mpsc::channel(1);
+    let to = if kernel.is_some() { to_reader } else { sender.clone() };
+    let diag = Arc::new(diag::spawn_told(diag, Some(owners.clone()), to, polled)?);
     let mut running = Running { tasks: Vec::new(), diag };
     let naming = server::start(&options.servers, options.statements, &sender, clock, &mut running);
     if let Some(kernel) = kernel {
@@ -204,8 +207,14 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         let reads = kernel::Reads::start(&kernel, clock, sender.clone())?;
         let diag = Arc::clone(&running.diag);
         let others = kernel::Others { diag, sockets, owners, reads, waits: in_kernel };
-        let reader = kernel::read(kernel, decoder, poll, statements, others, sender.clone());
-        running.spawn(tell_failure(reader, sender, clock));
+        running.spawn(async move {
+            let told = sender.clone();
+            if let Err(error) =
+                kernel::read(kernel, decoder, poll, statements, others, &mut of_diag, told).await
+            {
+                go_on_without(&error, of_diag, sender, clock).await;
+            }
+        });
     }
     Ok(LiveSource { events, naming, running, degraded, takes })
 }
@@ -226,15 +235,17 @@ fn tell(degradation: &Degradation, clock: ObservationClock) -> Event {
     Event { at: clock.now(), kind: EventKind::Source(SourceEvent::from(degradation.clone())) }
 }
 
-/// A source that fails later is told like one that is not there.
-async fn tell_failure(
-    reader: impl Future<Output = anyhow::Result<()>>,
+/// A part that fails later is told like one that is not there; what is polled goes on.
+async fn go_on_without(
+    error: &anyhow::Error,
+    mut polled: mpsc::Receiver<Vec<Event>>,
     events: mpsc::Sender<Vec<Event>>,
     clock: ObservationClock,
 ) {
-    if let Err(error) = reader.await {
-        let degradation = Degradation::new(kernel::PART, &error, WITHOUT_ALL);
-        // Nobody listens any more: nobody to tell.
-        let _ = events.send(vec![tell(&degradation, clock)]).await;
+    let mut batch = vec![tell(&Degradation::new(kernel::PART, error, WITHOUT_ALL), clock)];
+    // It ends when nobody listens any more.
+    while events.send(batch).await.is_ok() {
+        let Some(next) = polled.recv().await else { return };
+        batch = next;
     }
 }

@@ -4,6 +4,7 @@
 //! census    which connections have ended without a word
 //! load      the object into the kernel, each program by itself; doctor shows how that goes
 //! deaths    whether a server that closed has died
+//! held      samples, until the records from before them are read
 //! log       what the programs log, for debugging them
 //! records   bytes of the ring buffer to events
 //! sampler   the map of connections to samples, at the observer's own pace
@@ -19,8 +20,10 @@
 
 mod census;
 mod deaths;
+mod held;
 mod load;
 mod log;
+mod milestones;
 mod private_mounts;
 mod reader;
 mod reads;

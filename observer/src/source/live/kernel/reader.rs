@@ -15,6 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::census::Census;
 use super::deaths::{Deaths, ids_are_known};
+use super::held::Held;
 use super::load::{Kernel, PART};
 use super::reads::Reads;
 use super::records::{Decoder, Malformed, Told};
@@ -55,7 +56,7 @@ pub(crate) struct Others {
 }
 
 /// Reads until nobody listens any more. While the listener is behind nothing is read: the ring buffer fills, and the
-/// kernel counts what it has no place for.
+/// kernel counts what it has no place for. What was `polled` is told in its place among the records.
 ///
 /// # Errors
 ///
@@ -66,6 +67,7 @@ pub(crate) async fn read(
     period: Duration,
     statements: Statements,
     others: Others,
+    polled: &mut mpsc::Receiver<Vec<Event>>,
     events: mpsc::Sender<Vec<Event>>,
 ) -> anyhow::Result<()> {
     let Others { diag, mut sockets, owners, reads, waits } = others;
@@ -74,7 +76,8 @@ pub(crate) async fn read(
     let mut ring = unsafe { AsyncFd::register_with_interest(RingBuf::try_from(ring)?, Interest::READABLE) }
         .context("waiting for the ring buffer")?;
     let mut sampler = Sampler::new(&kernel, &decoder, statements)?;
-    let (mut deaths, mut census) = (Deaths::new(), Census::default());
+    let mut records = Records { decoder: &decoder, deaths: Deaths::new(), waits };
+    let (mut held, mut census) = (Held::default(), Census::default());
     let mut scope = kernel.one_cgroup.as_ref().map(|_| Scope::new(kernel.capacity));
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
@@ -85,42 +88,51 @@ pub(crate) async fn read(
     let mut in_trouble = false;
     loop {
         let mut batch = Vec::new();
-        tokio::select! {
-            ready = ring.readable_mut() => {
-                let mut ready = ready.context("waiting for the ring buffer")?;
-                if drain(ready.get_inner_mut(), &decoder, &mut sampler, &mut deaths, waits.as_ref(), &mut batch) {
-                    ready.clear_ready();
-                }
-            }
-            _ = pass_is_due.tick() => {
-                sampler.begin_pass();
-                in_pass = true;
-            }
-            _ = trouble_is_due.tick(), if sampler.has_trouble() => {
-                sampler.look_at_trouble(&decoder, &mut batch);
-            }
-            _ = losses_are_due.tick() => {
-                sampler.tell_losses(&decoder, &mut batch);
-                if let Some(gone) = directory.as_ref().and_then(Directory::gone) {
-                    directory = None;
-                    batch.push(tell(&Degradation::new(PART, &gone, WITHOUT_NEW), decoder.clock()));
-                }
-                if census.is_due(sampler.lost_records(), sampler.ends_are_told()) {
-                    census.begin(sampler.lost_records(), sampler.cookies());
-                    diag.count_all();
-                    // What was lost is not to be missed for long; where it is never told, there is time.
-                    if sampler.ends_are_told() {
-                        diag.poll_now();
+        if !held.waits() {
+            tokio::select! {
+                ready = ring.readable_mut() => {
+                    let mut ready = ready.context("waiting for the ring buffer")?;
+                    if records.drain(ready.get_inner_mut(), &mut sampler, &mut batch) {
+                        ready.clear_ready();
                     }
                 }
-            }
-            Some(sockets) = sockets.recv() => {
-                for cookie in census.counted(&sockets) {
-                    sampler.gone(cookie, &decoder, &mut batch);
+                Some(batch) = polled.recv() => held.events().extend(batch),
+                _ = pass_is_due.tick() => {
+                    sampler.begin_pass();
+                    in_pass = true;
+                }
+                _ = trouble_is_due.tick(), if sampler.has_trouble() => {
+                    sampler.look_at_trouble(&decoder, held.events());
+                }
+                _ = losses_are_due.tick() => {
+                    sampler.tell_losses(&decoder, held.events());
+                    if let Some(gone) = directory.as_ref().and_then(Directory::gone) {
+                        directory = None;
+                        held.events().push(tell(&Degradation::new(PART, &gone, WITHOUT_NEW), decoder.clock()));
+                    }
+                    if census.is_due(sampler.lost_records(), sampler.ends_are_told()) {
+                        census.begin(sampler.lost_records(), sampler.cookies());
+                        diag.count_all();
+                        // What was lost is not to be missed for long; where it is never told, there is time.
+                        if sampler.ends_are_told() {
+                            diag.poll_now();
+                        }
+                    }
+                }
+                Some(sockets) = sockets.recv() => {
+                    for cookie in census.counted(&sockets) {
+                        sampler.gone(cookie, &decoder, held.events());
+                    }
+                }
+                () = tokio::task::yield_now(), if in_pass => {
+                    in_pass = sampler.continue_pass(&decoder, held.events());
                 }
             }
-            () = tokio::task::yield_now(), if in_pass => {
-                in_pass = sampler.continue_pass(&decoder, &mut batch);
+        }
+        if held.waits() {
+            let emptied = records.drain(ring.get_mut(), &mut sampler, &mut batch);
+            if emptied || batch.last().is_some_and(|record| held.are_before(record.at)) {
+                batch.append(held.events());
             }
         }
         if in_trouble != sampler.has_trouble() {
@@ -152,55 +164,58 @@ fn every(period: Duration) -> Interval {
     interval
 }
 
-/// Takes records until there are none, `true`, or until it has enough for this turn.
-fn drain(
-    ring: &mut RingBuf<MapData>,
-    decoder: &Decoder,
-    sampler: &mut Sampler,
-    deaths: &mut Deaths,
-    waits: Option<&Waits>,
-    batch: &mut Vec<Event>,
-) -> bool {
-    let mut malformed = 0;
-    let mut emptied = false;
-    for _ in 0..BATCH {
-        let Some(record) = ring.next() else {
-            emptied = true;
-            break;
-        };
-        let before = batch.len();
-        match decoder.decode(&record, batch) {
-            Ok(Told::Trouble(cookie)) => sampler.watch(cookie, decoder.now()),
-            Ok(Told::Probed(cookie)) => {
-                // What it waits for comes before what shows that it does not read it.
-                let at = batch.get(before).map_or_else(|| decoder.now(), |event| event.at);
-                if let Some(statement) = sampler.probed(cookie, at, decoder) {
-                    batch.insert(before, statement);
+/// What the records of the ring buffer are made into events with.
+struct Records<'a> {
+    decoder: &'a Decoder,
+    deaths: Deaths,
+    waits: Option<Waits>,
+}
+
+impl Records<'_> {
+    /// Takes records until there are none, `true`, or until it has enough for this turn.
+    fn drain(&mut self, ring: &mut RingBuf<MapData>, sampler: &mut Sampler, batch: &mut Vec<Event>) -> bool {
+        let Self { decoder, deaths, waits } = self;
+        let mut malformed = 0;
+        let mut emptied = false;
+        for _ in 0..BATCH {
+            let Some(record) = ring.next() else {
+                emptied = true;
+                break;
+            };
+            let before = batch.len();
+            match decoder.decode(&record, batch) {
+                Ok(Told::Trouble(cookie)) => sampler.watch(cookie, decoder.now()),
+                Ok(Told::Probed(cookie)) => {
+                    // What it waits for comes before what shows that it does not read it.
+                    let at = batch.get(before).map_or_else(|| decoder.now(), |event| event.at);
+                    if let Some(statement) = sampler.probed(cookie, at, decoder) {
+                        batch.insert(before, statement);
+                    }
                 }
-            }
-            Ok(Told::Destroyed(cookie)) => {
-                // Its last sample comes before its end.
-                let end = batch.pop();
-                let at = end.as_ref().map_or_else(|| decoder.now(), |event| event.at);
-                sampler.finish(cookie, at, decoder, batch);
-                batch.extend(end);
-            }
-            Ok(Told::Closing) => {
-                let death = batch.last().and_then(|event| deaths.look(event, decoder.now()));
-                batch.extend(death);
-            }
-            Ok(Told::WaitEnds(record)) => {
-                if let Some(waits) = waits {
-                    waits.ended(record);
+                Ok(Told::Destroyed(cookie)) => {
+                    // Its last sample comes before its end.
+                    let end = batch.pop();
+                    let at = end.as_ref().map_or_else(|| decoder.now(), |event| event.at);
+                    sampler.finish(cookie, at, decoder, batch);
+                    batch.extend(end);
                 }
+                Ok(Told::Closing) => {
+                    let death = batch.last().and_then(|event| deaths.look(event, decoder.now()));
+                    batch.extend(death);
+                }
+                Ok(Told::WaitEnds(record)) => {
+                    if let Some(waits) = &*waits {
+                        waits.ended(record);
+                    }
+                }
+                Ok(Told::Other) => {}
+                Err(Malformed) => malformed += 1,
             }
-            Ok(Told::Other) => {}
-            Err(Malformed) => malformed += 1,
         }
+        if malformed > 0 {
+            let lost = SourceEvent::EventsLost { count: malformed, lost_by: LossPoint::Decoder };
+            batch.push(Event { at: decoder.now(), kind: EventKind::Source(lost) });
+        }
+        emptied
     }
-    if malformed > 0 {
-        let lost = SourceEvent::EventsLost { count: malformed, lost_by: LossPoint::Decoder };
-        batch.push(Event { at: decoder.now(), kind: EventKind::Source(lost) });
-    }
-    emptied
 }
