@@ -13,6 +13,7 @@ use crate::{dist, root, setup};
 const THROUGHPUT: &str = "throughput";
 const CAPTURE: &str = "capture";
 const MEMORY: &str = "memory";
+const OWNERS: &str = "owners";
 const LOAD: &str = "load";
 /// The part that is a bench of its own, as it needs nothing but the view.
 const FRAME: &str = "frame";
@@ -23,8 +24,9 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 15)]
     rounds: u32,
     /// Measure only the kernel programs, a real server's throughput, memory and CPU, the judgement by itself, the
-    /// reading of a capture, the host's traffic under load, or a picture of the view
-    #[arg(long, value_parser = ["kernel", THROUGHPUT, MEMORY, "tracker", CAPTURE, LOAD, FRAME])]
+    /// reading of a capture, the host's traffic under load, the search for owners among 10,000 processes, or a picture of
+    /// the view
+    #[arg(long, value_parser = ["kernel", THROUGHPUT, MEMORY, "tracker", CAPTURE, OWNERS, LOAD, FRAME])]
     only: Option<String>,
     /// Measure this program where one runs [default: the one that `cargo xtask dist` packages]
     #[arg(long, value_name = "FILE")]
@@ -62,7 +64,7 @@ fn cost(args: &BenchArgs) -> anyhow::Result<()> {
     bench.env("OBSERVER_E2E", cache()?).args(["bench", "--package", "observer", "--bench", "cost"]);
     if let Some(program) = &args.program {
         bench.env("OBSERVER_PROGRAM", path::absolute(program).context("finding the program to measure")?);
-    } else if measures(&[THROUGHPUT, MEMORY, LOAD]) {
+    } else if measures(&[THROUGHPUT, MEMORY, OWNERS, LOAD]) {
         bench.env("OBSERVER_PROGRAM", step("build observer as it is packaged", dist::build)?);
     }
     root::run_as_root(&mut bench)?;

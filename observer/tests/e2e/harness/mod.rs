@@ -25,6 +25,7 @@ pub(crate) mod program;
 pub(crate) mod pty;
 pub(crate) mod reader;
 pub(crate) mod server;
+pub(crate) mod stage;
 pub(crate) mod tcpdump;
 
 /// Names the directory of the set-up, and thereby asks for these tests.
