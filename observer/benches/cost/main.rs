@@ -15,10 +15,12 @@ mod crowd;
 #[expect(dead_code, reason = "the end-to-end tests use more of it")]
 mod harness;
 mod heap;
+mod holders;
 mod kernel;
 mod live;
 mod load;
 mod memory;
+mod owners;
 mod packets;
 mod programs;
 mod progress;
@@ -28,6 +30,7 @@ mod throughput;
 mod tracker;
 mod traffic;
 
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,6 +59,12 @@ struct Cli {
     /// Play the connections that the others observe, as told on standard input
     #[arg(long, hide = true)]
     actors: bool,
+    /// Keep so many connections open until standard input ends
+    #[arg(long, hide = true, requires = "at")]
+    hold: Option<usize>,
+    /// Where they go
+    #[arg(long, hide = true)]
+    at: Option<SocketAddrV4>,
     /// What `cargo bench` says to every bench
     #[arg(long, hide = true)]
     bench: bool,
@@ -63,6 +72,9 @@ struct Cli {
 
 /// Load takes ten seconds a round.
 const MOST_LOADS: u32 = 7;
+
+/// Finding owners takes twenty.
+const MOST_SEARCHES: u32 = 5;
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,13 +89,19 @@ enum Part {
     Tracker,
     /// Packets per second of a capture, beside tshark
     Capture,
+    /// Finding whose a socket is among 10,000 processes
+    Owners,
     /// Bursts, packets of others and a full ring buffer beside the observer; 20,000 open connections
     Load,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done = if cli.actors { actors::play().map(|()| true) } else { run(&cli) };
+    let done = match (cli.hold, cli.at) {
+        (Some(connections), Some(at)) => holders::hold(connections, at).map(|()| true),
+        _ if cli.actors => actors::play().map(|()| true),
+        _ => run(&cli),
+    };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
@@ -118,6 +136,9 @@ fn run(cli: &Cli) -> anyhow::Result<bool> {
     }
     if wanted(Part::Load) {
         report.load = load::measure(cli.rounds.min(MOST_LOADS)).context("measuring load").map(Some)?;
+    }
+    if wanted(Part::Owners) {
+        report.owners = owners::measure(cli.rounds.min(MOST_SEARCHES)).context("measuring owners")?;
     }
     report.judge();
     print!("{report}");

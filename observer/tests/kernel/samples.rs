@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::libc;
 use observer_core::{DirectionSample, Timestamp, Vantage};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{Observed, connect, fill, listen, run};
 
@@ -18,11 +18,7 @@ fn milestones_are_told_while_the_window_is_closed() {
     run("milestones_are_told_while_the_window_is_closed", async {
         let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
         let mut told = Observed::start(&listener).await;
-        let (mut client, mut server) = connect(&listener).await;
-        server.write_all(b"before").await.unwrap();
-        client.read_exact(&mut [0; 6]).await.unwrap();
-        client.write_all(b"a question").await.unwrap();
-        server.read_exact(&mut [0; 10]).await.unwrap();
+        let (mut client, server) = asked(&listener).await;
         // Enough for ten milestones, of which the oldest are forgotten; what is not read closes the window.
         let mut read = 0;
         let mut block = vec![0; 64 * 1024];
@@ -62,11 +58,7 @@ fn how_far_it_had_come_before_a_pause_is_told() {
     run("how_far_it_had_come_before_a_pause_is_told", async {
         let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
         let mut told = Observed::start(&listener).await;
-        let (mut client, mut server) = connect(&listener).await;
-        server.write_all(b"before").await.unwrap();
-        client.read_exact(&mut [0; 6]).await.unwrap();
-        client.write_all(b"a question").await.unwrap();
-        server.read_exact(&mut [0; 10]).await.unwrap();
+        let (_client, server) = asked(&listener).await;
         // This is the pause.
         tokio::time::sleep(Duration::from_millis(300)).await;
         fill(&server).await;
@@ -103,6 +95,16 @@ fn what_is_sent_again_is_counted() {
         refuse_everything(&client, false);
         client.read_exact(&mut [0; 22]).await.unwrap();
     });
+}
+
+/// A connection whose client has read six bytes and asks for more.
+async fn asked(listener: &TcpListener) -> (TcpStream, TcpStream) {
+    let (mut client, mut server) = connect(listener).await;
+    server.write_all(b"before").await.unwrap();
+    client.read_exact(&mut [0; 6]).await.unwrap();
+    client.write_all(b"a question").await.unwrap();
+    server.read_exact(&mut [0; 10]).await.unwrap();
+    (client, server)
 }
 
 /// Has the kernel drop every segment for this socket, behind the programs on its cgroup.

@@ -22,6 +22,7 @@ mod mysql;
 mod packages;
 mod prometheus;
 mod rsyslog;
+pub(crate) mod standard_library;
 
 /// One thing in the cache directory.
 struct Item {

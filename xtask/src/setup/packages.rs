@@ -14,6 +14,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("mmdebstrap", "a system that has MySQL's own server, which this one does not"),
     ("iproute2", "network namespaces of the tests"),
     ("openssl", "certificates of the tests' servers"),
+    ("podman", "clients in containers"),
+    ("runc", "podman's runtime for them, on any kind of cgroups"),
     ("tcpdump", "stamps to compare with"),
     ("tshark", "the bench of reading captures"),
     ("chromium", "a browser for the reports"),

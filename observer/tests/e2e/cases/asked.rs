@@ -52,8 +52,7 @@ pub(crate) fn mysql(setup: &Setup) -> anyhow::Result<()> {
         matches!(kind, SocketEventKind::Fin { by: End::Server, .. } | SocketEventKind::Reset { .. })
     };
     observer.wait_log("the confirmation", |log| log.finding(client, is_confirmed).is_ok())?;
-    reader.read_on()?;
-    reader.wait()?;
+    reader.finish()?;
     observer.wait_finding("the end", client, is_closed)?;
     let log = observer.stop()?;
     ensure_leave_was_taken(&server)?;
@@ -91,8 +90,7 @@ pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
     observer.wait_finding("the loss", client, |kind| {
         is_lost(kind) || matches!(kind, FindingKind::ServerClosed { .. })
     })?;
-    reader.read_on()?;
-    reader.wait()?;
+    reader.finish()?;
     observer.wait_finding("the end", client, is_closed)?;
     let log = observer.stop()?;
 
@@ -152,8 +150,7 @@ pub(crate) fn refused(setup: &Setup) -> anyhow::Result<()> {
     let client = reader.address;
     reader.query_and_pause()?;
     observer.wait_finding("the loss", client, is_lost)?;
-    reader.read_on()?;
-    reader.wait()?;
+    reader.finish()?;
     observer.wait_finding("the end", client, is_closed)?;
     let (log, place) = observer.stop_and_keep()?;
 

@@ -10,6 +10,7 @@ use crate::harness::Setup;
 mod asked;
 mod calm;
 mod clients;
+mod containers;
 mod demo;
 mod faults;
 mod loss;
@@ -47,6 +48,7 @@ pub(crate) const ALL: &[Case] = &[
     ("mysqls_sockets_and_its_clients_have_owners", owners::mysql),
     ("mariadbs_sockets_and_its_clients_have_owners", owners::mariadb),
     ("a_socket_is_inherited_and_passed_on_and_dies_with_its_owner", owners::forked_and_passed),
+    ("a_client_in_a_container_is_told_as_its_container", containers::podman),
     ("owners_are_seen_without_privilege_as_far_as_they_may", owners::without_privilege),
     ("mysqls_own_wait_is_the_clock", waits::mysql),
     ("mariadbs_own_wait_is_the_clock", waits::mariadb),

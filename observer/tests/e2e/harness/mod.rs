@@ -7,6 +7,7 @@ use nix::unistd::Uid;
 
 pub(crate) mod capture;
 pub(crate) mod certificates;
+pub(crate) mod container;
 pub(crate) mod holder;
 pub(crate) mod lab;
 pub(crate) mod log;
@@ -24,6 +25,7 @@ pub(crate) mod program;
 pub(crate) mod pty;
 pub(crate) mod reader;
 pub(crate) mod server;
+pub(crate) mod stage;
 pub(crate) mod tcpdump;
 
 /// Names the directory of the set-up, and thereby asks for these tests.
