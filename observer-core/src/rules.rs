@@ -16,6 +16,7 @@ mod asked;
 mod ending;
 mod outcome;
 mod own_wait;
+mod pace;
 mod segments;
 mod session;
 mod sockets;

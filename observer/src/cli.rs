@@ -27,7 +27,8 @@ pub use statements::StatementArgs;
 pub use values::{GivenServer, GivenTimeout};
 pub use view::{ThemeArg, ViewArgs};
 
-use crate::config::{Variable, resolve};
+use crate::config::{Variable, resolve, unknown_variables};
+use crate::talk::say;
 
 /// The port of the MySQL protocol (IANA: mysql).
 pub const DEFAULT_PORT: u16 = 3306;
@@ -220,10 +221,27 @@ impl From<FailOn> for Severity {
 
 impl Cli {
     /// Reads the command line of this process, and what is configured; what is wrong with it ends the process with status 2
-    /// and is told.
+    /// and is told. What looks like a setting in the environment and is none is told, but may be somebody else's.
     pub fn from_process() -> Self {
         let arguments: Vec<_> = std::env::args_os().collect();
-        Self::read(&arguments, &|name| std::env::var_os(name)).unwrap_or_else(|error| error.exit())
+        let cli = Self::read(&arguments, &|name| std::env::var_os(name)).unwrap_or_else(|error| error.exit());
+        if cli.is_configured() {
+            for unknown in Self::unknown_variables() {
+                say(format_args!("{unknown}"));
+            }
+        }
+        cli
+    }
+
+    /// What looks like a setting in the environment of this process and is none, a line each.
+    pub fn unknown_variables() -> Vec<String> {
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        unknown_variables(&Self::command(), names)
+    }
+
+    /// Whether its command goes by the environment and the file.
+    const fn is_configured(&self) -> bool {
+        matches!(self.command, None | Some(Command::Live(_) | Command::Record(_) | Command::Doctor(_)))
     }
 
     /// Reads a command line, which begins with the name of the program, and what is configured.

@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod app;
+mod certificates;
 pub mod cli;
 pub mod command;
 pub mod config;

@@ -42,6 +42,24 @@ fn a_unit_stands_in_the_list_and_is_looked_for() {
 }
 
 #[test]
+fn where_there_is_room_for_nothing_else_the_unit_stands_behind_the_process() {
+    let title = |columns, story| {
+        let mut screen = Screen::after((columns, 24), &together([story]), 60_000);
+        screen.press(KeyCode::Enter);
+        let picture = screen.picture();
+        picture.lines().find(|line| line.contains('‹')).map(str::to_owned).unwrap_or_default()
+    };
+    for (columns, shown) in
+        [(99, "python3 4711 etl.service "), (56, "python3 4711 etl.se…"), (53, "python3 4711 ")]
+    {
+        let title = title(columns, stalled().owned(8_100));
+        assert!(title.contains(shown), "{columns}: {title}");
+    }
+    assert!(!title(53, stalled().owned(8_100)).contains("etl"));
+    assert!(!title(100, stalled().owned(8_100)).contains("etl"), "the facts beside the chart tell it");
+}
+
+#[test]
 fn one_stall_at_the_server() {
     assert_page("server", &together([stalled_at_server()]), 60_000, "");
 }

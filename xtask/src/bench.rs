@@ -7,11 +7,14 @@ use clap::Args;
 
 use crate::places::{cache, cargo, repository};
 use crate::step::{self, step};
-use crate::{root, setup};
+use crate::{dist, root, setup};
 
-/// The parts that need the set-up.
+/// The parts, in so far as they need something: the set-up, or the program.
 const THROUGHPUT: &str = "throughput";
 const CAPTURE: &str = "capture";
+const MEMORY: &str = "memory";
+const OWNERS: &str = "owners";
+const LOAD: &str = "load";
 /// The part that is a bench of its own, as it needs nothing but the view.
 const FRAME: &str = "frame";
 
@@ -21,10 +24,11 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 15)]
     rounds: u32,
     /// Measure only the kernel programs, a real server's throughput, memory and CPU, the judgement by itself, the
-    /// reading of a capture, the host's traffic under load, or a picture of the view
-    #[arg(long, value_parser = ["kernel", THROUGHPUT, "memory", "tracker", CAPTURE, "load", FRAME])]
+    /// reading of a capture, the host's traffic under load, the search for owners among 10,000 processes, or a picture of
+    /// the view
+    #[arg(long, value_parser = ["kernel", THROUGHPUT, MEMORY, "tracker", CAPTURE, OWNERS, LOAD, FRAME])]
     only: Option<String>,
-    /// Measure this program where one runs, such as that of `cargo xtask dist` [default: one built as for release]
+    /// Measure this program where one runs [default: the one that `cargo xtask dist` packages]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// Where the numbers go, as JSON; those of the pictures are printed only [default: target/bench.json]
@@ -35,7 +39,7 @@ pub(crate) struct BenchArgs {
     assert: bool,
 }
 
-/// Does the set-up that is needed, builds as for release, and measures.
+/// Does the set-up that is needed, builds what is given to people, and measures.
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     if args.only.as_deref() != Some(FRAME) {
         cost(args)?;
@@ -49,7 +53,8 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
 }
 
 fn cost(args: &BenchArgs) -> anyhow::Result<()> {
-    if args.only.as_deref().is_none_or(|only| [THROUGHPUT, CAPTURE].contains(&only)) {
+    let measures = |parts: &[&str]| args.only.as_deref().is_none_or(|only| parts.contains(&only));
+    if measures(&[THROUGHPUT, CAPTURE]) {
         step("set-up", setup::run)?;
     }
     let json = args.json.clone().unwrap_or_else(|| repository().join("target/bench.json"));
@@ -59,6 +64,8 @@ fn cost(args: &BenchArgs) -> anyhow::Result<()> {
     bench.env("OBSERVER_E2E", cache()?).args(["bench", "--package", "observer", "--bench", "cost"]);
     if let Some(program) = &args.program {
         bench.env("OBSERVER_PROGRAM", path::absolute(program).context("finding the program to measure")?);
+    } else if measures(&[THROUGHPUT, MEMORY, OWNERS, LOAD]) {
+        bench.env("OBSERVER_PROGRAM", step("build observer as it is packaged", dist::build)?);
     }
     root::run_as_root(&mut bench)?;
     bench.arg("--").arg("--rounds").arg(args.rounds.to_string()).arg("--json").arg(json);

@@ -79,11 +79,12 @@ impl Connection {
         }
     }
 
-    /// An end closes while the window is open again, and it is not known yet that the server could write. A server
+    /// An end closes while the window is open again, or closed for a moment, and it is not known yet that the server could write. A server
     /// whose time was not up has written everything, and so it has if its client is the first to leave, or said that
     /// it would.
     pub(super) fn leaves(&mut self, at: Timestamp, by: End, cx: &mut Context<'_>) {
-        if self.phase >= Phase::Lost || self.window.closed_since.is_some() || self.stall.is_none() {
+        let is_closed = self.window.closed_since.is_some_and(|since| !self.is_fresh_closing(since, at, cx));
+        if self.phase >= Phase::Lost || is_closed || self.stall.is_none() {
             return;
         }
         let in_time = self.abort().is_none_or(|abort| at < abort.earliest);
@@ -91,6 +92,13 @@ impl Connection {
         if in_time || asked_to || by == End::Client {
             self.recover(at, self.window.changed_at, cx);
         }
+    }
+
+    /// Whether the window, closed since `since`, is too young for a stall, and the wait that was told is over.
+    fn is_fresh_closing(&self, since: Timestamp, at: Timestamp, cx: &Context<'_>) -> bool {
+        let is_later =
+            |stall: &Stall| stall.clock.is_some_and(|clock| clock.started.earliest > stall.told_of + JITTER);
+        at < since + cx.config.debounce && self.stall.as_deref().is_some_and(is_later)
     }
 
     /// The stall is over, which shows at `at`; the server has waited until `until` at most.

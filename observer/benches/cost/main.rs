@@ -20,6 +20,7 @@ mod kernel;
 mod live;
 mod load;
 mod memory;
+mod owners;
 mod packets;
 mod programs;
 mod progress;
@@ -72,6 +73,9 @@ struct Cli {
 /// Load takes ten seconds a round.
 const MOST_LOADS: u32 = 7;
 
+/// Finding owners takes twenty.
+const MOST_SEARCHES: u32 = 5;
+
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
@@ -85,6 +89,8 @@ enum Part {
     Tracker,
     /// Packets per second of a capture, beside tshark
     Capture,
+    /// Finding whose a socket is among 10,000 processes
+    Owners,
     /// Bursts, packets of others and a full ring buffer beside the observer; 20,000 open connections
     Load,
 }
@@ -130,6 +136,9 @@ fn run(cli: &Cli) -> anyhow::Result<bool> {
     }
     if wanted(Part::Load) {
         report.load = load::measure(cli.rounds.min(MOST_LOADS)).context("measuring load").map(Some)?;
+    }
+    if wanted(Part::Owners) {
+        report.owners = owners::measure(cli.rounds.min(MOST_SEARCHES)).context("measuring owners")?;
     }
     report.judge();
     print!("{report}");

@@ -112,16 +112,18 @@ pub(crate) fn status(live: &Live, field: &str) -> anyhow::Result<u64> {
 
 /// CPU time of all threads, in user space and in the kernel (proc(5), schedstat). /proc/PID/stat has it in units
 /// of 10 ms only.
-fn cpu_time(proc: &Path) -> anyhow::Result<Duration> {
+pub(crate) fn cpu_time(proc: &Path) -> anyhow::Result<Duration> {
     let tasks = proc.join("task");
-    let mut nanos = 0;
-    for task in fs::read_dir(&tasks).with_context(|| format!("reading {}", tasks.display()))? {
-        let path = task?.path().join("schedstat");
-        let schedstat = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let run = schedstat.split(' ').next().and_then(|nanos| nanos.parse::<u64>().ok());
-        nanos += run.with_context(|| format!("reading {}", path.display()))?;
-    }
-    Ok(Duration::from_nanos(nanos))
+    let tasks = fs::read_dir(&tasks).with_context(|| format!("reading {}", tasks.display()))?;
+    tasks.map(|task| run_time(&task?.path())).sum()
+}
+
+/// The same of one thread, by its directory.
+pub(crate) fn run_time(task: &Path) -> anyhow::Result<Duration> {
+    let path = task.join("schedstat");
+    let schedstat = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let run = schedstat.split(' ').next().and_then(|nanos| nanos.parse().ok());
+    run.map(Duration::from_nanos).with_context(|| format!("reading {}", path.display()))
 }
 
 /// Memory of the maps that the observer holds.

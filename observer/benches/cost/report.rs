@@ -15,6 +15,7 @@ use crate::capture::Reading;
 use crate::kernel::Cost;
 use crate::load::Load;
 use crate::memory::Memory;
+use crate::owners::{self, Search};
 use crate::statistics::Spread;
 use crate::throughput::{BOTH_ENDS, Rate, SERVERS_END};
 use crate::tracker::{self, Judgement};
@@ -52,6 +53,7 @@ pub(crate) struct Report {
     pub(crate) tracker: Option<Judgement>,
     pub(crate) capture: Option<Reading>,
     pub(crate) load: Option<Load>,
+    pub(crate) owners: Vec<Search>,
     budgets: Vec<Budget>,
 }
 
@@ -92,6 +94,7 @@ impl Report {
             tracker: None,
             capture: None,
             load: None,
+            owners: Vec::new(),
             budgets: Vec::new(),
         })
     }
@@ -177,6 +180,7 @@ impl fmt::Display for Report {
         if let Some(load) = &self.load {
             write!(f, "{load}")?;
         }
+        owners::print(&self.owners, f)?;
         self.print_budgets(f)
     }
 }

@@ -16,7 +16,7 @@ use tokio::process::Child;
 use super::Way;
 use super::courier::{Courier, Delivery};
 use crate::talk::say;
-use crate::text::safe;
+use crate::text::{safe, without_paths};
 
 /// What a command says beyond so many bytes is not repeated.
 const MOST_OUTPUT: u64 = 4096;
@@ -101,7 +101,8 @@ async fn hear(output: PipeReader) {
     let mut lines = (&mut output).take(MOST_OUTPUT).split(b'\n');
     for _ in 0..MOST_LINES {
         let Ok(Some(line)) = lines.next_segment().await else { break };
-        say(format_args!("alert command: {}", safe(&String::from_utf8_lossy(&line))));
+        let line = String::from_utf8_lossy(&line);
+        say(format_args!("alert command: {}", safe(&without_paths(&line))));
     }
     // It is to go on, though nobody listens any more.
     let _ = tokio::io::copy(&mut output, &mut tokio::io::sink()).await;

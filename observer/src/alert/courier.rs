@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::{Counts, Outcome, Way};
 use crate::talk::say;
-use crate::text::safe;
+use crate::text::{safe, without_paths};
 
 /// Messages that wait at most for one courier.
 pub const MOST_WAITING: usize = 64;
@@ -35,7 +35,8 @@ pub(super) async fn work(
         let outcome = match courier.deliver(message).await {
             Ok(()) => Outcome::Delivered,
             Err(error) => {
-                say(format_args!("an alert failed: {}", safe(&format!("{error:#}"))));
+                let why = format!("{error:#}");
+                say(format_args!("an alert failed: {}", safe(&without_paths(&why))));
                 Outcome::Failed
             }
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use tokio::sync::oneshot;
 use ureq::Agent;
 use ureq::http::{StatusCode, Uri, header};
@@ -14,6 +14,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use super::Way;
 use super::courier::{Courier, Delivery};
 use super::headers::Headers;
+use crate::certificates;
 
 /// How long, and how often, it is tried.
 #[derive(Clone, Copy, Debug)]
@@ -139,17 +140,11 @@ impl Courier for Webhook {
     }
 }
 
-/// Servers are checked by the certificates that the host trusts, which follow its administrator and do not age in here.
+/// Servers are checked by the certificates that the host trusts.
 fn tls() -> anyhow::Result<TlsConfig> {
-    let found = rustls_native_certs::load_native_certs();
-    if found.certs.is_empty() {
-        bail!(
-            "this host has no certificates to check an https server by: install ca-certificates, or give a file in \
-             SSL_CERT_FILE"
-        );
-    }
+    let found = certificates::of_host()?;
     let certificates: Vec<_> =
-        found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+        found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::new_with_certs(&certificates))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))

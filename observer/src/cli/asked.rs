@@ -14,7 +14,8 @@ pub struct AskedArgs {
     ///
     /// It tells each session's own net_write_timeout, its user, state and statement, and whether it has given a connection
     /// up. The session only reads, and has to have the privileges PROCESS and SELECT on performance_schema. The
-    /// password comes from --mysql-defaults-file; there is no TLS.
+    /// password comes from --mysql-defaults-file. TLS is used where the server has it; ?ssl-mode=MODE&ssl-ca=FILE as for
+    /// MySQL's own client.
     #[arg(long = "mysql", value_name = "URL")]
     pub urls: Vec<GivenServer>,
 

@@ -39,6 +39,7 @@ fn check(file: Option<PathBuf>) -> anyhow::Result<String> {
             }
         }
     }
+    problems.extend(Cli::unknown_variables());
     if !problems.is_empty() {
         bail!(problems.join("\n"));
     }

@@ -4,6 +4,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command};
 
 use super::Setting;
+use super::environment::PREFIX;
 
 /// The commands that observe this host: their options are the keys.
 pub const COMMANDS: [&str; 3] = ["live", "record", "doctor"];
@@ -37,7 +38,7 @@ pub struct Key<'a> {
 impl Key<'_> {
     /// Its name in the environment.
     pub fn variable(&self) -> String {
-        format!("OBSERVER_{}", self.name.to_ascii_uppercase().replace('-', "_"))
+        format!("{PREFIX}{}", self.name.to_ascii_uppercase().replace('-', "_"))
     }
 
     /// How many values it takes.

@@ -12,6 +12,7 @@ mod resolve;
 mod setting;
 mod show;
 
+pub use environment::unknown_variables;
 pub use example::example;
 pub use file::{DEFAULT_FILE, path};
 pub use key::{COMMANDS, FILE_OPTION, Key, Kind, every, keys};

@@ -6,8 +6,10 @@ use toml::Value;
 
 use super::key::Kind;
 use super::{Resolved, Setting};
+use crate::text::without_paths;
 
-/// A file that says what holds, and of each key, where that comes from.
+/// A file that says what holds, and of each key, where that comes from. Of web addresses it tells no more than the host:
+/// what it shows is sent to others who are to help.
 pub fn show(resolved: &Resolved) -> String {
     let mut text = String::new();
     for (setting, kind) in &resolved.settings {
@@ -15,7 +17,9 @@ pub fn show(resolved: &Resolved) -> String {
         let _ = if setting.values.is_empty() {
             writeln!(text, "# {} is not set", setting.name)
         } else {
-            writeln!(text, "{}  # {}", entry(*kind, setting), setting.origin)
+            let values = setting.values.iter().map(|value| without_paths(value).into_owned()).collect();
+            let told = Setting { values, ..setting.clone() };
+            writeln!(text, "{}  # {}", entry(*kind, &told), setting.origin)
         };
     }
     text

@@ -3,13 +3,15 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use observer_core::{Flow, Timestamp};
 
 use super::files::{self, make_directory, replace};
+use super::pending::{Next, Pending};
 use super::{excerpt, facts};
 use crate::report::{self, Report};
 use crate::talk::say;
@@ -17,8 +19,6 @@ use crate::text::safe;
 
 /// The directory of the bundles, within that of the log.
 const INCIDENTS: &str = "incidents";
-/// Bundles that may wait to be written; what more comes at once is told as not written.
-const WAITING: usize = 64;
 
 /// What is to be written of an incident.
 #[derive(Debug)]
@@ -36,8 +36,22 @@ pub(super) struct Bundle {
 /// The thread that writes bundles, while others observe.
 #[derive(Debug)]
 pub struct Bundler {
-    bundles: Option<SyncSender<Bundle>>,
+    queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What waits for the thread. It is held for moments only, never while something is written.
+#[derive(Debug, Default)]
+struct Queue {
+    state: Mutex<State>,
+    has_changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: Pending,
+    /// Nothing comes any more.
+    is_end: bool,
 }
 
 impl Bundler {
@@ -47,21 +61,23 @@ impl Bundler {
     ///
     /// When the directory of the bundles cannot be made, or there can be no thread.
     pub fn start(log: &Path, cap: u64) -> anyhow::Result<Self> {
-        let (bundles, waiting) = mpsc::sync_channel(WAITING);
         let log = log.to_owned();
         make_directory(&log.join(INCIDENTS))
             .with_context(|| format!("making {} in {}", INCIDENTS, log.display()))?;
+        let queue = Arc::<Queue>::default();
+        let waiting = Arc::clone(&queue);
         let thread = thread::Builder::new()
             .name("bundler".to_owned())
             .spawn(move || write_all(&log, cap, &waiting))
             .context("starting the thread that writes incidents")?;
-        Ok(Self { bundles: Some(bundles), thread: Some(thread) })
+        Ok(Self { queue, thread: Some(thread) })
     }
 
-    /// Has one written, anew if it is there. It never waits.
+    /// Has one written, anew if it is there: the first time at once, then what is known after a few seconds, and what is
+    /// known at the end. It never waits.
     pub(super) fn write(&self, bundle: Bundle) {
-        let Some(bundles) = &self.bundles else { return };
-        if let Err(TrySendError::Full(bundle)) = bundles.try_send(bundle) {
+        let refused = self.queue.change(|state| state.pending.add(bundle, Instant::now()));
+        if let Err(bundle) = refused {
             say(format_args!(
                 "the incident {} is not written, there are too many at once; the log has it",
                 bundle.name
@@ -71,18 +87,48 @@ impl Bundler {
 }
 
 impl Drop for Bundler {
-    /// Waits for what is being written.
+    /// Waits until all that is known is written.
     fn drop(&mut self) {
-        self.bundles = None;
+        self.queue.change(|state| state.is_end = true);
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
     }
 }
 
-fn write_all(log: &Path, cap: u64, waiting: &Receiver<Bundle>) {
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.has_changed.notify_one();
+        changed
+    }
+
+    /// Waits for the next that is to be written; `None` when there is none and will be none.
+    fn next(&self) -> Option<Box<Bundle>> {
+        let mut state = self.lock();
+        loop {
+            let (now, is_end) = (Instant::now(), state.is_end);
+            state = match state.pending.next(now, is_end) {
+                Next::Write(bundle) => return Some(bundle),
+                Next::Nothing if is_end => return None,
+                Next::Nothing => self.has_changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Next::At(due) => {
+                    let waited = self.has_changed.wait_timeout(state, due.duration_since(now));
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+fn write_all(log: &Path, cap: u64, queue: &Queue) {
     let incidents = log.join(INCIDENTS);
-    for bundle in waiting {
+    while let Some(bundle) = queue.next() {
         let path = incidents.join(&bundle.name);
         if let Err(error) = write(log, &path, &bundle) {
             say(format_args!("writing the incident {}: {error:#}", safe(&path.to_string_lossy())));
@@ -132,7 +178,30 @@ fn size(bundle: &PathBuf) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
+
+    #[test]
+    fn what_is_known_at_the_end_is_written() {
+        let place = tempfile::tempdir().unwrap();
+        let bundler = Bundler::start(place.path(), u64::MAX).unwrap();
+        let client = |port| SocketAddr::from(([10, 2, 7, 31], port));
+        let flow = Flow { client: client(51_844), server: client(3306) };
+        let since = Timestamp::EPOCH;
+        for known in ["first", "second", "last"] {
+            for name in ["a", "b"] {
+                let report = Report::watched_at(known, Timestamp::EPOCH);
+                bundler.write(Bundle { name: name.to_owned(), report, flow, since });
+            }
+        }
+        drop(bundler);
+        for name in ["a", "b"] {
+            let report = place.path().join(INCIDENTS).join(name).join("report.md");
+            let report = fs::read_to_string(report).unwrap();
+            assert!(report.contains("Watched on last"), "{report}");
+        }
+    }
 
     #[test]
     fn the_oldest_incidents_go_and_never_the_last() {

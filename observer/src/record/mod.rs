@@ -8,6 +8,7 @@
 //! | `keeper` | compresses finished parts and keeps all of them within their cap, on a thread of its own |
 //! | `incidents` | hears what is found, and which connection is an incident |
 //! | `bundle` | what is kept of an incident, written by a thread of its own |
+//! | `pending` | the bundles that wait to be written, each incident once |
 //! | `excerpt` | the lines of the log that are about one connection |
 //! | `facts` | what is known of the host |
 //! | `files` | how all that is made, replaced and removed |
@@ -20,6 +21,7 @@ mod files;
 mod incidents;
 mod keeper;
 mod part;
+mod pending;
 mod rotation;
 
 pub use bundle::Bundler;

@@ -1,5 +1,7 @@
 //! What is kept of one connection while its recording is read. All of it is bounded.
 
+mod continuation;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use observer_core::{
@@ -32,6 +34,15 @@ pub(super) struct Stall {
     pub(super) probed_at: Vec<Timestamp>,
     /// When the server would have given up, or did, where its clock ran.
     pub(super) deadline: Option<TimeRange>,
+}
+
+/// A time in which nothing observed the connection: one observation had ended, and the next not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Gap {
+    /// When the one ended.
+    pub(super) from: Timestamp,
+    /// When the next began.
+    pub(super) to: Timestamp,
 }
 
 /// A moment in the life of a connection. Of each kind the first counts.
@@ -67,6 +78,12 @@ pub(super) struct Account {
     pub(super) flow: Flow,
     /// Where it was seen, each place once.
     pub(super) seen_at: Vec<Vantage>,
+    /// The kernel's cookies of its sockets, by where they were seen.
+    cookies: Vec<(Vantage, u64)>,
+    /// When the observation of it began and ended; once the account is finished.
+    observed: Option<TimeRange>,
+    /// Where several observations of it follow each other, the times between them, the last ones.
+    pub(super) gaps: Vec<Gap>,
     /// When it was opened, where that was seen.
     pub(super) opened_at: Option<Timestamp>,
     /// When it was gone.
@@ -143,6 +160,9 @@ impl Account {
         Self {
             flow: connection.flow(),
             seen_at: Vec::new(),
+            cookies: Vec::new(),
+            observed: None,
+            gaps: Vec::new(),
             opened_at: None,
             closed_at: None,
             first_seen: connection.first_seen(),
@@ -175,6 +195,7 @@ impl Account {
         let seen_at = socket.socket.seen_at;
         if !self.seen_at.contains(&seen_at) {
             self.seen_at.push(seen_at);
+            self.cookies.extend(socket.socket.cookie.map(|cookie| (seen_at, cookie)));
         }
         self.follow_stall(event.at, connection, config);
         match &socket.kind {
@@ -218,6 +239,11 @@ impl Account {
     /// Notes a moment; the first of its kind stays.
     pub(super) fn mark(&mut self, at: Timestamp, mark: Mark) {
         self.marks.entry(mark).or_insert(at);
+    }
+
+    /// Notes when the observation of it began and ended.
+    pub(super) fn observed(&mut self, observed: TimeRange) {
+        self.observed = Some(observed);
     }
 
     /// The recording has come to its end, or the judgement has given up the connection: `connection` where it has not.

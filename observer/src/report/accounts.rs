@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use observer_core::{
-    Config, Connection, ConnectionId, End, Event, EventKind, Finding, FindingKind, LossPoint, Phase,
-    Severity, SocketEventKind, Timestamp, Tracker,
+    Config, Connection, ConnectionId, End, Event, EventKind, Finding, FindingKind, Flow, LossPoint, Phase,
+    Severity, SocketEventKind, TimeRange, Timestamp, Tracker,
 };
 
 use super::account::{Account, Mark};
 use super::curves::Curves;
 use super::{Report, Watched};
+use crate::source::recording::flow;
 
 /// Accounts kept of a recording.
 const OF_RECORDING: usize = 20_000;
@@ -55,6 +56,8 @@ pub struct Accounts {
     curves: Curves,
     degraded: Vec<Degradation>,
     severity: Option<Severity>,
+    /// Connections of which an observation before has told, and that may go on in this one.
+    open_before: HashSet<Flow>,
 }
 
 impl Accounts {
@@ -79,17 +82,26 @@ impl Accounts {
             curves: Curves::new(limit),
             degraded: Vec::new(),
             severity: None,
+            open_before: HashSet::new(),
         }
+    }
+
+    /// Of these connections there is an account whether they have trouble or not: an observation before has told of them.
+    pub(super) fn go_on(&mut self, open_before: HashSet<Flow>) {
+        self.open_before = open_before;
     }
 
     /// Takes an event after the judgement has; `about` is what [`Tracker::handle_event`] gave.
     pub fn event(&mut self, event: &Event, about: Option<ConnectionId>, tracker: &Tracker) {
         let Some(id) = about else { return };
-        if is_of_note(event) {
+        let goes_on =
+            !self.open_before.is_empty() && flow(event).is_some_and(|flow| self.open_before.contains(&flow));
+        let is_of_note = goes_on || is_of_note(event);
+        if is_of_note {
             self.curves.keep(id);
         }
         self.curves.observe(id, event);
-        if self.kept == Kept::All || is_of_note(event) {
+        if self.kept == Kept::All || is_of_note {
             self.open(id, tracker);
         }
         if let (Some(account), Some(connection)) = (self.by_id.get_mut(&id), tracker.connection(id)) {
@@ -125,13 +137,16 @@ impl Accounts {
         }
     }
 
-    /// The report of all of them, at the end of the recording.
-    pub(super) fn finish(self, now: Timestamp, tracker: &Tracker) -> Report {
-        let Self { config, kept, by_id, left_out, mut curves, degraded, severity, .. } = self;
+    /// The report of all of them, at the end of the recording, which lasted from `began` to `now`.
+    pub(super) fn finish(self, began: Timestamp, now: Timestamp, tracker: &Tracker) -> Report {
+        let Self { config, kept, by_id, left_out, mut curves, degraded, severity, open_before, .. } = self;
         let mut accounts: Vec<_> = by_id
             .into_iter()
-            .filter(|(_, account)| kept == Kept::All || account.severity.is_some())
+            .filter(|(_, account)| {
+                kept == Kept::All || account.severity.is_some() || open_before.contains(&account.flow)
+            })
             .map(|(id, mut account)| {
+                account.observed(TimeRange { earliest: began, latest: now });
                 account.finish(now, tracker.connection(id), &config);
                 account.curve = curves.take(id);
                 account
@@ -200,6 +215,7 @@ impl Accounts {
             let lives = known.is_some_and(|known| known.phase() != Phase::Closed);
             kept == Kept::All
                 || lives
+                || self.open_before.contains(&account.flow)
                 || account.severity.is_some() && (kept == Kept::Trouble || known.is_some())
         });
         self.curves.retain(|id| self.by_id.contains_key(&id));
@@ -234,7 +250,7 @@ fn is_of_note(event: &Event) -> bool {
 mod tests {
     use std::net::SocketAddr;
 
-    use observer_core::{Flow, SeqNumber, SocketEvent, SocketRef, TcpState, Vantage};
+    use observer_core::{SeqNumber, SocketEvent, SocketRef, TcpState, Vantage};
 
     use super::*;
 
@@ -271,7 +287,7 @@ mod tests {
             }
         }
         assert_eq!((accounts.by_id.len(), accounts.left_out.len()), (16, 4));
-        let report = accounts.finish(Timestamp::from_micros(4_000_000), &tracker);
+        let report = accounts.finish(Timestamp::EPOCH, Timestamp::from_micros(4_000_000), &tracker);
         assert_eq!(report.left_out, 4);
     }
 

@@ -1,7 +1,9 @@
 //! Reads the files of a report, those that speak of the same connections as one.
 
+use std::collections::{HashMap, HashSet};
+
 use anyhow::ensure;
-use observer_core::{Config, Timestamp};
+use observer_core::{Config, Flow, Timestamp};
 
 use super::join::{self, Segments, Shift, Tellers};
 use super::judgement::Judgement;
@@ -25,9 +27,9 @@ pub fn build(sources: &[Source], options: &Options) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let mut files: Vec<(usize, File)> = Vec::new();
     for group in &groups {
-        let (judged, read) = judge(sources, group, options, &mut progress)?;
+        let (judged, read) = judge(sources, group, options, report.open(), &mut progress)?;
         files.extend(group.members.iter().map(|(index, _)| *index).zip(read));
-        report.take(judged);
+        report.take(judged, options.all);
     }
     files.sort_by_key(|(index, _)| *index);
     report.files = files.into_iter().map(|(_, file)| file).collect();
@@ -35,10 +37,30 @@ pub fn build(sources: &[Source], options: &Options) -> anyhow::Result<Report> {
 }
 
 impl Report {
-    /// Tells of what another has told as well.
-    fn take(&mut self, other: Self) {
-        self.accounts.extend(other.accounts);
+    /// The connections that may go on in a later recording.
+    fn open(&self) -> HashSet<Flow> {
+        let open = self.accounts.iter().filter(|account| account.closed_at.is_none());
+        open.map(|account| account.flow).collect()
+    }
+
+    /// Tells of what another has told as well, that of a later recording. With `all`, connections without trouble have an
+    /// account.
+    fn take(&mut self, other: Self, all: bool) {
+        // Of several with the same addresses only the last can go on.
+        let known: HashMap<_, _> =
+            self.accounts.iter().enumerate().map(|(index, account)| (account.flow, index)).collect();
         self.connections += other.connections;
+        for account in other.accounts {
+            let before = known.get(&account.flow).and_then(|index| self.accounts.get_mut(*index));
+            match before.filter(|before| before.goes_on_as(&account)) {
+                Some(before) => {
+                    before.go_on(account);
+                    self.connections -= 1;
+                }
+                None if all || account.severity.is_some() => self.accounts.push(account),
+                None => {}
+            }
+        }
         self.left_out += other.left_out;
         self.severity = self.severity.max(other.severity);
         for degradation in other.degraded {
@@ -61,12 +83,14 @@ struct Group {
     /// Each by its index, with its shift to the clock of the first.
     members: Vec<(usize, Shift)>,
     segments: Segments,
+    /// Its first moment, by the clock of the first; `None` where there is none.
+    began: Option<Timestamp>,
 }
 
 impl Group {
     fn of(index: usize) -> Self {
         let none = Shift { micros: 0, segments: 0 };
-        Self { members: vec![(index, none)], segments: Segments::default() }
+        Self { members: vec![(index, none)], segments: Segments::default(), began: None }
     }
 }
 
@@ -77,7 +101,9 @@ fn groups(sources: &[Source], options: &Options, progress: &mut Progress) -> any
         let mut group = Group::of(index);
         let mut recording = Recording::open(source, &options.reading)?;
         while let Some(moment) = recording.next() {
-            if let Moment::Event(event) = moment? {
+            let moment = moment?;
+            group.began = Some(group.began.map_or(moment.at(), |began| began.min(moment.at())));
+            if let Moment::Event(event) = moment {
                 group.segments.note(&event);
             }
             progress.step(|| recording.how_far("comparing"));
@@ -94,7 +120,8 @@ fn groups(sources: &[Source], options: &Options, progress: &mut Progress) -> any
         }
         groups.push(group);
     }
-    groups.sort_by_key(|group| group.members[0].0);
+    // What is later may go on with what was before.
+    groups.sort_by_key(|group| (group.began, group.members[0].0));
     Ok(groups)
 }
 
@@ -102,17 +129,20 @@ impl Group {
     /// Takes in another group, whose first clock is `shift` apart from that of this one.
     fn absorb(&mut self, other: Self, shift: Shift) {
         self.segments.add(other.segments, shift.micros);
+        let began = other.began.map(|began| join::shifted(began, shift.micros));
+        self.began = self.began.into_iter().chain(began).min();
         self.members.extend(other.members.into_iter().map(|(index, own)| {
             (index, Shift { micros: own.micros.saturating_add(shift.micros), segments: shift.segments })
         }));
     }
 }
 
-/// Reads the files of one group as one.
+/// Reads the files of one group as one; of connections that were `open_before` it tells in any case.
 fn judge(
     sources: &[Source],
     group: &Group,
     options: &Options,
+    open_before: HashSet<Flow>,
     progress: &mut Progress,
 ) -> anyhow::Result<(Report, Vec<File>)> {
     let mut readers = Vec::with_capacity(group.members.len());
@@ -121,7 +151,7 @@ fn judge(
         let joined = (position > 0).then_some((group.members[0].0, *shift));
         readers.push(Reader::new(recording, joined)?);
     }
-    let mut judgement = Judgement::new(config(&readers, options), options.all);
+    let mut judgement = Judgement::new(config(&readers, options), options.all, open_before);
     let mut tellers = Tellers::default();
     let several = readers.len() > 1;
     while let Some(next) = earliest(&readers) {

@@ -6,7 +6,8 @@ use observer_core::{End, SeqNumber, SocketEvent, SocketEventKind, Timestamp, Van
 
 use crate::counters::{Counters, Origin};
 
-/// Samples come so often while something changes. After a longer pause, what was known held until shortly before.
+/// Samples come so often at least while something changes, and one that says nothing new is not told. So what a sample
+/// tells came to be within this time before it, and until then what was known held.
 const PACE: Duration = Duration::from_secs(1);
 
 /// What was known at one moment. Sizes in bytes; `None` is not known.
@@ -26,6 +27,8 @@ pub(super) struct Point {
     pub(super) queued: Option<u32>,
     /// What the server's send buffer holds, in kernel memory.
     pub(super) buffered: Option<u32>,
+    /// Nothing is known of the time between the point before and this one.
+    pub(super) after_gap: bool,
 }
 
 impl Point {
@@ -58,6 +61,7 @@ impl Point {
             unread: size(self.unread, next.unread),
             queued: size(self.queued, next.queued),
             buffered: size(self.buffered, next.buffered),
+            after_gap: false,
         }
     }
 
@@ -115,7 +119,11 @@ impl Curve {
         let edge = |at: Timestamp| {
             let (before, after) = self.points.split_at(self.points.partition_point(|point| point.at <= at));
             let last = before.last()?;
-            Some(after.first().map_or(Point { at, ..*last }, |next| last.towards(next, at)))
+            match after.first() {
+                Some(next) if next.after_gap => None,
+                Some(next) => Some(last.towards(next, at)),
+                None => Some(Point { at, after_gap: false, ..*last }),
+            }
         };
         let inside = self.points.iter().copied().filter(|point| (from..=to).contains(&point.at));
         edge(from).into_iter().chain(inside).chain(edge(to)).collect()
@@ -221,20 +229,71 @@ impl Curve {
 
     /// What is known at `at` if nothing has changed.
     fn last(&self, at: Timestamp) -> Point {
-        let none =
-            Point { at, sent: 0, acknowledged: 0, window: None, unread: None, queued: None, buffered: None };
-        self.points.last().map_or(none, |last| Point { at: at.max(last.at), ..*last })
+        let none = Point {
+            at,
+            sent: 0,
+            acknowledged: 0,
+            window: None,
+            unread: None,
+            queued: None,
+            buffered: None,
+            after_gap: false,
+        };
+        self.points.last().map_or(none, |last| Point { at: at.max(last.at), after_gap: false, ..*last })
+    }
+
+    /// Goes on with the curve of a later observation, after a gap.
+    pub(super) fn go_on(&mut self, later: Self) {
+        let last = self.points.last().map_or(0, |point| point.acknowledged);
+        let first = later.points.first().map_or(0, |point| point.acknowledged);
+        let apart = match (self.acknowledged, later.acknowledged) {
+            // Sequence numbers say how much it was meanwhile, up to 4 GB.
+            (Some((known, count)), Some((number, own))) => {
+                count.saturating_add(number.distance_from(known).into()).saturating_sub(own)
+            }
+            // The counters of a socket go on.
+            _ if self.origin == later.origin
+                && matches!(self.origin, Origin::ClientSocket | Origin::ServerSocket) =>
+            {
+                0
+            }
+            // Nobody knows, and no line is drawn between the two.
+            _ => last.saturating_sub(first),
+        };
+        let from = self.points.len();
+        self.points.extend(later.points.into_iter().map(|point| Point {
+            sent: point.sent.saturating_add(apart),
+            acknowledged: point.acknowledged.saturating_add(apart),
+            ..point
+        }));
+        if let Some(first) = self.points.get_mut(from) {
+            first.after_gap = from > 0;
+        }
+        while self.points.len() > self.most {
+            let before = self.points.len();
+            self.thin();
+            if self.points.len() == before {
+                break;
+            }
+        }
+        self.acknowledged = later
+            .acknowledged
+            .map(|(number, count)| (number, count.saturating_add(apart)))
+            .or(self.acknowledged);
+        self.origin = self.origin.max(later.origin);
+        self.origin_has_window |= later.origin_has_window;
+        self.send_buffer = self.send_buffer.max(later.send_buffer);
     }
 
     /// Adds a point if it says something new; what was known before it held until `pace` before.
     fn push(&mut self, point: Point, pace: Duration) {
         if let Some(last) = self.points.last().copied() {
-            if (Point { at: last.at, ..point }) == last {
+            if (Point { at: last.at, after_gap: last.after_gap, ..point }) == last {
                 return;
             }
             let held = point.at - pace;
-            if held > last.at + pace {
-                self.put(Point { at: held, ..last });
+            if held > last.at {
+                self.put(Point { at: held, after_gap: false, ..last });
             }
         }
         self.put(point);
@@ -289,6 +348,9 @@ impl Curve {
 /// Visvalingam and Whyatt (1993), in heights of the picture times seconds.
 fn cost(three: &[Point], scale: &[f64; VALUES]) -> f64 {
     let [before, point, after] = three else { return 0.0 };
+    if point.after_gap || after.after_gap {
+        return f64::INFINITY;
+    }
     let whole = after.at.since(before.at).as_secs_f64();
     let share = if whole > 0.0 { point.at.since(before.at).as_secs_f64() / whole } else { 0.5 };
     let values = before.values().into_iter().zip(point.values()).zip(after.values()).zip(scale);

@@ -11,7 +11,7 @@ use observer_core::{
 use serde::Serialize;
 
 use super::Report;
-use super::account::{Account, Mark};
+use super::account::{self, Account, Mark};
 use super::holder::Holder;
 use crate::source::recording::Origin;
 use crate::text::{safe, without_controls};
@@ -93,6 +93,7 @@ struct Connection {
     closed_at: Option<Timestamp>,
     first_seen: Timestamp,
     last_seen: Timestamp,
+    not_observed: Vec<account::Gap>,
     thread_id: Option<u32>,
     server_version: Option<String>,
     client_process: Option<Holder>,
@@ -223,6 +224,7 @@ impl Connection {
             closed_at: account.closed_at,
             first_seen: account.first_seen,
             last_seen: account.last_seen,
+            not_observed: account.gaps.clone(),
             thread_id: account.greeting.as_ref().map(|greeting| greeting.thread_id),
             server_version: account.greeting.as_ref().map(|greeting| clean(&greeting.version)),
             client_process: account.client_process.as_deref().cloned(),
@@ -261,7 +263,7 @@ impl Connection {
 }
 
 impl Stall {
-    fn of(stall: &super::account::Stall) -> Self {
+    fn of(stall: &account::Stall) -> Self {
         Self { start: stall.start, end: stall.end, probes: stall.probes, deadline: stall.deadline }
     }
 }

@@ -1,6 +1,8 @@
 //! The judgement of a recording, with an account of every connection that had trouble.
 
-use observer_core::{Config, Event, Timestamp, Tracker};
+use std::collections::HashSet;
+
+use observer_core::{Config, Event, Flow, Timestamp, Tracker};
 
 use super::Report;
 use super::accounts::Accounts;
@@ -10,14 +12,18 @@ use super::accounts::Accounts;
 pub(super) struct Judgement {
     tracker: Tracker,
     accounts: Accounts,
+    /// When the recording began.
+    began: Option<Timestamp>,
     now: Timestamp,
 }
 
 impl Judgement {
-    /// A judgement of nothing yet. With `all`, connections without trouble have an account too.
-    pub(super) fn new(config: Config, all: bool) -> Self {
-        let accounts = Accounts::of_recording(config.clone(), all);
-        Self { tracker: Tracker::new(config), accounts, now: Timestamp::EPOCH }
+    /// A judgement of nothing yet. With `all`, connections without trouble have an account too, and those `open_before`
+    /// have one in any case.
+    pub(super) fn new(config: Config, all: bool, open_before: HashSet<Flow>) -> Self {
+        let mut accounts = Accounts::of_recording(config.clone(), all);
+        accounts.go_on(open_before);
+        Self { tracker: Tracker::new(config), accounts, began: None, now: Timestamp::EPOCH }
     }
 
     /// Takes an event.
@@ -30,6 +36,7 @@ impl Judgement {
 
     /// The recording goes on to this time at least.
     pub(super) fn reach(&mut self, at: Timestamp) {
+        self.began.get_or_insert(at);
         self.now = self.now.max(at);
     }
 
@@ -38,7 +45,7 @@ impl Judgement {
         self.tracker.handle_timeout(self.now);
         self.tracker.finish();
         self.findings();
-        self.accounts.finish(self.now, &self.tracker)
+        self.accounts.finish(self.began.unwrap_or(self.now), self.now, &self.tracker)
     }
 
     fn findings(&mut self) {

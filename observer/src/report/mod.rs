@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `account` | what is kept of one connection while its recording is read |
+//! | `account/continuation` | the account of a connection that goes on in the next observation |
 //! | `accounts` | keeps them, within a limit, of a recording or of what a view watches |
 //! | `curve`, `curves` | what their charts are drawn from, within another limit |
 //! | `judgement` | runs the judgement of a recording |
@@ -109,6 +110,12 @@ struct Watched {
 }
 
 impl Report {
+    /// A report of nothing, watched at `place`, for the tests of those who write it.
+    #[cfg(test)]
+    pub(crate) fn watched_at(place: &str, at: Timestamp) -> Self {
+        Self { watched: Some(Watched { place: place.to_owned(), at }), ..Self::default() }
+    }
+
     /// The most severe finding, for the exit status.
     pub fn severity(&self) -> Option<Severity> {
         self.severity

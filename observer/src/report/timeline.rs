@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use observer_core::{Seconds, TimeRange, Timestamp};
 
-use super::account::{Account, Mark, Stall};
+use super::account::{Account, Gap, Mark, Stall};
 use super::ticks::step;
 use super::words::{WIDTH, happened, time_of_day};
 
@@ -25,12 +25,17 @@ const TICKS: u32 = 9;
 /// Stalls told one by one in the list of moments besides the one that counts: the last ones.
 const STALLS_TOLD: usize = 3;
 
+/// After the beginning of an observation, what was there before it is met within this time.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+
 /// The picture; empty for a connection that never stood still.
 pub(super) fn picture(account: &Account) -> Vec<String> {
     let Some(axis) = Axis::of(account) else { return Vec::new() };
     let mut lines = axis.scale();
     lines.push(row("window closed", &axis.stalls(account)));
     lines.extend(axis.probes(account).map(|cells| row("probes", &cells)));
+    let unobserved = account.gaps.iter().filter(|gap| gap.to >= axis.start);
+    lines.extend(unobserved.filter_map(|gap| Some(row("not observed", &axis.gap(gap)?))));
     if let Some(deadline) = deadline(account) {
         lines.push(row("net_write_timeout", &axis.range(deadline)));
     }
@@ -143,6 +148,13 @@ impl Axis {
         (!probes.is_empty()).then(|| String::from_utf8_lossy(&cells).into_owned())
     }
 
+    /// A time in which nothing was observed; `None` where it is not on the axis.
+    fn gap(&self, gap: &Gap) -> Option<String> {
+        let first = self.cell(gap.from)?;
+        let last = self.cell(gap.to).unwrap_or(CELLS - 1);
+        Some(format!("{:first$}{}", "", "?".repeat(last + 1 - first)))
+    }
+
     /// A moment or a range, with its distance from the beginning beside it.
     fn range(&self, range: TimeRange) -> String {
         let distance = |at: Timestamp| format!("+{}", Seconds(at.since(self.start)));
@@ -179,11 +191,19 @@ pub(super) struct Told {
 pub(super) fn moments(account: &Account) -> Vec<Told> {
     let start = Axis::of(account).map(|axis| axis.start);
     let main = account.main_stall();
+    let of_stall = |stall| of_stall(stall, account);
     let mut moments: Vec<(Timestamp, String)> = main.map(of_stall).unwrap_or_default();
     let others = account.stalls.iter().filter(|stall| main.is_none_or(|main| main.start != stall.start));
     let untold = account.stalls_left_out + (others.clone().count().saturating_sub(STALLS_TOLD)) as u64;
     moments.extend(others.rev().take(STALLS_TOLD).flat_map(of_stall));
     moments.extend(account.moments().map(|(mark, at)| (at, happened(mark, account))));
+    moments.extend(account.gaps.iter().flat_map(|gap| {
+        let length = Seconds(gap.to.since(gap.from));
+        [
+            (gap.from, format!("the observation ends: what happens in the next {length} is not known")),
+            (gap.to, "another observation begins".to_owned()),
+        ]
+    }));
     moments.sort_by_key(|(at, _)| *at);
     let mut told: Vec<_> = moments
         .into_iter()
@@ -201,9 +221,16 @@ pub(super) fn moments(account: &Account) -> Vec<Told> {
     told
 }
 
-fn of_stall(stall: &Stall) -> Vec<(Timestamp, String)> {
-    let mut moments =
-        vec![(stall.start, "the client's window closes: its receive buffer is full".to_owned())];
+fn of_stall(stall: &Stall, account: &Account) -> Vec<(Timestamp, String)> {
+    // What an observation meets at its beginning, began before it.
+    let is_met =
+        account.gaps.iter().any(|gap| stall.start >= gap.to && stall.start.since(gap.to) < FIRST_LOOK);
+    let begins = if is_met {
+        "the client's window is found closed; since when is not known"
+    } else {
+        "the client's window closes: its receive buffer is full"
+    };
+    let mut moments = vec![(stall.start, begins.to_owned())];
     if let Some(first) = stall.probed_at.first() {
         let what = match stall.probes.max(1) {
             1 => "the server probes the closed window".to_owned(),

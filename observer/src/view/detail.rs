@@ -71,10 +71,18 @@ impl Detail<'_> {
         let mut names = Vec::new();
         names.extend(words::reader(self.connection));
         names.extend(words::server(self.connection));
-        if let Some(greeting) = self.connection.greeting() {
-            names.push(format!("thread {}", greeting.thread_id));
-            names.push(safe(&greeting.version).into_owned());
+        let greeting = self.connection.greeting();
+        names.extend(greeting.map(|greeting| format!("thread {}", greeting.thread_id)));
+        if area.width < WITH_FACTS {
+            // Else the facts tell where the process belongs to.
+            let others: usize = names.iter().skip(1).map(|name| 2 + width(name)).sum();
+            let room = usize::from(area.right().saturating_sub(x)).saturating_sub(others);
+            let process = words::process(self.connection, room);
+            if let Some(first) = names.first_mut().filter(|first| process.starts_with(first.as_str())) {
+                *first = process;
+            }
         }
+        names.extend(greeting.map(|greeting| safe(&greeting.version).into_owned()));
         put(picture, area, x, area.width, &names.join("  "), theme::DIM);
     }
 

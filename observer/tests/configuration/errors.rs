@@ -34,6 +34,48 @@ fn everything_that_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
+fn a_variable_that_no_key_has_is_told_with_what_was_meant() {
+    let names = [
+        "OBSERVER_PART_SZE",
+        "OBSERVER_ZZZ",
+        "OBSERVER_KEEP",
+        "OBSERVER_CONFIG",
+        "OBSERVERS_KEEP",
+        "PATH",
+        // Of the tests, and of a Kubernetes service of this name.
+        "OBSERVER_E2E",
+        "OBSERVER_SERVICE_HOST",
+        "OBSERVER_PORT_3306_TCP_ADDR",
+    ];
+    let unknown = observer::config::unknown_variables(
+        &<observer::cli::Cli as clap::CommandFactory>::command(),
+        names.map(str::to_owned),
+    );
+    let expected = [
+        "unknown variable OBSERVER_PART_SZE; did you mean OBSERVER_PART_SIZE?",
+        "unknown variable OBSERVER_ZZZ",
+    ];
+    assert_eq!(unknown, expected);
+}
+
+#[test]
+fn it_is_an_error_of_the_check_and_else_a_warning() {
+    let observer = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_observer"));
+        let output = command.args(arguments).env("OBSERVER_PART_SZE", "4M").output().expect("it runs");
+        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+    };
+    let told = "unknown variable OBSERVER_PART_SZE; did you mean OBSERVER_PART_SIZE?";
+    let (status, said) = observer(&["config", "check", "/dev/null"]);
+    assert_eq!((status, said.trim()), (Some(2), format!("observer: {told}").as_str()));
+    let (status, said) = observer(&["doctor", "--config", "/dev/null"]);
+    assert!(status == Some(0) || status == Some(1), "{said}");
+    assert!(said.contains(told), "{said}");
+    let (_, said) = observer(&["config", "example"]);
+    assert_eq!(said, "", "it is not gone by");
+}
+
+#[test]
 fn what_is_no_toml_is_told_with_its_line() {
     let host = Host::new("port = 1\nport = 2\nkeep = 4G\n");
     let wrong = host.wrong(&[]);

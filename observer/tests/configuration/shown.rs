@@ -25,6 +25,20 @@ fn what_holds_is_shown_with_where_it_comes_from() {
 }
 
 #[test]
+fn of_a_webhook_only_the_host_is_shown() {
+    let shown = Host::new("alert-url = 'https://hooks.example.com/services/hunter2?token=hunter2'\n")
+        .with("OBSERVER_ALERT_COMMAND", "curl -d @- https://etl:hunter2@pager.example.com:8443/hunter2")
+        .shown(&["record"]);
+    for line in [
+        "alert-url = \"https://hooks.example.com/***\"  # FILE:1",
+        "alert-command = \"curl -d @- https://***@pager.example.com:8443/***\"  # OBSERVER_ALERT_COMMAND",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+    }
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
 fn what_is_shown_is_the_same_when_it_is_the_file() {
     let host = Host::new(
         "no-kernel = true\nport = [3307, 3308]\nsort = '-unread'\nfilter = \"a\\tb\\u007f\\\\'\"\n",

@@ -1,5 +1,6 @@
 //! A package for Debian and what comes from it: deb(5), Debian Policy.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -12,8 +13,8 @@ use super::tree::{Tree, gzip};
 use crate::places::repository;
 use crate::step::run_quietly;
 
-/// Who answers for it.
-const MAINTAINER: &str = "The observer developers <observer@localhost>";
+/// Who answers for it, where the environment does not say.
+const MAINTAINER: (&str, &str) = ("The observer developers", "observer@localhost");
 /// Settings of the administrator's, which an upgrade keeps.
 const CONFIGURATION: &str = "etc/observer/observer.toml";
 const DOCUMENTS: &str = "usr/share/doc/observer";
@@ -94,7 +95,7 @@ fn describe(tree: &Tree, contents: &Contents, target: &Target, version: &str) ->
     let control = template("control")?
         .replace("@VERSION@", version)
         .replace("@ARCHITECTURE@", target.debian)
-        .replace("@MAINTAINER@", MAINTAINER)
+        .replace("@MAINTAINER@", &maintainer()?)
         .replace("@SIZE@", &size.to_string());
     tree.file("DEBIAN/control", control)?;
     SCRIPTS.into_iter().try_for_each(|script| tree.program(&format!("DEBIAN/{script}"), template(script)?))
@@ -122,12 +123,44 @@ fn changelog(version: &str, epoch: u64) -> anyhow::Result<String> {
     ensure!(output.status.success(), "date failed with {}", output.status);
     let date = String::from_utf8_lossy(&output.stdout);
     Ok(format!(
-        "observer ({version}) unstable; urgency=medium\n\n  * What has changed is in changelog.gz.\n\n -- {MAINTAINER}  {}\n",
+        "observer ({version}) unstable; urgency=medium\n\n  * What has changed is in changelog.gz.\n\n -- {}  {}\n",
+        maintainer()?,
         date.trim_end()
     ))
+}
+
+/// Who answers for it: `DEBFULLNAME` and `DEBEMAIL`, as Debian's own tools have it (debchange(1)).
+fn maintainer() -> anyhow::Result<String> {
+    let said = |variable| env::var(variable).ok().filter(|value| !value.is_empty());
+    named(said("DEBFULLNAME"), said("DEBEMAIL"))
+}
+
+fn named(name: Option<String>, address: Option<String>) -> anyhow::Result<String> {
+    let name = name.unwrap_or_else(|| MAINTAINER.0.to_owned());
+    let address = address.unwrap_or_else(|| MAINTAINER.1.to_owned());
+    // A line more would be a field more, or the end of an entry.
+    ensure!(
+        !format!("{name}{address}").contains(|c: char| c.is_control() || matches!(c, '<' | '>')),
+        "DEBFULLNAME is to be a name and DEBEMAIL an address, each by itself"
+    );
+    Ok(format!("{name} <{address}>"))
 }
 
 fn template(name: &str) -> anyhow::Result<String> {
     let path = repository().join("packaging/debian").join(name);
     String::from_utf8(read(&path)?).with_context(|| format!("reading {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn who_answers_for_it_is_named_in_one_line() {
+        let named = |name: Option<&str>, address: Option<&str>| {
+            super::named(name.map(Into::into), address.map(Into::into)).map_err(|error| error.to_string())
+        };
+        assert_eq!(named(None, None).unwrap(), "The observer developers <observer@localhost>");
+        assert_eq!(named(Some("A B"), Some("a@b.example")).unwrap(), "A B <a@b.example>");
+        assert!(named(Some("A\nEssential: yes"), None).unwrap_err().contains("DEBFULLNAME"));
+        assert!(named(None, Some("A B <a@b.example>")).unwrap_err().contains("DEBEMAIL"));
+    }
 }

@@ -8,13 +8,17 @@ use crate::step::{run_quietly, step};
 /// A package and why it is needed.
 ///
 /// The `-core` packages of MariaDB bring the server without a service: nothing runs that a test did not start.
-const PACKAGES: [(&str, &str); 19] = [
+const PACKAGES: &[(&str, &str)] = &[
     ("mariadb-server-core", "MariaDB's server"),
     ("mariadb-client-core", "what MariaDB's set-up of a data directory calls"),
     ("mmdebstrap", "a system that has MySQL's own server, which this one does not"),
     ("iproute2", "network namespaces of the tests"),
+    ("openssl", "certificates of the tests' servers"),
+    ("podman", "clients in containers"),
+    ("runc", "podman's runtime for them, on any kind of cgroups"),
     ("tcpdump", "stamps to compare with"),
     ("tshark", "the bench of reading captures"),
+    ("chromium", "a browser for the reports"),
     ("g++", "libFuzzer, for the fuzz targets"),
     ("qemu-system-x86", "the machines that other kernels are booted in"),
     ("busybox-static", "all there is in these machines beside the observer"),

@@ -47,7 +47,9 @@ fn a_window_changes_at_once_and_a_count_little_by_little() {
     counted(&mut curve, at(0), Origin::ClientWire, 10);
     counted(&mut curve, at(500), Origin::ClientWire, 20);
     counted(&mut curve, at(60_000), Origin::ClientWire, 30);
-    assert_eq!(seen(&curve), [(0, 10), (500, 20), (59_000, 20), (60_000, 30)], "held until shortly before");
+    counted(&mut curve, at(61_800), Origin::ClientWire, 40);
+    let expected = [(0, 10), (500, 20), (59_000, 20), (60_000, 30), (60_800, 30), (61_800, 40)];
+    assert_eq!(seen(&curve), expected, "held until shortly before");
 }
 
 #[test]
@@ -137,4 +139,46 @@ fn a_part_of_it_begins_and_ends_with_what_holds_there() {
     assert_eq!(cut(0, 1_500), [(1_000, 100), (1_500, 150)], "nothing is known before");
     assert_eq!(cut(3_500, 4_000), [(3_500, 300), (4_000, 300)]);
     assert_eq!(cut(0, 500), []);
+}
+
+#[test]
+fn after_a_gap_it_goes_on_by_the_sequence_numbers_and_without_a_line() {
+    let mut curve = Curve::new(100);
+    counted(&mut curve, at(0), Origin::ClientWire, 1_000);
+    counted(&mut curve, at(500), Origin::ClientWire, 1_500);
+    curve.acknowledged = Some((SeqNumber(u32::MAX - 99), 1_500));
+    // Its programs have counted from nothing; meanwhile 300 bytes have come.
+    let mut later = Curve::new(100);
+    counted(&mut later, at(60_000), Origin::ClientWire, 10);
+    counted(&mut later, at(60_500), Origin::ClientWire, 110);
+    later.acknowledged = Some((SeqNumber(300), 110));
+    curve.go_on(later);
+    assert_eq!(seen(&curve), [(0, 1_000), (500, 1_500), (60_000, 1_800), (60_500, 1_900)]);
+    let gaps: Vec<_> = curve.points().iter().map(|point| point.after_gap).collect();
+    assert_eq!(gaps, [false, false, true, false]);
+    let moments = |from, to| {
+        let points = curve.cut(at(from), at(to));
+        points.iter().map(|point| point.at.as_micros() / 1000).collect::<Vec<_>>()
+    };
+    assert_eq!(moments(30_000, 60_200), [60_000, 60_200], "of the gap nothing is known");
+    assert_eq!(moments(250, 30_000), [250, 500]);
+}
+
+#[test]
+fn the_ends_of_a_gap_are_kept_and_there_is_a_limit() {
+    let mut curve = Curve::new(20);
+    for observation in 0..5 {
+        let mut later = Curve::new(20);
+        for step in 0..18 {
+            counted(
+                &mut later,
+                at(observation * 60_000 + step * 500),
+                Origin::ClientSocket,
+                100 + step * step,
+            );
+        }
+        curve.go_on(later);
+        assert!(curve.points().len() <= 20, "{}", curve.points().len());
+    }
+    assert_eq!(curve.points().iter().filter(|point| point.after_gap).count(), 4);
 }

@@ -84,6 +84,7 @@ fn description(account: &Account, panels: &[Panel]) -> String {
 
 fn caption(account: &Account, axis: &Axis, panels: &[Panel]) -> String {
     let zero = match account.main_stall() {
+        _ if axis.shows_earlier_stall(account) => "when the window closed, which it had been before",
         Some(stall) if stall.start == axis.zero => "when the window closed",
         Some(_) => "when the window closed for the first time shown",
         None => "the first moment shown",
@@ -98,7 +99,7 @@ fn caption(account: &Account, axis: &Axis, panels: &[Panel]) -> String {
         caption.push_str(&why);
     } else {
         let meanings = panels.iter().map(Panel::meaning);
-        for sentence in meanings.chain(["Between two samples a line is drawn."]) {
+        for sentence in meanings.chain(["A line is drawn from one sample to the next, of a second at most: before it nothing had changed."]) {
             caption.push(' ');
             caption.push_str(sentence);
         }

@@ -1,9 +1,10 @@
 //! Servers that are asked: what they tell, and what becomes of those that do not.
 
-use std::fs::{self, Permissions};
+mod account;
+pub(crate) mod tls;
+
+use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -13,16 +14,17 @@ use observer_core::{
     End, EventKind, FindingKind, ServerSession, SocketEventKind, SourceEvent, Timeout, TimeoutSource,
     WriteClock,
 };
-use tempfile::TempDir;
 
+use self::account::{Account, url};
 use super::{CLOSE, TIMEOUT, ensure_close, is_closed, is_lost};
 use crate::harness::Setup;
 use crate::harness::lab::Lab;
 use crate::harness::log::{Log, listed};
-use crate::harness::names::temporary_directory;
-use crate::harness::observer::{Observer, Vantage};
 use crate::harness::reader::Reader;
 use crate::harness::server::{Server, story_query};
+
+/// What the doctor says of an account that may know all.
+const ALL: &str = "tells sessions, timeouts and statements";
 
 /// What the session has set before it is observed.
 const OWN: Duration = Duration::from_secs(4);
@@ -36,7 +38,7 @@ pub(crate) fn mysql(setup: &Setup) -> anyhow::Result<()> {
     let set = "SET SESSION net_write_timeout = 4";
     let mut reader = Reader::connect_with(setup, &lab.client, lab.address(), query, set)?;
     let client = reader.address;
-    let account = Account::new()?;
+    let account = Account::new(&["get-server-public-key"])?;
     let observer = account.observe(&lab, &[&url("asker", lab.address())])?;
     // Its timeout is known before anything stands still.
     observer.wait_log("the session", |log| !told(log, client).is_empty())?;
@@ -50,8 +52,7 @@ pub(crate) fn mysql(setup: &Setup) -> anyhow::Result<()> {
         matches!(kind, SocketEventKind::Fin { by: End::Server, .. } | SocketEventKind::Reset { .. })
     };
     observer.wait_log("the confirmation", |log| log.finding(client, is_confirmed).is_ok())?;
-    reader.read_on()?;
-    reader.wait()?;
+    reader.finish()?;
     observer.wait_finding("the end", client, is_closed)?;
     let log = observer.stop()?;
     ensure_leave_was_taken(&server)?;
@@ -81,7 +82,7 @@ pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
     let query = story_query(Dialect::MariaDb);
     let mut reader = Reader::connect(setup, &lab.client, lab.address(), query)?;
     let client = reader.address;
-    let account = Account::new()?;
+    let account = Account::new(&["get-server-public-key"])?;
     let observer = account.observe(&lab, &[&url("asker", lab.address())])?;
     observer.wait_log("the session", |log| !told(log, client).is_empty())?;
     reader.query_and_pause()?;
@@ -89,8 +90,7 @@ pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
     observer.wait_finding("the loss", client, |kind| {
         is_lost(kind) || matches!(kind, FindingKind::ServerClosed { .. })
     })?;
-    reader.read_on()?;
-    reader.wait()?;
+    reader.finish()?;
     observer.wait_finding("the end", client, is_closed)?;
     let log = observer.stop()?;
 
@@ -112,7 +112,7 @@ pub(crate) fn stopped(setup: &Setup) -> anyhow::Result<()> {
     let server = Server::start_with(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT, &options)?;
     let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql))?;
     let client = reader.address;
-    let account = Account::new()?;
+    let account = Account::new(&["get-server-public-key"])?;
     let observer = account.observe_with(&lab, &[&url("asker", lab.address())], &["--no-statements"])?;
     reader.query_and_pause()?;
     let is_running = |session: &&ServerSession| session.command == "Query";
@@ -139,16 +139,18 @@ pub(crate) fn refused(setup: &Setup) -> anyhow::Result<()> {
     let options = ["--performance-schema=ON"];
     let _server = Server::start_with(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT, &options)?;
     let nobody: SocketAddr = (lab.address().ip(), lab.port + 1).into();
-    let account = Account::new()?;
+    let account = Account::new(&["get-server-public-key"])?;
     let urls = [url("poor", lab.address()), url("stranger", lab.address()), url("asker", nobody)];
-    account.ensure_doctor_tells(&lab, &[&urls[0], &url("asker", lab.address())])?;
+    let lines = account.doctor(&lab, &[&urls[0], &url("asker", lab.address())])?;
+    let [poor, asker] = lines.as_slice() else { anyhow::bail!("{lines:?}") };
+    ensure!(poor.starts_with("missing") && poor.contains("GRANT PROCESS"), "{poor}");
+    ensure!(asker.starts_with("ok") && asker.contains(ALL), "{asker}");
     let observer = account.observe(&lab, &urls.each_ref().map(String::as_str))?;
     let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql))?;
     let client = reader.address;
     reader.query_and_pause()?;
     observer.wait_finding("the loss", client, is_lost)?;
-    reader.read_on()?;
-    reader.wait()?;
+    reader.finish()?;
     observer.wait_finding("the end", client, is_closed)?;
     let (log, place) = observer.stop_and_keep()?;
 
@@ -162,64 +164,6 @@ pub(crate) fn refused(setup: &Setup) -> anyhow::Result<()> {
     let text = fs::read_to_string(place.path().join("log")).context("reading the log")?;
     ensure!(!text.contains("sesame"), "the password is in the log");
     ensure_only(&log, client)
-}
-
-/// An option file with the password of those who ask.
-struct Account {
-    _place: TempDir,
-    file: PathBuf,
-}
-
-impl Account {
-    fn new() -> anyhow::Result<Self> {
-        let place = temporary_directory()?;
-        let file = place.path().join("my.cnf");
-        fs::write(&file, "[observer]\npassword=sesame\nget-server-public-key\n").context("writing my.cnf")?;
-        fs::set_permissions(&file, Permissions::from_mode(0o600)).context("closing my.cnf")?;
-        Ok(Self { _place: place, file })
-    }
-
-    /// The doctor has a line for each of the two: one may not tell all, the other may.
-    fn ensure_doctor_tells(&self, lab: &Lab, urls: &[&str; 2]) -> anyhow::Result<()> {
-        let mut command = lab.client.command(env!("CARGO_BIN_EXE_observer"));
-        command
-            .args(["doctor", "--mysql", urls[0], "--mysql", urls[1], "--mysql-defaults-file"])
-            .arg(&self.file);
-        let output = command.output().context("running the doctor")?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let lines: Vec<_> = text.lines().filter(|line| line.contains("  server ")).collect();
-        let [poor, asker] = lines.as_slice() else { anyhow::bail!("{text}") };
-        ensure!(poor.starts_with("missing") && poor.contains("GRANT PROCESS"), "{poor}");
-        ensure!(
-            asker.starts_with("ok") && asker.contains("tells sessions, timeouts and statements"),
-            "{asker}"
-        );
-        Ok(())
-    }
-
-    /// Observes the client's host, and asks these servers.
-    fn observe(&self, lab: &Lab, urls: &[&str]) -> anyhow::Result<Observer> {
-        self.observe_with(lab, urls, &[])
-    }
-
-    /// The same with more options.
-    fn observe_with(&self, lab: &Lab, urls: &[&str], more: &[&str]) -> anyhow::Result<Observer> {
-        let (port, file) = (lab.port.to_string(), self.file.display().to_string());
-        let mut options = vec!["--port", &port, "--mysql-defaults-file", &file];
-        options.extend(more);
-        for url in urls {
-            options.extend(["--mysql", url]);
-        }
-        if urls.len() > 1 {
-            // They do not tell it.
-            options.extend(["--net-write-timeout", "8"]);
-        }
-        Observer::start(Vantage::Side(&lab.client), &options)
-    }
-}
-
-fn url(user: &str, server: SocketAddr) -> String {
-    format!("mysql://{user}@{server}")
 }
 
 /// Fails when the server has counted the observer among the clients that went without COM_QUIT.

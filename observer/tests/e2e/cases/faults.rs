@@ -15,11 +15,6 @@ use crate::harness::observer::{Observer, Vantage};
 use crate::harness::reader::{Outcome, Reader};
 use crate::harness::server::{Server, story_query};
 
-fn observe(lab: &Lab) -> anyhow::Result<Observer> {
-    let (port, timeout) = (lab.port.to_string(), TIMEOUT.as_secs().to_string());
-    Observer::start(Vantage::Host, &["--port", &port, "--net-write-timeout", &timeout])
-}
-
 fn is_stalled(kind: &FindingKind) -> bool {
     matches!(kind, FindingKind::Stalled { .. })
 }
@@ -45,7 +40,7 @@ fn ensure_verdict(log: &Log, client: SocketAddr, kinds: &[VerdictKind]) -> anyho
 /// A client that has stopped reading, and what watches it.
 fn stalled(setup: &Setup, lab: &Lab) -> anyhow::Result<(Server, Observer, Reader)> {
     let server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
-    let observer = observe(lab)?;
+    let observer = Observer::told(Vantage::Host, lab, TIMEOUT)?;
     let mut reader = connect(setup, lab)?;
     stall(&mut reader, &observer)?;
     Ok((server, observer, reader))
@@ -64,7 +59,7 @@ fn stall(reader: &mut Reader, observer: &Observer) -> anyhow::Result<()> {
 pub(crate) fn server_killed(setup: &Setup) -> anyhow::Result<()> {
     let lab = Lab::new()?;
     let server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
-    let observer = observe(&lab)?;
+    let observer = Observer::told(Vantage::Host, &lab, TIMEOUT)?;
     let (idle, mut reader) = (connect(setup, &lab)?, connect(setup, &lab)?);
     stall(&mut reader, &observer)?;
     let clients = [reader.address, idle.address];
@@ -141,7 +136,7 @@ pub(crate) fn namespace_deleted(setup: &Setup) -> anyhow::Result<()> {
 pub(crate) fn observer_stopped(setup: &Setup) -> anyhow::Result<()> {
     let lab = Lab::new()?;
     let server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
-    let observer = observe(&lab)?;
+    let observer = Observer::told(Vantage::Host, &lab, TIMEOUT)?;
     let mut reader = connect(setup, &lab)?;
     let (client, thread) = (reader.address, reader.thread_id);
     observer.signal(Signal::SIGSTOP)?;

@@ -10,6 +10,7 @@ use crate::harness::Setup;
 mod asked;
 mod calm;
 mod clients;
+mod containers;
 mod demo;
 mod faults;
 mod loss;
@@ -47,6 +48,7 @@ pub(crate) const ALL: &[Case] = &[
     ("mysqls_sockets_and_its_clients_have_owners", owners::mysql),
     ("mariadbs_sockets_and_its_clients_have_owners", owners::mariadb),
     ("a_socket_is_inherited_and_passed_on_and_dies_with_its_owner", owners::forked_and_passed),
+    ("a_client_in_a_container_is_told_as_its_container", containers::podman),
     ("owners_are_seen_without_privilege_as_far_as_they_may", owners::without_privilege),
     ("mysqls_own_wait_is_the_clock", waits::mysql),
     ("mariadbs_own_wait_is_the_clock", waits::mariadb),
@@ -55,6 +57,8 @@ pub(crate) const ALL: &[Case] = &[
     ("what_a_client_asked_for_under_tls_is_said_to_be_hidden", wire::tls),
     ("mysql_tells_a_sessions_timeout_and_that_it_is_gone", asked::mysql),
     ("mariadb_tells_what_it_can", asked::mariadb),
+    ("mysql_is_asked_by_tls", asked::tls::mysql),
+    ("mariadb_is_asked_by_tls", asked::tls::mariadb),
     ("a_server_that_stands_still_is_waited_for_in_vain", asked::stopped),
     ("servers_that_do_not_answer_are_told_once", asked::refused),
     ("a_server_that_is_killed_has_crashed", faults::server_killed),

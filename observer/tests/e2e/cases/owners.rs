@@ -21,7 +21,7 @@ use crate::harness::reader::Reader;
 use crate::harness::server::{Server, story_query};
 
 /// What was told of the owners of the socket that `client` has at one end, oldest first.
-fn owners(log: &Log, client: SocketAddr, seen_at: Seen) -> Vec<&Owners> {
+pub(super) fn owners(log: &Log, client: SocketAddr, seen_at: Seen) -> Vec<&Owners> {
     let events = log.events.iter().filter_map(|event| match &event.kind {
         EventKind::Socket(socket)
             if (socket.socket.flow.client, socket.socket.seen_at) == (client, seen_at) =>
@@ -36,7 +36,7 @@ fn owners(log: &Log, client: SocketAddr, seen_at: Seen) -> Vec<&Owners> {
 }
 
 /// The processes of the last that named any, in their order.
-fn processes(log: &Log, client: SocketAddr, seen_at: Seen) -> Vec<u32> {
+pub(super) fn processes(log: &Log, client: SocketAddr, seen_at: Seen) -> Vec<u32> {
     let told = owners(log, client, seen_at);
     let last = told.iter().rev().find(|owners| !owners.processes.is_empty());
     last.map_or_else(Vec::new, |last| last.processes.iter().map(|owner| owner.process.pid).collect())

@@ -53,8 +53,7 @@ fn abort(setup: &Setup, dialect: Dialect, query: &str, first: Option<&str>) -> a
     };
     let is_over = |kind: &_| matches!(kind, FindingKind::Lost { .. } | FindingKind::ServerClosed { .. });
     observer.wait_finding("the loss", client, is_over)?;
-    reader.read_on()?;
-    reader.wait()?;
+    reader.finish()?;
     observer.wait_finding("the end", client, is_closed)?;
     let log = observer.stop()?;
     for share in [0.5, 0.8] {

@@ -12,6 +12,7 @@ use crate::harness::capture::Capture;
 use crate::harness::lab::Lab;
 use crate::harness::reader::{Outcome, Reader};
 use crate::harness::server::{Server, story_query};
+use crate::harness::stage::Stage;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -24,18 +25,16 @@ pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
 }
 
 fn stall(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
-    let lab = Lab::new()?;
-    let server = Server::start(setup, dialect, lab.server(), lab.port, TIMEOUT)?;
+    let stage = Stage::new(setup, dialect, TIMEOUT)?;
+    let lab = &stage.lab;
     let capture = Capture::start(&lab.client, lab.port)?;
-    let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(dialect))?;
+    let reader = stage.stalled()?;
     let client = reader.address;
-    reader.query_and_pause()?;
-    let logged = server.wait_abort(reader.thread_id)?;
+    let logged = stage.server.wait_abort(reader.thread_id)?;
     if dialect == Dialect::MariaDb {
         capture.wait("the reset", |segment| segment.flags.contains('R'))?;
     }
-    let outcome = reader.read_on()?;
-    reader.wait()?;
+    let outcome = reader.finish()?;
     ensure!(matches!(outcome, Outcome::Failed { rows: 8.., .. }), "{outcome:?}");
 
     let segments = capture.stop()?;

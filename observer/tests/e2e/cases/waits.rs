@@ -10,11 +10,9 @@ use observer_core::{FindingKind, SocketEventKind, Timeout, TimeoutSource};
 use super::{TIMEOUT, ensure_close, is_closed, is_lost};
 use crate::harness::Setup;
 use crate::harness::capture::Capture;
-use crate::harness::lab::Lab;
 use crate::harness::observer::{Observer, Vantage};
 use crate::harness::process::PATIENCE;
-use crate::harness::reader::Reader;
-use crate::harness::server::{Server, story_query};
+use crate::harness::stage::Stage;
 
 /// How far the moments may be apart: the kernel ends a wait up to a thousandth of its timeout late, and a busy host needs
 /// a moment to write a log or send a segment.
@@ -29,28 +27,26 @@ pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
 }
 
 fn abort(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
-    let lab = Lab::new()?;
-    let server = Server::start(setup, dialect, lab.server(), lab.port, TIMEOUT)?;
+    let stage = Stage::new(setup, dialect, TIMEOUT)?;
+    let lab = &stage.lab;
     // What it is told is wrong.
     let port = lab.port.to_string();
     let options = ["--port", &port, "--net-write-timeout", "60"];
     let observer = Observer::start(Vantage::Side(lab.server()), &options)?;
     let capture = Capture::start(&lab.client, lab.port)?;
     let attached = attached(&observer)?;
-    let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(dialect))?;
+    let reader = stage.stalled()?;
     let client = reader.address;
-    reader.query_and_pause()?;
     let waits = |kind: &SocketEventKind| matches!(kind, SocketEventKind::ServerWaits { .. });
     observer.wait_log("the server's wait", |log| !log.times_of(client, waits).is_empty())?;
     let now = self::attached(&observer)?;
     // One more may be the program that follows reads.
     ensure!(now >= attached + 2, "{now} programs are attached in the stall, {attached} were before");
-    let logged = server.wait_abort(reader.thread_id)?;
+    let logged = stage.server.wait_abort(reader.thread_id)?;
     let reset = capture.wait("the end of it", |s| dialect == Dialect::MySql || s.flags.contains('R'))?;
     let aborted = logged.unwrap_or(reset.at);
     observer.wait_finding("the loss", client, is_lost)?;
-    reader.read_on()?;
-    reader.wait()?;
+    reader.finish()?;
     observer.wait_finding("the end", client, is_closed)?;
     wait_detached(&observer, attached)?;
     let log = observer.stop()?;

@@ -6,10 +6,8 @@ use observer_core::{FindingKind, SocketEventKind, StatementKind};
 
 use super::TIMEOUT;
 use crate::harness::Setup;
-use crate::harness::lab::Lab;
 use crate::harness::observer::{Observer, Vantage};
-use crate::harness::reader::Reader;
-use crate::harness::server::{Server, story_query};
+use crate::harness::stage::Stage;
 
 /// The story's queries without their literals.
 pub(super) const fn statement(dialect: Dialect) -> &'static str {
@@ -31,12 +29,10 @@ pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
 }
 
 fn known(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
-    let lab = Lab::new()?;
-    let _server = Server::start(setup, dialect, lab.server(), lab.port, TIMEOUT)?;
-    let observer = observe(&lab)?;
-    let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(dialect))?;
+    let stage = Stage::new(setup, dialect, TIMEOUT)?;
+    let observer = Observer::told(Vantage::Side(&stage.lab.client), &stage.lab, TIMEOUT)?;
+    let reader = stage.stalled()?;
     let client = reader.address;
-    reader.query_and_pause()?;
     let is_stalled = |kind: &FindingKind| matches!(kind, FindingKind::Stalled { .. });
     observer.wait_finding("the stall", client, is_stalled)?;
     let (lines, process) = (observer.lines(), reader.pid());
@@ -68,17 +64,13 @@ fn known(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
 
 /// Under TLS nothing but the greeting can be read, and that is what the verdict says.
 pub(crate) fn tls(setup: &Setup) -> anyhow::Result<()> {
-    let lab = Lab::new()?;
-    let _server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
-    let observer = observe(&lab)?;
-    let query = story_query(Dialect::MySql);
-    let mut reader = Reader::connect_with_tls(setup, &lab.client, lab.address(), query)?;
+    let stage = Stage::new(setup, Dialect::MySql, TIMEOUT)?;
+    let observer = Observer::told(Vantage::Side(&stage.lab.client), &stage.lab, TIMEOUT)?;
+    let reader = stage.stalled_with_tls()?;
     let (client, thread) = (reader.address, reader.thread_id);
-    reader.query_and_pause()?;
     let is_lost = |kind: &FindingKind| matches!(kind, FindingKind::Lost { .. });
     observer.wait_finding("the loss", client, is_lost)?;
-    reader.read_on()?;
-    reader.wait()?;
+    reader.finish()?;
     let is_verdict = |kind: &FindingKind| matches!(kind, FindingKind::Verdict(_));
     observer.wait_finding("the verdict", client, is_verdict)?;
     let log = observer.stop()?;
@@ -92,10 +84,4 @@ pub(crate) fn tls(setup: &Setup) -> anyhow::Result<()> {
     ensure!(verdict.missing.iter().any(|missing| missing == hidden), "{verdict:?}");
     ensure!(verdict.evidence.iter().any(|line| line.contains(&thread.to_string())), "{verdict:?}");
     Ok(())
-}
-
-/// From the client's host.
-fn observe(lab: &Lab) -> anyhow::Result<Observer> {
-    let (port, timeout) = (lab.port.to_string(), TIMEOUT.as_secs().to_string());
-    Observer::start(Vantage::Side(&lab.client), &["--port", &port, "--net-write-timeout", &timeout])
 }

@@ -44,10 +44,16 @@ impl Holder {
         } else {
             side.command("/usr/bin/python3")
         };
-        let (ip, port) = (server.ip().to_string(), server.port().to_string());
-        let holder = Self::spawn(command.args(["-c", SCRIPT, "open", &ip, &port]))?;
-        let (_, port) = holder.told("the connection", |what| what.parse::<u16>().ok())?;
+        let (holder, port) = Self::connect(&mut command, server)?;
         Ok((holder, (side.address(server), port).into()))
+    }
+
+    /// One that `python` connects to `server`, and its port.
+    pub(crate) fn connect(python: &mut Command, server: SocketAddr) -> anyhow::Result<(Self, u16)> {
+        let (ip, port) = (server.ip().to_string(), server.port().to_string());
+        let holder = Self::spawn(python.args(["-c", SCRIPT, "open", &ip, &port]))?;
+        let (_, port) = holder.told("the connection", |what| what.parse::<u16>().ok())?;
+        Ok((holder, port))
     }
 
     /// One that waits for a connection to be passed on to it at `path`.

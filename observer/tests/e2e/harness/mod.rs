@@ -6,6 +6,8 @@ use anyhow::{Context as _, ensure};
 use nix::unistd::Uid;
 
 pub(crate) mod capture;
+pub(crate) mod certificates;
+pub(crate) mod container;
 pub(crate) mod holder;
 pub(crate) mod lab;
 pub(crate) mod log;
@@ -23,6 +25,7 @@ pub(crate) mod program;
 pub(crate) mod pty;
 pub(crate) mod reader;
 pub(crate) mod server;
+pub(crate) mod stage;
 pub(crate) mod tcpdump;
 
 /// Names the directory of the set-up, and thereby asks for these tests.
@@ -55,6 +58,11 @@ impl Setup {
             );
         }
         Ok(setup)
+    }
+
+    /// Who has signed the certificate that MySQL's server makes for itself.
+    pub(crate) fn mysqls_authority(&self) -> anyhow::Result<PathBuf> {
+        self.templates.authority(self)
     }
 
     /// The Debian system that has MySQL's server.

@@ -85,6 +85,12 @@ impl Observer {
         Ok(Self { process, place })
     }
 
+    /// Starts it for the server of `lab`, and tells it that server's net_write_timeout.
+    pub(crate) fn told(vantage: Vantage<'_>, lab: &Lab, timeout: Duration) -> anyhow::Result<Self> {
+        let (port, timeout) = (lab.port.to_string(), timeout.as_secs().to_string());
+        Self::start(vantage, &["--port", &port, "--net-write-timeout", &timeout])
+    }
+
     /// Waits until the log has a finding of a kind about `client`.
     pub(crate) fn wait_finding(
         &self,
@@ -138,7 +144,8 @@ impl Observer {
         Ok((self.log()?, self.place))
     }
 
-    fn log(&self) -> anyhow::Result<Log> {
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> anyhow::Result<Log> {
         Log::read(&self.place.path().join("log"))
     }
 }

@@ -127,6 +127,13 @@ impl Reader {
         })
     }
 
+    /// Reads on to the end, closes the connection and ends.
+    pub(crate) fn finish(mut self) -> anyhow::Result<Outcome> {
+        let outcome = self.read_on()?;
+        self.wait()?;
+        Ok(outcome)
+    }
+
     /// Waits until the client has closed its connection and ended.
     pub(crate) fn wait(mut self) -> anyhow::Result<()> {
         self.process.wait().map(drop).context("waiting for the client to end")

@@ -85,6 +85,12 @@ impl Templates {
         Ok([option("cert", "server-cert.pem"), option("key", "server-key.pem")])
     }
 
+    /// Who has signed the certificate that MySQL makes.
+    pub(crate) fn authority(&self, setup: &Setup) -> anyhow::Result<PathBuf> {
+        self.make(setup, Dialect::MySql)?;
+        Ok(self.template(Dialect::MySql).join("data/ca.pem"))
+    }
+
     /// Copies the template to `place/data`.
     fn copy(&self, setup: &Setup, dialect: Dialect, place: &Path) -> anyhow::Result<()> {
         let template = self.template(dialect);

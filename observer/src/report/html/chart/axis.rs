@@ -43,6 +43,12 @@ impl Axis {
         Some(Self { zero: from, from, to: from + span + span / 25 })
     }
 
+    /// Whether the window was closed on the chart before the zero.
+    pub(super) fn shows_earlier_stall(&self, account: &Account) -> bool {
+        let (from, zero) = (self.from, self.zero);
+        account.stalls.iter().any(|stall| stall.start < zero && stall.end.is_some_and(|end| end >= from))
+    }
+
     /// How much time it shows.
     fn length(&self) -> Duration {
         self.to.since(self.from).max(Duration::from_micros(1))

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use observer_core::{Seconds, TimeRange, Timestamp};
 
 use super::axis::{Axis, percent};
-use crate::report::account::{Account, Mark, Stall};
+use crate::report::account::{Account, Gap, Mark, Stall};
 use crate::report::timeline::{ROWS, deadline};
 
 /// Height of a row, in pixels.
@@ -41,6 +41,15 @@ pub(super) fn lanes(account: &Account, axis: &Axis) -> Vec<Lane> {
         let label = if probes <= 1 { "1 probe".to_owned() } else { format!("{probes} probes") };
         lanes.push(Lane { class: "probe", label, marks });
     }
+    let unobserved: Vec<_> = gaps(account, axis).collect();
+    if let Some(longest) = unobserved.iter().map(|gap| gap.to.since(gap.from)).max() {
+        let label = match unobserved.len() {
+            1 => format!("not observed for {}", Seconds(longest)),
+            count => format!("not observed {count}\u{d7}, at most {}", Seconds(longest)),
+        };
+        let marks = unobserved.iter().map(|gap| (axis.place(gap.from), axis.place(gap.to))).collect();
+        lanes.push(Lane { class: "unobserved", label, marks });
+    }
     lanes.extend(deadline(account).map(|range| moment("deadline", "deadline", range, axis)));
     lanes.extend(
         marks_of(account, axis).map(|(mark, label, at)| {
@@ -76,6 +85,9 @@ pub(super) fn behind(account: &Account, axis: &Axis, top: u32, bottom: u32) -> M
             @for stall in stalls(account, axis) {
                 @let (from, to) = place(stall, axis);
                 g.closed { (mark(from, to, top, height)) }
+            }
+            @for gap in gaps(account, axis) {
+                g.unobserved { (mark(axis.place(gap.from), axis.place(gap.to), top, height)) }
             }
             @if let Some((from, to)) = deadline { g.deadline { (mark(from, to, top, height)) } }
             @for (kind, _, at) in marks_of(account, axis) {
@@ -123,6 +135,12 @@ impl Lane {
 fn stalls<'a>(account: &'a Account, axis: &Axis) -> impl Iterator<Item = &'a Stall> {
     let (from, to) = (axis.from, axis.to);
     account.stalls.iter().filter(move |stall| stall.start <= to && stall.end.is_none_or(|end| end >= from))
+}
+
+/// The times on the chart in which nothing was observed.
+fn gaps<'a>(account: &'a Account, axis: &Axis) -> impl Iterator<Item = &'a Gap> {
+    let (from, to) = (axis.from, axis.to);
+    account.gaps.iter().filter(move |gap| gap.from <= to && gap.to >= from)
 }
 
 fn place(stall: &Stall, axis: &Axis) -> (f64, f64) {

@@ -143,12 +143,15 @@ impl Panel {
         let mut curves: Vec<_> = known
             .iter()
             .map(|kind| {
-                let values = points.iter().map(|point| (point.at, (kind.value)(point)));
+                let values = points.iter().map(|point| (point.at, (kind.value)(point), point.after_gap));
                 (*kind, path(values, axis, scale, plan.height))
             })
             .collect();
         if limit.is_some() {
-            curves.push((&LIMIT, path([(first, limit), (last, limit)], axis, scale, plan.height)));
+            curves.push((
+                &LIMIT,
+                path([(first, limit, false), (last, limit, false)], axis, scale, plan.height),
+            ));
         }
         let largest = known.iter().map(|kind| {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
@@ -204,15 +207,15 @@ impl Panel {
     }
 }
 
-/// A line through all points that are known.
+/// A line through all points that are known, but not across gaps.
 fn path(
-    points: impl IntoIterator<Item = (Timestamp, Option<f64>)>,
+    points: impl IntoIterator<Item = (Timestamp, Option<f64>, bool)>,
     axis: &Axis,
     scale: Scale,
     height: u32,
 ) -> String {
     let (mut path, mut last) = (String::new(), None);
-    for (at, value) in points {
+    for (at, value, after_gap) in points {
         let here = value.map(|value| {
             let (x, y) = (axis.place(at) * WIDTH / 100.0, f64::from(height) * (1.0 - scale.height(value)));
             format!("{x:.1} {y:.1}")
@@ -221,7 +224,7 @@ fn path(
             continue;
         }
         if let Some(here) = &here {
-            let pen = if last.is_some() { 'L' } else { 'M' };
+            let pen = if last.is_some() && !after_gap { 'L' } else { 'M' };
             // A string takes all there is memory for.
             let _ = write!(path, "{pen}{here}");
         }

@@ -23,6 +23,7 @@ mod deaths;
 mod held;
 mod load;
 mod log;
+mod milestones;
 mod private_mounts;
 mod reader;
 mod reads;

@@ -117,11 +117,12 @@ fn is_id(text: &str) -> bool {
     text.len() == WHOLE_ID && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The uid of a pod: `pod0d3c…` or, by systemd, `kubepods-besteffort-pod0d3c_….slice`.
+/// The uid of a pod: `pod0d3c…` or, by systemd, `kubepods-besteffort-pod0d3c_….slice`, behind the kubelet's own cgroup
+/// where it has one.
 fn pod(part: &str) -> Option<String> {
     let part = part.strip_suffix(".slice").unwrap_or(part);
-    let uid = match part.strip_prefix("kubepods") {
-        Some(rest) => rest.rsplit_once("-pod")?.1,
+    let uid = match part.split_once("kubepods") {
+        Some((_, rest)) => rest.rsplit_once("-pod")?.1,
         None => part.strip_prefix("pod")?,
     };
     let is_uid = uid.len() >= 32 && uid.bytes().all(|byte| byte.is_ascii_hexdigit() || b"-_".contains(&byte));
@@ -248,6 +249,65 @@ mod tests {
             assert_eq!(place.unit.as_deref(), unit, "{text}");
             assert_eq!(place.container.as_deref(), container, "{text}");
             assert_eq!(place.pod.as_deref(), has_pod.then_some(POD), "{text}");
+        }
+    }
+
+    /// As the runtimes' own documents have them, or as they were found: each says where.
+    #[test]
+    fn real_paths_of_containers() {
+        for (text, container, pod) in [
+            // <https://docs.docker.com/engine/containers/runmetrics/>: cgroupfs and systemd, version 1 and 2.
+            (
+                "1:name=systemd:/docker/ae836c95b4c3c9e9179e0e91015512da89fdec91612f63cebae57df9a5444c79",
+                "docker ae836c95b4c3",
+                None,
+            ),
+            (
+                "0::/system.slice/docker-ae836c95b4c3c9e9179e0e91015512da89fdec91612f63cebae57df9a5444c79.scope",
+                "docker ae836c95b4c3",
+                None,
+            ),
+            // podman 4.3.1 with runc 1.1.5 and cgroupfs, Debian 12, hybrid; with crun 1.8.1 the same.
+            (
+                "9:name=systemd:/libpod_parent/libpod-ae2ed2aa247c543fc6e890a057003ce8544a946245722add7ab34b6daf502133\n\
+                 4:memory:/libpod_parent/libpod-ae2ed2aa247c543fc6e890a057003ce8544a946245722add7ab34b6daf502133\n\
+                 0::/libpod_parent/libpod-ae2ed2aa247c543fc6e890a057003ce8544a946245722add7ab34b6daf502133",
+                "podman ae2ed2aa247c",
+                None,
+            ),
+            // The same on version 2 alone, where each line of version 1 is there and says nothing.
+            (
+                "9:name=systemd:/\n4:memory:/process_api/07184241\n\
+                 0::/libpod_parent/libpod-0d1a48856b7d2af3d1346ca11f25cd9d2e31347b662967fede9c327f20706392",
+                "podman 0d1a48856b7d",
+                None,
+            ),
+            // Kubernetes, by the names of kubernetes/pkg/kubelet/cm: cgroupfs, of a pod with guaranteed resources; a static
+            // pod, whose uid is a hash; and kind, whose kubelet has a cgroup of its own.
+            (
+                "0::/kubepods/pod0d3c1f6e-7b1a-4c55-9a0e-3f6b2d5c8e90/\
+                 3f4ac0a1b2c3d4e5f60718293a4b5c6d7e8f90112233445566778899aabbccdd",
+                "container 3f4ac0a1b2c3",
+                Some(POD),
+            ),
+            (
+                "0::/kubepods.slice/kubepods-burstable.slice/\
+                 kubepods-burstable-pod8d0b8b8d2d0a4d1c9b0e2f3a4b5c6d7e.slice/\
+                 cri-containerd-3f4ac0a1b2c3d4e5f60718293a4b5c6d7e8f90112233445566778899aabbccdd.scope",
+                "containerd 3f4ac0a1b2c3",
+                Some("8d0b8b8d2d0a4d1c9b0e2f3a4b5c6d7e"),
+            ),
+            (
+                "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/\
+                 kubelet-kubepods-besteffort-pod0d3c1f6e_7b1a_4c55_9a0e_3f6b2d5c8e90.slice/\
+                 cri-containerd-3f4ac0a1b2c3d4e5f60718293a4b5c6d7e8f90112233445566778899aabbccdd.scope",
+                "containerd 3f4ac0a1b2c3",
+                Some(POD),
+            ),
+        ] {
+            let place = Place::parse(text);
+            assert_eq!(place.container.as_deref(), Some(container), "{text}");
+            assert_eq!((place.pod.as_deref(), place.unit), (pod, None), "{text}");
         }
     }
 

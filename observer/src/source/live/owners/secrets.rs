@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::mysql::without_literals;
+use crate::text::without_paths;
 
 /// What stands for a secret.
 const MASK: &str = "***";
@@ -60,7 +61,7 @@ pub(super) fn masked<'a>(arguments: impl Iterator<Item = &'a str>) -> String {
         }
         line.push_str(&argument[to..]);
     }
-    line
+    without_paths(&line).into_owned()
 }
 
 /// A statement, or a script that may hold one, without its literals, as statements are told everywhere; `cut` where its
@@ -171,6 +172,14 @@ mod tests {
             ("mysql|-e|SET PASSWORD = 'HIDDEN'", "mysql -e SET PASSWORD***"),
             (r#"app|{"user":"x","password":"HIDDEN"}"#, r#"app {"user":"x","password"***"#),
             ("curl|-H|Authorization: Bearer HIDDEN", "curl -H Authorization:***"),
+            (
+                "observer|record|--alert-url=https://hooks.example.com/HIDDEN",
+                "observer record --alert-url=https://hooks.example.com/***",
+            ),
+            (
+                "sh|-c|curl -d @- https://hooks.example.com/HIDDEN",
+                "sh -c curl -d @- https://hooks.example.com/***",
+            ),
             ("python3|app.py|--port|3306", "python3 app.py --port 3306"),
             ("mysqld|--port=3306|--datadir=/var/lib/mysql", "mysqld --port=3306 --datadir=/var/lib/mysql"),
             ("tool|--pässword|x|-pSECRÄT", "tool --pässword x -p***"),

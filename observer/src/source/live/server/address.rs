@@ -4,10 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::tls::Wanted;
 use crate::cli::DEFAULT_PORT;
-
-/// The only parameter an address takes.
-const SOCKET: &str = "socket";
 
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +28,8 @@ pub struct ServerUrl {
     pub user: Option<String>,
     /// Where it is.
     pub place: Place,
+    /// TLS.
+    pub tls: Wanted,
 }
 
 impl fmt::Display for Place {
@@ -65,23 +65,26 @@ impl FromStr for ServerUrl {
             return Err("a schema is of no use here: leave out what follows the port".to_owned());
         }
         let user = user.map(decoded).transpose()?.filter(|user| !user.is_empty());
-        Ok(Self {
-            user,
-            place: socket(query)?.map_or_else(|| host_and_port(place), |path| Ok(Place::Socket(path)))?,
-        })
+        let (socket, tls) = parameters(query)?;
+        let place = socket.map_or_else(|| host_and_port(place), |path| Ok(Place::Socket(path)))?;
+        Ok(Self { user, place, tls })
     }
 }
 
-/// The socket that the parameters name, if they do.
-fn socket(query: &str) -> Result<Option<PathBuf>, String> {
-    let mut socket = None;
+/// The socket that the parameters name, if they do, and what they say of TLS.
+fn parameters(query: &str) -> Result<(Option<PathBuf>, Wanted), String> {
+    let (mut socket, mut tls) = (None, Wanted::default());
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-        match parameter.split_once('=') {
-            Some((SOCKET, path)) => socket = Some(PathBuf::from(decoded(path)?)),
-            _ => return Err("the only parameter is ?socket=PATH".to_owned()),
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = decoded(value)?;
+        match name {
+            "socket" => socket = Some(value.into()),
+            "ssl-mode" => tls.mode = Some(value.parse()?),
+            "ssl-ca" => tls.ca = Some(value.into()),
+            _ => return Err("the parameters are ?socket=PATH, ssl-mode=MODE and ssl-ca=FILE".to_owned()),
         }
     }
-    Ok(socket)
+    Ok((socket, tls))
 }
 
 fn host_and_port(text: &str) -> Result<Place, String> {
@@ -126,6 +129,7 @@ fn decoded(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::live::server::tls::Mode;
 
     fn tcp(host: &str, port: u16) -> Place {
         Place::Tcp { host: host.to_owned(), port }
@@ -150,6 +154,16 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_a_parameter() {
+        let url: ServerUrl = "mysql://etl@db1?ssl-mode=verify-identity&ssl-ca=/a%26b".parse().unwrap();
+        assert_eq!(url.tls, Wanted { mode: Some(Mode::VerifyIdentity), ca: Some("/a&b".into()) });
+        assert_eq!(
+            (url.place, "mysql://db1".parse().map(|url: ServerUrl| url.tls)),
+            (tcp("db1", 3306), Ok(Wanted::default()))
+        );
+    }
+
+    #[test]
     fn a_password_is_refused_and_not_repeated() {
         for text in ["mysql://etl:hunter2@db1", "mysql://etl:@db1", "mysql://etl:hunter2@db1:3306/x?y"] {
             let error = parse(text).unwrap_err();
@@ -170,6 +184,7 @@ mod tests {
             "mysql://[::1",
             "mysql://db1/orders",
             "mysql://db1?tls=1",
+            "mysql://db1?ssl-mode=on",
             "mysql://%zz@db1",
             "mysql://%ff@db1",
             "mysql://db%1",

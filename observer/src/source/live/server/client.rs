@@ -42,7 +42,7 @@ impl Client {
     }
 
     async fn connect(server: &Server, announce: impl AsyncFnOnce(Flow)) -> Result<Self, Trouble> {
-        let (mut packets, way, address) = match &server.place {
+        let (packets, way, address) = match &server.place {
             Place::Socket(path) => (Packets::new(UnixStream::connect(path).await?), Way::Socket, None),
             Place::Tcp { host, port } => {
                 let mut addresses = lookup_host((host.as_str(), *port)).await?;
@@ -53,7 +53,7 @@ impl Client {
                 (Packets::new(stream), way, Some(address))
             }
         };
-        let version = log_in(&mut packets, &server.login, way).await?;
+        let (packets, version) = log_in(packets, &server.login, server.tls.as_ref(), way).await?;
         let mut client = Self { packets, version, address };
         // A server without one of these variables is asked all the same.
         client.command("SET SESSION TRANSACTION READ ONLY").await?;

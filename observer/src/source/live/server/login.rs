@@ -1,8 +1,8 @@
 //! Logging in.
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html>
 //!
-//! A password is never sent in the clear over a network, and not encrypted with a key that anybody on the way could have
-//! sent, unless the user has said so.
+//! A password is never sent in the clear over a network, and without TLS not encrypted with a key that anybody on the way
+//! could have sent, unless the user has said so. Whom to believe under TLS is ssl-mode's to say.
 
 use mysql_common::auth::plugins::caching_sha2_password::scramble_sha256;
 use mysql_common::auth::plugins::mysql_native_password::scramble_native;
@@ -10,11 +10,15 @@ use mysql_common::auth::plugins::mysql_native_password::scramble_native;
 use super::key;
 use super::option_file::Login;
 use super::packets::Packets;
+use super::tls::Tls;
 use super::trouble::Trouble;
 
 /// What observer wants of the protocol, and cannot do without: CLIENT_PROTOCOL_41, CLIENT_SECURE_CONNECTION and
 /// CLIENT_PLUGIN_AUTH.
 const NEEDED: u32 = 1 << 9 | 1 << 15 | 1 << 19;
+
+/// CLIENT_SSL.
+const SSL: u32 = 1 << 11;
 
 /// CLIENT_CONNECT_ATTRS.
 const CONNECT_ATTRS: u32 = 1 << 20;
@@ -28,6 +32,9 @@ const CHARACTER_SET: u8 = 45;
 /// The length of a scramble.
 const SCRAMBLE: usize = 20;
 
+/// Of the name of a method that is not known, in characters.
+const LONGEST_NAME: usize = 64;
+
 /// Packets that a login takes at most.
 const ROUNDS: usize = 10;
 
@@ -40,6 +47,8 @@ pub(super) enum Way {
     Loopback,
     /// A network.
     Network,
+    /// TLS. With whom, the user has said.
+    Tls,
 }
 
 /// What caching_sha2_password says and is asked.
@@ -111,8 +120,14 @@ impl Greeting {
     }
 }
 
-/// Logs in. Gives the server's version as it names itself, not cleaned for a terminal.
-pub(super) async fn log_in(packets: &mut Packets, login: &Login, way: Way) -> Result<String, Trouble> {
+/// Logs in, by TLS where there is to be one. Gives the packets that follow, and the server's version as it names itself, not
+/// cleaned for a terminal.
+pub(super) async fn log_in(
+    mut packets: Packets,
+    login: &Login,
+    tls: Option<&Tls>,
+    mut way: Way,
+) -> Result<(Packets, String), Trouble> {
     let greeting = packets.read().await?;
     let greeting = Greeting::read(&greeting)
         .ok_or(Trouble::Protocol("what listens there does not greet as MySQL does"))?;
@@ -122,12 +137,24 @@ pub(super) async fn log_in(packets: &mut Packets, login: &Login, way: Way) -> Re
     let password = login.password.as_deref().unwrap_or_default().as_bytes();
     let mut method = greeting.method.unwrap_or(Method::Native);
     let mut scramble = greeting.scramble;
-    let flags = (NEEDED | WANTED) & greeting.capabilities;
+    let mut flags = (NEEDED | WANTED) & greeting.capabilities;
+    match tls {
+        Some(tls) if greeting.capabilities & SSL != 0 => {
+            flags |= SSL;
+            packets.write(&preface(flags)).await?;
+            packets = packets.secured(tls).await?;
+            way = Way::Tls;
+        }
+        Some(tls) if tls.is_required() => {
+            return Err(Trouble::Protocol("it has no TLS, which ssl-mode asks for"));
+        }
+        _ => {}
+    }
     packets.write(&response(login, flags, method, &method.answer(password, &scramble))).await?;
     for _ in 0..ROUNDS {
         let packet = packets.read().await?;
         match packet.as_slice() {
-            [0, ..] => return Ok(greeting.version),
+            [0, ..] => return Ok((packets, greeting.version)),
             [0xfe, switch @ ..] if !switch.is_empty() => {
                 (method, scramble) = switched(switch)?;
                 packets.write(&method.answer(password, &scramble)).await?;
@@ -135,7 +162,7 @@ pub(super) async fn log_in(packets: &mut Packets, login: &Login, way: Way) -> Re
             [1, sha2::DONE] if method == Method::CachingSha2 => {}
             [1, sha2::SEND_ALL] if method == Method::CachingSha2 => {
                 let whole = [password, &[0]].concat();
-                send_all(packets, login, way, &whole, &scramble).await?;
+                send_all(&mut packets, login, way, &whole, &scramble).await?;
             }
             _ => return Err(Trouble::Protocol(UNKNOWN)),
         }
@@ -143,17 +170,16 @@ pub(super) async fn log_in(packets: &mut Packets, login: &Login, way: Way) -> Re
     Err(Trouble::Protocol("its login has no end"))
 }
 
-const UNKNOWN: &str =
-    "its login method is not known here: use caching_sha2_password or mysql_native_password";
+const UNKNOWN: &str = "its login is not understood";
 
 /// The account has another method, with a scramble of its own.
 fn switched(packet: &[u8]) -> Result<(Method, [u8; SCRAMBLE]), Trouble> {
-    let read = || {
-        let end = packet.iter().position(|byte| *byte == 0)?;
-        let scramble = packet[end + 1..].first_chunk::<SCRAMBLE>()?;
-        Some((Method::named(&packet[..end])?, *scramble))
-    };
-    read().ok_or(Trouble::Protocol(UNKNOWN))
+    let end = packet.iter().position(|byte| *byte == 0).unwrap_or(packet.len());
+    let (name, behind) = packet.split_at(end);
+    let method = Method::named(name)
+        .ok_or_else(|| Trouble::Method(String::from_utf8_lossy(name).chars().take(LONGEST_NAME).collect()))?;
+    let scramble = behind.get(1..).and_then(<[u8]>::first_chunk::<SCRAMBLE>);
+    Ok((method, *scramble.ok_or(Trouble::Protocol(UNKNOWN))?))
 }
 
 /// The server does not remember the account, and asks for the password itself.
@@ -164,7 +190,7 @@ async fn send_all(
     password: &[u8],
     scramble: &[u8; SCRAMBLE],
 ) -> Result<(), Trouble> {
-    if way == Way::Socket {
+    if matches!(way, Way::Socket | Way::Tls) {
         return packets.write(password).await;
     }
     if way == Way::Network && !login.get_server_public_key {
@@ -182,17 +208,18 @@ async fn send_all(
     packets.write(&encrypted.ok_or(Trouble::Protocol("it sent no key that could be used"))?).await
 }
 
+/// What the answer to the greeting begins with, and all of it that comes before TLS.
+fn preface(flags: u32) -> Vec<u8> {
+    const LONGEST_PACKET: u32 = 1 << 20;
+    [&flags.to_le_bytes(), &LONGEST_PACKET.to_le_bytes(), &[CHARACTER_SET][..], &[0; 23]].concat()
+}
+
 /// The answer to the greeting.
 fn response(login: &Login, flags: u32, method: Method, answer: &[u8]) -> Vec<u8> {
-    const LONGEST_PACKET: u32 = 1 << 20;
     let attributes = [("program_name", "observer"), ("_client_version", env!("CARGO_PKG_VERSION"))];
     let attributes = attributes.into_iter().flat_map(|(name, value)| [name, value]).map(str::as_bytes);
     let attributes: Vec<u8> = attributes.flat_map(with_length).collect();
-    let mut packet = Vec::new();
-    packet.extend(flags.to_le_bytes());
-    packet.extend(LONGEST_PACKET.to_le_bytes());
-    packet.push(CHARACTER_SET);
-    packet.extend([0; 23]);
+    let mut packet = preface(flags);
     packet.extend(login.user.as_deref().unwrap_or_default().bytes().filter(|byte| *byte != 0));
     packet.push(0);
     packet.extend(with_length(answer));
@@ -216,6 +243,8 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+    use crate::source::live::server::address::Place;
+    use crate::source::live::server::tls::{Mode, Wanted};
 
     const GREETING: &[u8] = b"\x0a9.7.4\0\x07\0\0\0saltsalt\0\xff\xff\xff\x02\0\xff\xff\x15\
         \0\0\0\0\0\0\0\0\0\0saltsaltsalt\0caching_sha2_password\0";
@@ -224,8 +253,15 @@ mod tests {
         Login { user: Some("asker".to_owned()), password: Some("sesame".to_owned()), ..Login::default() }
     }
 
-    /// What the client makes of these packets of a server, and all that it sends.
+    /// What the client makes of these packets of a server without TLS, and all that it sends.
     async fn talk(way: Way, packets: &[&[u8]]) -> (Result<String, Trouble>, Vec<u8>) {
+        talk_with(None, way, packets).await
+    }
+
+    /// The same with TLS.
+    async fn talk_with(tls: Option<Mode>, way: Way, packets: &[&[u8]]) -> (Result<String, Trouble>, Vec<u8>) {
+        let place = Place::Tcp { host: "db1".to_owned(), port: 3306 };
+        let tls = tls.and_then(|mode| Tls::to(&place, &Wanted { mode: Some(mode), ca: None }).unwrap());
         let (mut server, client) = tokio::io::duplex(1 << 16);
         for (number, packet) in packets.iter().enumerate() {
             let length = u32::try_from(packet.len()).unwrap().to_le_bytes();
@@ -234,9 +270,9 @@ mod tests {
         }
         // After that it says nothing more.
         server.shutdown().await.unwrap();
-        let mut packets = Packets::new(client);
-        let result = log_in(&mut packets, &login(), way).await;
-        drop(packets);
+        // The packets are dropped here: the client says nothing more.
+        let result = log_in(Packets::new(client), &login(), tls.as_ref(), way).await;
+        let result = result.map(|(_, version)| version);
         let mut sent = Vec::new();
         server.read_to_end(&mut sent).await.unwrap();
         (result, sent)
@@ -271,11 +307,45 @@ mod tests {
     async fn a_refusal_and_an_unknown_method_are_told() {
         let (result, _) = talk(Way::Network, &[GREETING, b"\xff\x15\x04#28000Access denied"]).await;
         assert_eq!(result.unwrap_err().to_string(), "Access denied (error 1045)");
-        for switch in [&b"\xfemysql_clear_password\0"[..], b"\xfedialog\0Password: ", b"\xfe"] {
+        for (switch, why) in [
+            (&b"\xfemysql_clear_password\0"[..], "logs in by mysql_clear_password,"),
+            (b"\xfeclient_ed25519\0saltsaltsaltsaltsaltsaltsaltsalt", "logs in by client_ed25519,"),
+            (b"\xfedialog\0Password: ", "logs in by dialog,"),
+            (b"\xfemysql_native_password\0salt", "not understood"),
+            (b"\xfe", "not understood"),
+        ] {
             let (result, sent) = talk(Way::Network, &[GREETING, switch]).await;
-            assert!(result.unwrap_err().to_string().contains("login method"), "{switch:?}");
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains(why), "{switch:?}: {error}");
             assert!(!holds(&sent, b"sesame"));
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_of_the_account_comes_before_tls() {
+        for mode in [Mode::Preferred, Mode::Required] {
+            let (result, sent) = talk_with(Some(mode), Way::Network, &[GREETING, b"\0\0\0\x02\0\0\0"]).await;
+            let error = result.unwrap_err().to_string();
+            assert!(error.starts_with("TLS with it fails"), "{error}");
+            assert_eq!(error.contains("ssl-mode=DISABLED"), mode == Mode::Preferred, "{error}");
+            // A request for TLS of 32 bytes, and TLS' own greeting.
+            assert!(sent.starts_with(b"\x20\0\0\x01") && sent[36] == 22, "{sent:?}");
+            assert!(!holds(&sent, b"asker"), "{sent:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_without_tls_is_asked_unless_it_is_required() {
+        let mut greeting = GREETING.to_vec();
+        // Behind version, thread id and scramble: the lower half of its capabilities.
+        let lower = b"\x0a9.7.4\0\x07\0\0\0saltsalt\0".len();
+        greeting[lower + 1] &= !0x08;
+        let packets: [&[u8]; 2] = [&greeting, b"\0\0\0\x02\0\0\0"];
+        let (result, _) = talk_with(Some(Mode::Preferred), Way::Network, &packets).await;
+        assert_eq!(result.unwrap(), "9.7.4");
+        let (result, sent) = talk_with(Some(Mode::Required), Way::Network, &packets).await;
+        assert!(result.unwrap_err().to_string().contains("has no TLS"));
+        assert_eq!(sent, b"");
     }
 
     proptest! {
@@ -295,8 +365,10 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let mut packets: Vec<&[u8]> = vec![&greeting];
             packets.extend(then.iter().map(Vec::as_slice));
-            let (_, sent) = runtime.block_on(talk(Way::Network, &packets));
-            prop_assert!(!holds(&sent, b"sesame"));
+            for tls in [None, Some(Mode::Preferred)] {
+                let (_, sent) = runtime.block_on(talk_with(tls, Way::Network, &packets));
+                prop_assert!(!holds(&sent, b"sesame"));
+            }
         }
     }
 }

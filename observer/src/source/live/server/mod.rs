@@ -3,6 +3,7 @@
 //! ```text
 //! address      where a server is: --mysql
 //! option_file  the account: --mysql-defaults-file
+//! tls, verifier              TLS, and with whom
 //! packets, login, client     a session at the server
 //! questions    what is asked, and what the account may know
 //! roll         which connections there are, told by the one who observes
@@ -23,7 +24,9 @@ mod option_file;
 mod packets;
 mod questions;
 mod roll;
+mod tls;
 mod trouble;
+mod verifier;
 
 use std::path::PathBuf;
 
@@ -35,6 +38,7 @@ pub use address::{Place, ServerUrl};
 pub use option_file::Login;
 pub use questions::Lack;
 pub use roll::Naming;
+use tls::Tls;
 
 use super::{ObservationClock, Running};
 use crate::cli::DEFAULT_PORT;
@@ -50,8 +54,9 @@ const MOST: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Server {
     place: Place,
-    /// The account; where the server is stands above.
+    /// The account; where the server is stands above, and what there is of TLS below.
     login: Login,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -77,8 +82,9 @@ impl Server {
     }
 
     fn of_url(url: &ServerUrl, login: &Login) -> anyhow::Result<Self> {
-        let login = Login { user: url.user.clone().or_else(|| login.user.clone()), ..login.clone() };
-        Self { place: url.place.clone(), login }.checked()
+        let user = url.user.clone().or_else(|| login.user.clone());
+        let tls = url.tls.clone().or(login.tls.clone());
+        Self::new(url.place.clone(), Login { user, tls, ..login.clone() })
     }
 
     fn of_file(login: Login) -> anyhow::Result<Self> {
@@ -89,7 +95,7 @@ impl Server {
                 port: login.port.unwrap_or(DEFAULT_PORT),
             },
         };
-        Self { place, login }.checked()
+        Self::new(place, login)
     }
 
     /// Where it is.
@@ -112,11 +118,12 @@ impl Server {
         }
     }
 
-    fn checked(self) -> anyhow::Result<Self> {
-        self.login.user.as_ref().with_context(|| {
-            format!("no user for {}: --mysql mysql://USER@…, or user=… in the option file", self.place)
+    fn new(place: Place, login: Login) -> anyhow::Result<Self> {
+        login.user.as_ref().with_context(|| {
+            format!("no user for {place}: --mysql mysql://USER@…, or user=… in the option file")
         })?;
-        Ok(self)
+        let tls = Tls::to(&place, &login.tls).with_context(|| format!("TLS to {place}"))?;
+        Ok(Self { place, login, tls })
     }
 }
 

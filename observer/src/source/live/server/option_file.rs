@@ -6,7 +6,9 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
+
+use super::tls::{Mode, Wanted};
 
 /// What any client takes.
 const CLIENT: &str = "client";
@@ -32,6 +34,8 @@ pub struct Login {
     pub password: Option<String>,
     /// Whether the password may be sent encrypted with a key that the server sends in the clear.
     pub get_server_public_key: bool,
+    /// TLS.
+    pub tls: Wanted,
 }
 
 impl std::fmt::Debug for Login {
@@ -118,6 +122,7 @@ impl Login {
             user: self.user.or(other.user),
             password: self.password.or(other.password),
             get_server_public_key: self.get_server_public_key || other.get_server_public_key,
+            tls: self.tls.or(other.tls),
         }
     }
 
@@ -134,19 +139,24 @@ impl Login {
             "user" => self.user = Some(needed()?),
             "password" => self.password = Some(needed().context("observer asks nobody for a password")?),
             "get-server-public-key" => {
-                self.get_server_public_key = !matches!(value, Some("0" | "OFF" | "off" | "FALSE" | "false"));
+                self.get_server_public_key = is_on(value);
             }
-            "ssl-mode" if !matches!(needed()?.to_ascii_uppercase().as_str(), "DISABLED" | "PREFERRED") => {
-                bail!(
-                    "observer asks without TLS: name the server's socket on its own host, or a server that is reached \
-                 through a tunnel"
-                )
+            "ssl-mode" => self.tls.mode = Some(needed()?.parse().map_err(|why| anyhow!("{why}"))?),
+            "ssl-ca" => self.tls.ca = Some(needed()?.into()),
+            // MariaDB's clients have no ssl-mode.
+            "ssl-verify-server-cert" if is_on(value) => {
+                self.tls.mode.get_or_insert(Mode::VerifyIdentity);
             }
-            "ssl-mode" => {}
+            "ssl-verify-server-cert" => {}
             _ => return Ok(false),
         }
         Ok(true)
     }
+}
+
+/// Whether an option without a value, or with one that says so, is on.
+fn is_on(value: Option<&str>) -> bool {
+    !matches!(value, Some("0" | "OFF" | "off" | "FALSE" | "false"))
 }
 
 /// A line `name` or `name=value`. In names `_` and `-` are the same.
@@ -222,6 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_as_the_clients_of_both_have_it() {
+        let tls = |text| Login::parse(text).unwrap().tls;
+        let wanted = Wanted { mode: Some(Mode::VerifyCa), ca: Some("/ca.pem".into()) };
+        assert_eq!(tls("[client]\nssl-ca=/ca.pem\n[observer]\nssl_mode=verify_ca\n"), wanted);
+        assert_eq!(tls("[client]\nssl-verify-server-cert\n").mode, Some(Mode::VerifyIdentity));
+        assert_eq!(tls("[client]\nssl-verify-server-cert=0\n").mode, None);
+        assert_eq!(tls("[client]\nssl-mode=REQUIRED\nssl-verify-server-cert\n").mode, Some(Mode::Required));
+    }
+
+    #[test]
     fn values_are_unquoted_and_unescaped() {
         for (line, value) in [
             ("password=a\\sb\\\\c\\td", "a b\\c\td"),
@@ -248,7 +268,7 @@ mod tests {
             ("[client\n", "line 1"),
             ("[observer]\nhunter2=1", "line 2"),
             ("[client]\n!include /hunter2", "line 2"),
-            ("[client]\nssl-mode=REQUIRED", "line 2"),
+            ("[client]\nssl-mode=hunter2", "line 2"),
         ] {
             let error = format!("{:#}", Login::parse(text).unwrap_err());
             assert!(error.contains(line) && !error.contains("hunter2"), "{text:?}: {error}");

@@ -6,6 +6,7 @@ use std::task::{Context, Waker};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use super::tls::Tls;
 use super::trouble::Trouble;
 
 /// A longer packet answers no question of observer's.
@@ -25,6 +26,11 @@ pub(super) struct Packets {
 impl Packets {
     pub(super) fn new(wire: impl Wire + 'static) -> Self {
         Self { wire: Box::new(wire), sequence: 0 }
+    }
+
+    /// The same packets within TLS. Nothing that came before is left over: no more is read than a packet.
+    pub(super) async fn secured(self, tls: &Tls) -> Result<Self, Trouble> {
+        Ok(Self { wire: Box::new(tls.over(self.wire).await?), sequence: self.sequence })
     }
 
     /// The next packet; an ERR packet is an error.

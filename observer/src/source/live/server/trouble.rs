@@ -18,6 +18,10 @@ pub(super) enum Trouble {
         /// What it says. Not cleaned for a terminal.
         message: String,
     },
+    /// There is no TLS with it, in words. Not cleaned for a terminal.
+    Tls(String),
+    /// It wants to be logged in to in a way of this name. Not cleaned for a terminal.
+    Method(String),
     /// What it sent is not what was asked for, or it wants what observer does not do.
     Protocol(&'static str),
 }
@@ -49,12 +53,15 @@ impl fmt::Display for Trouble {
             Self::Io(error) => write!(f, "{error}"),
             Self::Slow(limit) => write!(f, "it did not answer within {} s", limit.as_secs()),
             Self::Refused { code: code @ error::SECURE_TRANSPORT_REQUIRED, .. } => {
-                write!(
-                    f,
-                    "it asks for TLS (error {code}), which observer does not speak: name its socket instead"
-                )
+                write!(f, "it asks for TLS (error {code}), which ssl-mode=DISABLED leaves out")
             }
             Self::Refused { code, message } => write!(f, "{message} (error {code})"),
+            Self::Tls(why) => f.write_str(why),
+            Self::Method(name) => write!(
+                f,
+                "its account logs in by {name}, which is not known here: give it caching_sha2_password or \
+                 mysql_native_password"
+            ),
             Self::Protocol(what) => f.write_str(what),
         }
     }
