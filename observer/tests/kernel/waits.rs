@@ -131,12 +131,10 @@ fn a_wait_that_is_interrupted_goes_on() {
             told.sockets().filter(|event| is_it(&event.kind)).nth(1).and_then(|event| timeout_of(&event.kind))
         };
         let timeout = told.until("the wait once more", again).await;
-        assert!(SECOND - timeout <= Duration::from_millis(20), "{timeout:?}");
+        assert!(timeout + Duration::from_millis(20) >= SECOND, "{timeout:?}");
         assert!(told.sockets().all(|event| !is_end(&event.kind, false)), "{:#?}", told.events);
         let mut everything = vec![0; 1 << 20];
-        while !server.is_finished() {
-            client.read(&mut everything).await.unwrap();
-        }
+        while client.read(&mut everything).await.unwrap() > 0 && !server.is_finished() {}
         assert_eq!(server.await.unwrap(), (1, 1));
         told.until_told(Vantage::Server, "its end", |kind| is_end(kind, false)).await;
     });
