@@ -217,8 +217,9 @@ pub struct Wait {
     pub timeout: u64,
     /// The file descriptor.
     pub fd: i32,
-    /// Zero.
-    pub reserved: u32,
+    /// Whether a signal has interrupted it, 0 or 1: the kernel begins it again with the rest of its time, unless the
+    /// process does something else.
+    pub interrupted: u32,
 }
 
 /// A [`Wait`] that has taken at least [`SHORT_WAIT`] is over.

@@ -113,12 +113,36 @@ fn waits_for(context: &TracePointContext, ufds: u16, nfds: u16) -> Option<i32> {
 
 #[inline(always)]
 fn begins(thread: u64, waiting_for: Option<i32>, timeout: impl FnOnce() -> Option<u64>) -> Option<()> {
-    let begun = waiting_for.and_then(|fd| Some(Wait { at: now(), timeout: timeout()?, fd, reserved: 0 }));
+    let begun = waiting_for.and_then(|fd| Some(Wait { at: now(), timeout: timeout()?, fd, interrupted: 0 }));
     match begun {
-        Some(wait) => WAITS.insert(&thread, &wait, u64::from(BPF_ANY)).ok(),
+        Some(wait) => WAITS.insert(&thread, &continued(thread, wait), u64::from(BPF_ANY)).ok(),
         // The observer may have put in a wait that was over by then.
         None => WAITS.remove(&thread).ok(),
     }
+}
+
+/// What a wait is that begins now: the one that was interrupted, if the rest of that one's time is its own. The time in which
+/// the process was stopped does not count.
+#[inline(always)]
+fn continued(thread: u64, wait: Wait) -> Wait {
+    let Some(known) = WAITS.get_ptr(&thread) else { return wait };
+    // SAFETY: as in `ends`.
+    let known = unsafe { *known };
+    if known.interrupted == 0 || known.fd != wait.fd || wait.timeout >= known.timeout {
+        return wait;
+    }
+    Wait {
+        at: wait.at.wrapping_add(wait.timeout).wrapping_sub(known.timeout),
+        timeout: known.timeout,
+        ..wait
+    }
+}
+
+/// Whether this result of a system call is one that the kernel keeps to itself: the call is interrupted, to stop the process
+/// (SIGSTOP, suspend, a debugger) or for a handler of its own (`ERESTARTSYS` and others, include/linux/errno.h).
+#[inline(always)]
+fn is_interrupted(result: i64) -> bool {
+    result >= -516 && result <= -512
 }
 
 #[inline(always)]
@@ -126,7 +150,13 @@ fn ends(context: &TracePointContext, ret: u16) -> Option<()> {
     let thread = server_thread()?;
     // SAFETY: the entry was found just now; the LRU may give its memory to another wait meanwhile, but it stays memory
     // of the map.
-    let wait = unsafe { *WAITS.get_ptr(&thread)? };
+    let known = unsafe { &mut *WAITS.get_ptr_mut(&thread)? };
+    let result = read(context, ret)?;
+    if is_interrupted(result) {
+        known.interrupted = 1;
+        return None;
+    }
+    let wait = *known;
     let _ = WAITS.remove(&thread);
     let at = now();
     if at.saturating_sub(wait.at) < SHORT_WAIT {
@@ -137,7 +167,7 @@ fn ends(context: &TracePointContext, ret: u16) -> Option<()> {
         wait,
         tgid: (thread >> 32) as u32,
         tid: thread as u32,
-        result: read(context, ret)?,
+        result,
     });
     Some(())
 }

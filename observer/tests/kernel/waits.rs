@@ -2,9 +2,12 @@
 
 use std::net::{Ipv4Addr, TcpStream as StdStream};
 use std::os::fd::AsFd as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::libc::{pthread_kill, pthread_self};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::time::TimeSpec;
 use observer::source::live::ObservationClock;
 use observer_core::{SocketEventKind, TimeRange, Timestamp, Vantage};
@@ -89,6 +92,52 @@ async fn waits_are_told(by: By) {
     is_close("the start of the first", before.earliest, first.began);
     assert_eq!(after.earliest, after.latest, "it began while it was followed");
     is_close("the start of the second", after.earliest, second.began);
+}
+
+/// What stops a server for a moment, a debugger or the suspend of its host, interrupts its wait; so does a signal that it
+/// handles. The kernel begins the wait again with the rest of its time, which is what the thread here does by itself.
+#[test]
+fn a_wait_that_is_interrupted_goes_on() {
+    run("a_wait_that_is_interrupted_goes_on", async {
+        extern "C" fn handle(_: i32) {}
+        let handler = SigAction::new(SigHandler::Handler(handle), SaFlags::empty(), SigSet::empty());
+        // SAFETY: the handler does nothing.
+        unsafe { sigaction(Signal::SIGUSR1, &handler) }.unwrap();
+        let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+        let mut told = Observed::start(&listener).await;
+        let (mut client, server) = connect(&listener).await;
+        fill(&server).await;
+        let server = server.into_std().unwrap();
+        let (thread, waits) = tokio::sync::oneshot::channel();
+        let server = tokio::task::spawn_blocking(move || {
+            let mut sockets = [PollFd::new(server.as_fd(), PollFlags::POLLOUT)];
+            let began = Instant::now();
+            // SAFETY: it has no arguments.
+            thread.send(unsafe { pthread_self() }).unwrap();
+            let mut interrupted = 0;
+            loop {
+                let rest = SECOND.saturating_sub(began.elapsed());
+                match ppoll(&mut sockets, Some(TimeSpec::from_duration(rest)), None) {
+                    Err(Errno::EINTR) => interrupted += 1,
+                    ready => break (interrupted, ready.unwrap()),
+                }
+            }
+        });
+        let is_it = |kind: &SocketEventKind| timeout_of(kind).is_some_and(|timeout| timeout <= SECOND);
+        told.until_told(Vantage::Server, "the wait", is_it).await;
+        // SAFETY: the thread waits until its client reads.
+        assert_eq!(unsafe { pthread_kill(waits.await.unwrap(), Signal::SIGUSR1 as i32) }, 0);
+        let again = |told: &Observed| {
+            told.sockets().filter(|event| is_it(&event.kind)).nth(1).and_then(|event| timeout_of(&event.kind))
+        };
+        let timeout = told.until("the wait once more", again).await;
+        assert!(timeout + Duration::from_millis(20) >= SECOND, "{timeout:?}");
+        assert!(told.sockets().all(|event| !is_end(&event.kind, false)), "{:#?}", told.events);
+        let mut everything = vec![0; 1 << 20];
+        while client.read(&mut everything).await.unwrap() > 0 && !server.is_finished() {}
+        assert_eq!(server.await.unwrap(), (1, 1));
+        told.until_told(Vantage::Server, "its end", |kind| is_end(kind, false)).await;
+    });
 }
 
 fn timeout_of(kind: &SocketEventKind) -> Option<Duration> {

@@ -9,9 +9,9 @@ use aya::maps::{MapData, RingBuf};
 use observer_common::name;
 use observer_core::{Event, EventKind, LossPoint, SourceEvent};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyMutGuard};
 use tokio::sync::mpsc;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::census::Census;
 use super::deaths::{Deaths, ids_are_known};
@@ -83,7 +83,7 @@ pub(crate) async fn read(
     let mut records = Records { decoder: &decoder, deaths: Deaths::new(), waits };
     let (mut held, mut census) = (Held::default(), Census::default());
     let mut scope = kernel.one_cgroup.as_ref().map(|_| Scope::new(kernel.capacity));
-    let mut rest = every(REST);
+    let mut rest_until = None;
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
     let mut losses_are_due = every(period.min(LOSSES_PERIOD));
@@ -95,12 +95,12 @@ pub(crate) async fn read(
         let mut batch = Vec::new();
         if !held.waits() {
             tokio::select! {
-                ready = async { rest.tick().await; ring.readable_mut().await } => {
+                ready = readable_after(rest_until, &mut ring) => {
                     let mut ready = ready.context("waiting for the ring buffer")?;
+                    rest_until = None;
                     if records.drain(ready.get_inner_mut(), &mut sampler, &mut batch) {
                         ready.clear_ready();
-                    } else {
-                        rest.reset_immediately();
+                        rest_until = Some(Instant::now() + REST);
                     }
                 }
                 Some(batch) = polled.recv() => *held.events() = batch,
@@ -163,6 +163,17 @@ pub(crate) async fn read(
 /// moments all the time, and walking through all processes for each of them would be too much.
 fn pace(diag: &DiagHandle, period: Duration, in_trouble: bool) {
     diag.set_period(if in_trouble { period / TROUBLE_FACTOR } else { period });
+}
+
+/// Waits until there are records, and not before the end of a rest.
+async fn readable_after(
+    rest_until: Option<Instant>,
+    ring: &mut AsyncFd<RingBuf<MapData>>,
+) -> std::io::Result<AsyncFdReadyMutGuard<'_, RingBuf<MapData>>> {
+    if let Some(until) = rest_until {
+        sleep_until(until).await;
+    }
+    ring.readable_mut().await
 }
 
 fn every(period: Duration) -> Interval {

@@ -292,7 +292,7 @@ impl Follower {
             let thread = u64::from(pid) << 32 | u64::from(wait.tid);
             // What is not known may be long ago: it is over for the programs whenever it ends.
             let at = since.map_or(1, |(earliest, _)| earliest);
-            let wait = Wait { at, timeout: wait.timeout, fd: wait.fd, reserved: 0 };
+            let wait = Wait { at, timeout: wait.timeout, fd: wait.fd, interrupted: 0 };
             let bytes: WaitBytes = bytemuck::cast(wait);
             if self.waits.insert(thread, bytes, NO_EXIST).is_ok() {
                 self.known.insert((thread, wait.at), Known::new(wait, since, inode));
