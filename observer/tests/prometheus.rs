@@ -15,6 +15,7 @@ use serde_json::Value;
 use support::http::get;
 use support::process::{PATIENCE, Process, run};
 
+const DASHBOARD: &str = include_str!("../../packaging/grafana/observer.json");
 const PACKAGING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/prometheus");
 /// So many rows are more than all buffers between the two hold.
 const ENDLESS: &str = "SELECT id LIMIT 400000";
@@ -61,7 +62,67 @@ fn every_rule_has_a_test() {
 fn query(prometheus: SocketAddr, query: &str) -> Vec<Value> {
     let answer = get(prometheus, &format!("/api/v1/query?query={query}"));
     let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["status"], "success", "{query}: {answer}");
     answer["data"]["result"].as_array().unwrap().clone()
+}
+
+/// The panels of the dashboard, each with its queries and their legends.
+fn panels() -> Vec<(Value, Vec<(String, String)>)> {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    panels
+        .map(|panel| {
+            let targets = panel["targets"].as_array().into_iter().flatten();
+            let queries = targets.map(|target| (text(&target["expr"]), text(&target["legendFormat"])));
+            (panel.clone(), queries.collect())
+        })
+        .collect()
+}
+
+/// A query as Grafana sends it: with its variables filled in, for an hour and all instances.
+fn filled_in(query: &str) -> String {
+    let query = query.replace("$__range", "1h").replace("$__rate_interval", "1m").replace("$instance", ".*");
+    assert!(!query.contains('$'), "{query}");
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    query.bytes().map(encode).collect()
+}
+
+/// Every query of the dashboard has an answer, and its legend names labels that the answer has.
+fn every_panel_shows_something(prometheus: SocketAddr) {
+    for (panel, queries) in panels() {
+        for (text, legend) in queries {
+            let answer = wait_for(&format!("an answer of {}", panel["title"]), || {
+                Some(query(prometheus, &filled_in(&text))).filter(|answer| !answer.is_empty())
+            });
+            let labels = legend.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0.trim()));
+            for label in labels {
+                let of_answer = &answer[0]["metric"];
+                assert!(of_answer.get(label).is_some(), "{text}: no {label} in {of_answer}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_is_laid_out_without_overlaps() {
+    let panels = panels();
+    assert!(panels.len() > 10, "{}", panels.len());
+    let place = |panel: &Value| ["x", "y", "w", "h"].map(|side| panel["gridPos"][side].as_u64().unwrap());
+    for (index, (panel, queries)) in panels.iter().enumerate() {
+        let [x, y, w, h] = place(panel);
+        // Grafana's grid has 24 columns.
+        assert!(w > 0 && h > 0 && x + w <= 24, "{panel}");
+        assert!(panel["type"] == "row" || !queries.is_empty(), "{panel}");
+        for (other, _) in &panels[index + 1..] {
+            let [ox, oy, ow, oh] = place(other);
+            let apart = x + w <= ox || ox + ow <= x || y + h <= oy || oy + oh <= y;
+            assert!(apart && panel["id"] != other["id"], "{} and {}", panel["title"], other["title"]);
+        }
+    }
 }
 
 /// Asks until `wanted` is there.
@@ -134,4 +195,5 @@ fn prometheus_scrapes_a_stall_of_a_running_observer() {
         assert!(rules.len() >= 5 && rules.iter().all(|rule| rule["health"] != "err"), "{rules:?}");
         rules.iter().all(|rule| rule["health"] == "ok").then_some(())
     });
+    every_panel_shows_something(address);
 }

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crossterm::event::KeyCode;
 use support::pty::{Pty, observer};
@@ -13,14 +13,22 @@ use support::scenes::{closing, stalled, troubled};
 use support::screen::Screen;
 use support::story::{Story, at, events_lost, together};
 
+/// The one report that is there as Markdown; beside it, it is there as a page.
+fn only_report(directory: &Path) -> PathBuf {
+    let files =
+        fs::read_dir(directory).expect("it is there").map(|file| file.expect("it can be read").path());
+    let (pages, reports): (Vec<_>, Vec<_>) =
+        files.partition(|path| path.extension().is_some_and(|end| end == "html"));
+    let [report] = &reports[..] else { panic!("{reports:?}") };
+    assert_eq!(pages, [report.with_extension("html")]);
+    report.clone()
+}
+
 /// The screen after `r`, and the one report that is there.
 fn reported(mut screen: Screen, directory: &Path) -> (String, String) {
     screen.view = screen.view.with_reports_in(directory.to_owned());
     screen.press(KeyCode::Char('r'));
-    let files: Result<Vec<_>, _> = fs::read_dir(directory).into_iter().flatten().collect();
-    let files = files.expect("the directory can be read");
-    let [file] = &files[..] else { panic!("{files:?}") };
-    (screen.picture(), fs::read_to_string(file.path()).expect("the report can be read"))
+    (screen.picture(), fs::read_to_string(only_report(directory)).expect("the report can be read"))
 }
 
 #[test]
@@ -111,10 +119,11 @@ fn the_program_writes_it_where_it_is_told_to() {
     let end = pty.wait_for_end();
     assert_eq!(end.status, 0);
     end.assert_restored();
-    let files: Vec<_> = fs::read_dir(&reports).unwrap().map(|file| file.unwrap().path()).collect();
-    let [file] = &files[..] else { panic!("{files:?}") };
+    let file = only_report(&reports);
     let name = file.file_name().unwrap().to_str().unwrap();
     assert!(name.starts_with("observer-report-incident.jsonl-10.2.7.31-51844-20240504T1403"), "{name}");
+    let page = fs::read_to_string(file.with_extension("html")).unwrap();
+    assert!(page.contains("</svg>") && page.contains("10.2.7.31:51844"), "there is a chart");
     let report = fs::read_to_string(file).unwrap();
     assert!(report.contains("# MySQL connection of 10.2.7.31:51844"), "{report}");
     assert!(report.contains("the server probes the closed window"), "{report}");

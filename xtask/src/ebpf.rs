@@ -13,7 +13,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
-use crate::places::{cache, repository};
+use crate::places::{DEBIAN_RUSTC, cache, repository};
 
 /// Where the objects are kept.
 const PREBUILT: &str = "observer-ebpf/prebuilt";
@@ -33,8 +33,6 @@ const INPUTS: [&str; 6] = [
 ];
 /// LLVM of the compiler that bpf-linker is installed for: it reads no newer bitcode than its own.
 const LLVM: &str = "22";
-/// Debian's compiler (package `rustc-web`), where rustup has none that fits.
-const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
 /// Builds the objects into the repository, or, to `check`, compares fresh ones with them.
 ///

@@ -6,6 +6,9 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
+/// Debian's compiler (package `rustc-web`), where rustup has none that fits.
+pub(crate) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+
 /// The repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::cpus::Halves;
 use crate::crowd::Crowd;
+use crate::holders::Holders;
 use crate::live::Live;
 use crate::memory::status;
 use crate::progress::Progress;
@@ -25,8 +26,7 @@ use crate::statistics::Spread;
 
 /// Connections of a burst, one after the other.
 const SHORT: usize = 50_000;
-/// Connections that are open at the same time, as far as this process may have the files for both ends, and those of
-/// them that stall.
+/// Connections that are open at the same time, and those of them that stall.
 const OPEN: usize = 20_000;
 const STALLED: usize = 500;
 /// How long packets of no observed port are sent in one turn.
@@ -56,6 +56,8 @@ pub(crate) struct Load {
 #[derive(Debug, Serialize)]
 struct Open {
     connections: usize,
+    /// Processes that had them open.
+    processes: usize,
     stalled: usize,
     found: usize,
     /// From when the last of them stalled to when the last of them was told, in seconds.
@@ -170,10 +172,10 @@ fn receive(socket: &UdpSocket, ended: &AtomicBool) -> anyhow::Result<f64> {
 /// Many connections, some of which stall at once.
 fn open(crowd: &mut Crowd) -> anyhow::Result<Open> {
     let live = Live::with(crowd.port(), &["--max-connections", "65536"])?;
-    let connections = OPEN.min(Crowd::room()?);
-    let mut pairs = crowd.open_many(connections)?;
+    let holders = Holders::open(OPEN - STALLED, crowd.port())?;
+    let mut pairs = crowd.open_many(STALLED)?;
     let mut missing = HashSet::new();
-    for pair in &mut pairs[..STALLED] {
+    for pair in &mut pairs {
         pair.stall()?;
         missing.insert(pair.client()?);
     }
@@ -196,7 +198,8 @@ fn open(crowd: &mut Crowd) -> anyhow::Result<Open> {
     let lost = loss(&live.said()).unwrap_or(0);
     live.stop()?;
     Ok(Open {
-        connections,
+        connections: OPEN,
+        processes: holders.processes() + 1,
         stalled: STALLED,
         found: STALLED - missing.len(),
         told_after: told_after.as_secs_f64(),
@@ -240,10 +243,10 @@ impl fmt::Display for Load {
         writeln!(f, "  packets of another port, thousand a second")?;
         writeln!(f, "    nobody              {:.0}", packets[0].scaled(1e-3))?;
         writeln!(f, "    observer            {:.0}, ratio {packets_ratio:.3}", packets[1].scaled(1e-3))?;
-        let Open { connections, stalled, found, told_after, resident, lost } = open;
+        let Open { connections, processes, stalled, found, told_after, resident, lost } = open;
         writeln!(
             f,
-            "  {connections} open, {stalled} of them stall: {found} found, the last after {told_after:.1} s"
+            "  {connections} open in {processes} processes, {stalled} of them stall: {found} found, the last after {told_after:.1} s"
         )?;
         writeln!(f, "    {:.1} MiB resident, {lost} lost", crate::report::mib(*resident))
     }

@@ -15,6 +15,7 @@ mod crowd;
 #[expect(dead_code, reason = "the end-to-end tests use more of it")]
 mod harness;
 mod heap;
+mod holders;
 mod kernel;
 mod live;
 mod load;
@@ -29,6 +30,7 @@ mod throughput;
 mod tracker;
 mod traffic;
 
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -57,6 +59,12 @@ struct Cli {
     /// Play the connections that the others observe, as told on standard input
     #[arg(long, hide = true)]
     actors: bool,
+    /// Keep so many connections open until standard input ends
+    #[arg(long, hide = true, requires = "at")]
+    hold: Option<usize>,
+    /// Where they go
+    #[arg(long, hide = true)]
+    at: Option<SocketAddrV4>,
     /// What `cargo bench` says to every bench
     #[arg(long, hide = true)]
     bench: bool,
@@ -89,7 +97,11 @@ enum Part {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done = if cli.actors { actors::play().map(|()| true) } else { run(&cli) };
+    let done = match (cli.hold, cli.at) {
+        (Some(connections), Some(at)) => holders::hold(connections, at).map(|()| true),
+        _ if cli.actors => actors::play().map(|()| true),
+        _ => run(&cli),
+    };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),

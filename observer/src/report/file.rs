@@ -5,11 +5,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::{Report, Watched, markdown};
+use super::{Report, Watched, html, markdown};
 use crate::directory;
 use crate::text::{in_name, time_in_name};
 
@@ -20,45 +20,74 @@ const OF_ONE_SECOND: u32 = 9;
 /// The longest a part of the name is; the name of a recording may be of any length.
 const PART: usize = 64;
 
-/// Writes the report as Markdown to a new file in `directory`, readable by its owner and group at most, and gives its
-/// path: `observer-report-db1-10.2.7.31-51844-20240504T140348Z.md`.
+/// The forms, by the ends of their files' names: to paste into an issue, and with the chart for a browser.
+const FORMS: [(&str, Form); 2] =
+    [("md", |report, out| markdown(report, out)), ("html", |report, out| html(report, out))];
+
+/// Writes a report to memory.
+type Form = fn(&Report, &mut Vec<u8>) -> io::Result<()>;
+
+/// Writes the report in each of [`FORMS`] to a new file in `directory`, readable by its owner and group at most, and gives
+/// the path of the first: `observer-report-db1-10.2.7.31-51844-20240504T140348Z.md`. The others differ in what follows the
+/// last dot.
 ///
 /// As the program often runs as root and the directory may be anybody's, nothing that is there is written over or
 /// followed (`O_EXCL`, open(2)), on the way there no link of another user (see [`directory::of`]).
 ///
 /// # Errors
 ///
-/// When the file cannot be created or written: which, why, and what the user can do.
+/// When a file cannot be created or written: which, why, and what the user can do.
 pub fn write(report: &Report, directory: &Path) -> anyhow::Result<PathBuf> {
-    let mut text = Vec::new();
-    markdown(report, &mut text)?;
     let name = name(report);
-    let (path, mut file) = create(directory, &name).map_err(|error| advise(&error)).with_context(|| {
-        format!("creating {}", directory.join(&name).with_added_extension("md").display())
+    let files = create(directory, &name).map_err(|error| advise(&error)).with_context(|| {
+        format!("creating {}", directory.join(&name).with_added_extension(FORMS[0].0).display())
     })?;
-    // Not on a full disk, say: what is there is cut off then, and looks it.
-    file.write_all(&text)
-        .map_err(|error| advise(&error))
-        .with_context(|| format!("writing {}", path.display()))?;
+    for ((path, file), (_, form)) in files.iter().zip(FORMS) {
+        let (mut text, mut file) = (Vec::new(), file);
+        form(report, &mut text)?;
+        // Not on a full disk, say: what is there is cut off then, and looks it.
+        file.write_all(&text)
+            .map_err(|error| advise(&error))
+            .with_context(|| format!("writing {}", path.display()))?;
+    }
+    let [(path, _), ..] = files;
     Ok(path)
 }
 
-fn create(directory: &Path, name: &str) -> io::Result<(PathBuf, File)> {
+/// Makes a file for each form, all of one name.
+fn create(directory: &Path, name: &str) -> io::Result<[(PathBuf, File); FORMS.len()]> {
     let mut number = 1;
     loop {
         let more = if number == 1 { String::new() } else { format!("-{number}") };
-        let path = directory.join(format!("{name}{more}.md"));
-        let (place, name) = directory::of(&path)?;
-        match openat(
-            &place,
-            &*name,
-            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC,
-            MODE,
-        ) {
-            Err(Errno::EEXIST) if number < OF_ONE_SECOND => number += 1,
-            opened => return Ok((path, File::from(opened?))),
+        let paths = FORMS.map(|(end, _)| directory.join(format!("{name}{more}.{end}")));
+        match create_all(paths) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < OF_ONE_SECOND => {
+                number += 1;
+            }
+            created => return created,
         }
     }
+}
+
+/// All of them, or none.
+fn create_all<const N: usize>(paths: [PathBuf; N]) -> io::Result<[(PathBuf, File); N]> {
+    let mut created = Vec::with_capacity(N);
+    for path in paths {
+        let (place, name) = directory::of(&path)?;
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+        match openat(&place, &*name, flags, MODE) {
+            Ok(file) => created.push((path, File::from(file), (place, name))),
+            Err(errno) => {
+                for (.., (place, name)) in created {
+                    // It is ours, and empty; there is nothing else to be done about it.
+                    let _ = unlinkat(&place, &*name, UnlinkatFlags::NoRemoveDir);
+                }
+                return Err(errno.into());
+            }
+        }
+    }
+    let files: Vec<_> = created.into_iter().map(|(path, file, _)| (path, file)).collect();
+    files.try_into().map_err(|_| io::Error::other("not all files were made"))
 }
 
 fn advise(error: &io::Error) -> anyhow::Error {
@@ -118,6 +147,10 @@ mod tests {
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o137, 0);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains("db1:3306"), "{text}");
+        let page = path.with_extension("html");
+        assert_eq!(page.metadata().unwrap().permissions().mode() & 0o137, 0);
+        let page = fs::read_to_string(page).unwrap();
+        assert!(page.starts_with("<!DOCTYPE html>") && page.contains("db1:3306"), "{page}");
         // Another one of the same second does not touch the first.
         let second = write(&report("db1:3306"), directory.path()).unwrap();
         assert!(second.ends_with("observer-report-db1-20240504T140348Z-2.md"), "{}", second.display());
@@ -130,8 +163,11 @@ mod tests {
         let target = directory.path().join("target");
         let name = "observer-report-db1-20240504T140348Z";
         symlink(&target, directory.path().join(format!("{name}.md"))).unwrap();
-        (2..=OF_ONE_SECOND)
-            .for_each(|n| fs::write(directory.path().join(format!("{name}-{n}.md")), "x").unwrap());
+        // Whichever of the two is there, none is made.
+        for n in 2..=OF_ONE_SECOND {
+            let end = if n % 2 == 0 { "md" } else { "html" };
+            fs::write(directory.path().join(format!("{name}-{n}.{end}")), "x").unwrap();
+        }
         let error = format!("{:#}", write(&report("db1"), directory.path()).unwrap_err());
         assert!(error.contains("wait a second") && !target.exists(), "{error}");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), OF_ONE_SECOND as usize);

@@ -52,8 +52,9 @@ impl Reports {
                 let name = written.file_name().unwrap_or_default().to_string_lossy();
                 let owner = if geteuid().is_root() { "root's, " } else { "" };
                 let forms = vec![
-                    format!("Report written to {} ({owner}mode 0640)", whole.display()),
-                    format!("Report: {name} ({owner}0640)"),
+                    format!("Report written to {} and .html ({owner}mode 0640)", whole.display()),
+                    format!("Report: {name}, .html ({owner}0640)"),
+                    format!("Report: {name}, .html"),
                     name.into_owned(),
                 ];
                 Notice { forms, style: theme::GOOD }

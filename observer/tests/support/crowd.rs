@@ -37,6 +37,11 @@ pub(crate) struct Pair {
 impl Crowd {
     /// Listens on a free port of 127.0.0.1, and allows this process as many files as the host does.
     pub(crate) fn new() -> anyhow::Result<Self> {
+        Self::at(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))
+    }
+
+    /// The same at this address of loopback.
+    pub(crate) fn at(address: SocketAddrV4) -> anyhow::Result<Self> {
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).context("asking for the limit of open files")?;
         // Root may raise that too, up to fs.nr_open.
         let raised = setrlimit(Resource::RLIMIT_NOFILE, most.max(1 << 18), most.max(1 << 18));
@@ -45,7 +50,7 @@ impl Crowd {
             .context("raising the limit of open files")?;
         let socket = new_socket()?;
         setsockopt(&socket, ReuseAddr, &true)?;
-        bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).context("binding the listener")?;
+        bind(socket.as_raw_fd(), &SockaddrIn::from(address)).context("binding the listener")?;
         listen(&socket, Backlog::new(1024)?).context("listening")?;
         Ok(Self { listener: TcpListener::from(socket), opened: 0 })
     }
@@ -61,6 +66,11 @@ impl Crowd {
         self.listener.local_addr().map_or(0, |address| address.port())
     }
 
+    /// Where it listens.
+    fn address(&self) -> anyhow::Result<SockaddrIn> {
+        getsockname(self.listener.as_raw_fd()).context("asking where it listens")
+    }
+
     /// Opens a connection.
     pub(crate) fn open(&mut self) -> anyhow::Result<Pair> {
         let socket = new_socket()?;
@@ -68,8 +78,7 @@ impl Crowd {
         self.opened += 1;
         bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(address, 0)))
             .context("binding a client")?;
-        let server = SockaddrIn::new(127, 0, 0, 1, self.port());
-        connect(socket.as_raw_fd(), &server).context("connecting")?;
+        connect(socket.as_raw_fd(), &self.address()?).context("connecting")?;
         let own: SockaddrIn = getsockname(socket.as_raw_fd()).context("asking for a client's port")?;
         let (server, peer) = self.listener.accept().context("accepting")?;
         ensure!(peer == SocketAddr::V4(own.into()), "{peer} has come between");

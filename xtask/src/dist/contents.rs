@@ -71,8 +71,8 @@ impl Contents {
     }
 }
 
-/// The same program for this machine, to be asked for its manual.
-fn build_for_here() -> anyhow::Result<PathBuf> {
+/// The same program for this machine, to be asked what it says.
+pub(super) fn build_for_here() -> anyhow::Result<PathBuf> {
     step::run(cargo().args(["build", "--locked", "--package", "observer"]))?;
     Ok(target_directory().join("debug/observer"))
 }

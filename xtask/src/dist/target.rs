@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 
 use super::elf;
-use crate::places::{cargo, repository, target_directory};
+use crate::places::{DEBIAN_RUSTC, cargo, repository, target_directory};
+use crate::setup::standard_library;
 use crate::step;
 
 /// A machine.
@@ -72,29 +73,37 @@ impl Target {
             self.triple,
         ]);
         let variable = |what| format!("CARGO_TARGET_{}_{what}", self.triple.to_uppercase().replace('-', "_"));
-        build.env(variable("RUSTFLAGS"), flags()?);
+        let mut flags = flags()?;
         if !self.is_here() {
-            self.ensure_it_can_be_built()?;
+            self.ensure_it_can_be_linked()?;
             build.env(variable("LINKER"), self.linker);
+            if !self.has_standard_library()? {
+                let sysroot = standard_library::install(self.debian).with_context(|| {
+                    format!("there is no standard library for {0}: `rustup target add {0}`", self.triple)
+                })?;
+                build.env("RUSTC", DEBIAN_RUSTC);
+                flags.push(format!("--sysroot={}", sysroot.display()));
+            }
         }
+        // For what is built for the target only, and instead of all other flags there are.
+        build.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
         step::run(&mut build)?;
         Ok(target_directory().join(self.triple).join("dist/observer"))
     }
 
-    /// Says what is missing in words of what to do, where cargo and the linker would fail in their own.
-    fn ensure_it_can_be_built(&self) -> anyhow::Result<()> {
+    /// Whether the compiler that cargo takes has it.
+    fn has_standard_library(&self) -> anyhow::Result<bool> {
         let output = rustc().args(["--print", "sysroot"]).output().context("starting rustc")?;
         let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-        ensure!(
-            sysroot.join("lib/rustlib").join(self.triple).join("lib").is_dir(),
-            "the standard library for {0} is not installed in {1}: `rustup target add {0}`",
-            self.triple,
-            sysroot.display()
-        );
+        Ok(sysroot.join("lib/rustlib").join(self.triple).join("lib").is_dir())
+    }
+
+    /// Says what is missing in words of what to do, where the compiler would fail in its own.
+    fn ensure_it_can_be_linked(&self) -> anyhow::Result<()> {
         let linker = Command::new(self.linker).arg("--version").output();
         ensure!(
             linker.is_ok_and(|output| output.status.success()),
-            "{} is not installed: `apt install {}`",
+            "{} is not installed: `apt-get install {}`",
             self.linker,
             self.packages
         );
@@ -109,17 +118,21 @@ fn rustc() -> Command {
     rustc
 }
 
-/// The C library inside, and no path of the machine it is built on.
-fn flags() -> anyhow::Result<String> {
+/// The C library inside, no path of the machine it is built on, and nothing that is of no use in it.
+fn flags() -> anyhow::Result<Vec<String>> {
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")))
         .context("neither CARGO_HOME nor HOME is set")?;
     let remap = |from: &Path, to| format!("--remap-path-prefix={}={to}", from.display());
-    Ok([
-        "-C target-feature=+crt-static".to_owned(),
+    Ok(vec![
+        "-Ctarget-feature=+crt-static".to_owned(),
+        // Addresses that are set right at the start, as bits and not with 24 bytes each: from glibc 2.36 on.
+        "-Clink-arg=-Wl,-z,pack-relative-relocs".to_owned(),
+        // A path within the repository: an absolute one would make another program in another place.
+        "-Clink-arg=-Wl,-T,xtask/src/dist/without_tables.ld".to_owned(),
+        "-Clink-arg=-fuse-ld=bfd".to_owned(),
         remap(&home.join("registry/src"), "/cargo"),
         remap(repository(), "/observer"),
-    ]
-    .join(" "))
+    ])
 }

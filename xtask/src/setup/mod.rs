@@ -16,10 +16,13 @@ mod cargo_deny;
 mod clients;
 pub(crate) mod debian;
 mod duckdb;
+mod extracted;
 pub(crate) mod kernels;
 mod mysql;
 mod packages;
 mod prometheus;
+mod rsyslog;
+pub(crate) mod standard_library;
 
 /// One thing in the cache directory.
 struct Item {
@@ -35,7 +38,7 @@ struct Item {
     build: fn(&Path) -> anyhow::Result<()>,
 }
 
-const ITEMS: [&Item; 8] = [
+const ITEMS: [&Item; 9] = [
     &bpf_linker::ITEM,
     &cargo_deny::ITEM,
     &mysql::ITEM,
@@ -44,6 +47,7 @@ const ITEMS: [&Item; 8] = [
     &kernels::STORY,
     &debian::ITEM,
     &prometheus::ITEM,
+    &rsyslog::ITEM,
 ];
 
 /// Installs what is missing, and says so before it does.

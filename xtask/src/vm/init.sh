@@ -40,10 +40,13 @@ start() {
     ) &
 }
 
+# Seconds of CLOCK_MONOTONIC, in which no sleep counts.
+monotonic() { sed -n 's/^now at \([0-9]*\)\([0-9]\{9\}\) nsecs$/\1.\2/p' /proc/timer_list; }
+
 # CPU time in hundredths of a second, and resident memory: /proc/PID/status is off by what threads have not yet added.
 usage() {
     pid=$(cat /tmp/live.pid)
-    echo "$1 $(cut -d' ' -f1 /proc/uptime) $(cut -d' ' -f14,15 /proc/$pid/stat)" \
+    echo "$1 $(monotonic) $(cut -d' ' -f14,15 /proc/$pid/stat)" \
         "$(sed -n 's/^Rss: *\([0-9]*\) kB/\1/p' /proc/$pid/smaps_rollup)" >> /out/usage
 }
 
@@ -103,9 +106,19 @@ clock)
         sleep 4
     done
     ;;
+sleep)
+    # /proc/uptime is CLOCK_BOOTTIME, in which sleep counts.
+    for when in before after; do
+        echo "$when $(monotonic) $(cut -d' ' -f1 /proc/uptime)" >> /out/fault
+        case $when in before) echo mem > /sys/power/state ;; esac
+    done
+    ;;
 esac
 within 120 ended demo
-case $fault in wire) /bin/tc -s qdisc show dev lo > /out/fault ;; esac
+case $fault in
+wire) /bin/tc -s qdisc show dev lo > /out/fault ;;
+sleep) date -u '+end %Y-%m-%dT%H:%M:%SZ' >> /out/fault ;;
+esac
 usage end
 
 kill -INT $(cat /tmp/live.pid)

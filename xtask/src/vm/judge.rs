@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::seen::Seen;
+use super::sleep::SLEEP;
 use super::variant::{Fault, Variant};
 
 /// Resident memory of the observer, in MiB.
@@ -10,6 +11,10 @@ const RESIDENT_MIB: f64 = 15.0;
 /// Its CPU time by time, while nothing happens and while the story is played.
 const IDLE_SHARE: f64 = 0.01;
 const STORY_SHARE: f64 = 0.02;
+
+/// The least of [`SLEEP`] that the clocks of a machine show, which tell its beginning and end by whole seconds.
+const ASLEEP: f64 = SLEEP.as_secs_f64() - 2.0;
+const DAY: f64 = 86_400.0;
 
 /// Everything that is not as it has to be, each in a line.
 pub(super) fn misses(variant: Variant, seen: &Seen) -> Vec<String> {
@@ -52,10 +57,35 @@ fn fault(fault: Fault, seen: &Seen, misses: &mut Vec<String>) {
                 && seen.fault.contains("(dropped ")
                 && !seen.fault.contains("(dropped 0")
         }
+        Fault::Sleep => slept(&seen.fault).is_some_and(|seconds| seconds >= ASLEEP),
     };
     if !happened {
         misses.push(format!("{fault:?} did not happen: {:?}", seen.fault));
     }
+    if fault == Fault::Sleep {
+        let last = seen.findings.last().and_then(|finding| second_of_day(finding["at"].as_str()?));
+        let end = seen.fault.lines().find_map(|line| second_of_day(line.strip_prefix("end ")?));
+        let behind = last.zip(end).map(|(last, end)| (end - last).rem_euclid(DAY));
+        if behind.is_none_or(|behind| behind < ASLEEP) {
+            misses.push(format!("what is told after the sleep is {behind:?} s behind the wall clock"));
+        }
+    }
+}
+
+/// The second of its day in `2026-11-23T07:00:00.250000Z`.
+fn second_of_day(time: &str) -> Option<f64> {
+    let (_, clock) = time.strip_suffix('Z')?.split_once('T')?;
+    clock.split(':').try_fold(0.0, |seconds, part| Some(seconds * 60.0 + part.parse::<f64>().ok()?))
+}
+
+/// How much longer the machine slept than it was awake, by `before MONOTONIC BOOTTIME` and the same after it, in seconds.
+fn slept(fault: &str) -> Option<f64> {
+    let asleep = |when| {
+        let clocks = fault.lines().find_map(|line| line.strip_prefix(when))?;
+        let (awake, all) = clocks.trim().split_once(' ')?;
+        Some(all.parse::<f64>().ok()? - awake.parse::<f64>().ok()?)
+    };
+    Some(asleep("after")? - asleep("before")?)
 }
 
 /// What is missing is named: by the doctor, on the observer's output and in the log; and nothing else is.
@@ -128,5 +158,23 @@ fn costs(seen: &Seen, misses: &mut Vec<String>) {
         if measured > limit {
             misses.push(format!("{what} was {measured:.3}, more than {limit}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_time_of_a_day() {
+        assert_eq!(second_of_day("2026-11-23T07:01:02.250000Z"), Some(25_262.25));
+        assert_eq!(second_of_day("07:01:02"), None);
+    }
+
+    #[test]
+    fn a_sleep_is_the_time_that_one_clock_counts_and_the_other_does_not() {
+        let asleep = slept("before 20.500000000 20.50\nafter 20.750000000 35.75\nend 2026-11-23T07:00:00Z\n");
+        assert_eq!(asleep, Some(15.0));
+        assert_eq!(slept("before 20.500000000 20.50\n"), None);
     }
 }

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::variant::Variant;
+use super::sleep;
+use super::variant::{Fault, Variant};
 use crate::setup::kernels::Installed;
 use crate::step::run_quietly;
 
@@ -32,7 +33,15 @@ pub(super) fn play(
     let serial = |file: &Path| format!("file:{}", file.display());
     let mut qemu = Command::new("timeout");
     qemu.arg("--kill-after=10").arg(LIMIT.to_string()).arg("qemu-system-x86_64");
-    qemu.args(["-accel", "tcg", "-cpu", "max", "-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]);
+    qemu.args(["-accel", "tcg", "-cpu", "max", "-icount", "shift=0,sleep=off"]);
+    if variant.fault() == Fault::Sleep {
+        // No time passes in a machine that sleeps: the clock on its battery has to be the host's.
+        let socket = place.join("qmp");
+        sleep::watch(&socket)?;
+        qemu.args(["-rtc", "clock=host", "-qmp"]).arg(format!("unix:{}", socket.display()));
+    } else {
+        qemu.args(["-rtc", "clock=vm"]);
+    }
     qemu.args([
         "-smp",
         "1",

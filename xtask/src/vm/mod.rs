@@ -16,6 +16,7 @@ mod initramfs;
 mod judge;
 mod machine;
 mod seen;
+mod sleep;
 mod table;
 mod variant;
 

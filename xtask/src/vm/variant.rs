@@ -11,6 +11,8 @@ pub(super) enum Fault {
     Clock,
     /// Segments are lost, repeated, late and out of order (`sch_netem`).
     Wire,
+    /// It is suspended to memory for a while, in the middle of all.
+    Sleep,
 }
 
 impl Fault {
@@ -20,6 +22,7 @@ impl Fault {
             Self::None => "none",
             Self::Clock => "clock",
             Self::Wire => "wire",
+            Self::Sleep => "sleep",
         }
     }
 }
@@ -78,16 +81,17 @@ impl Variant {
             Self::NoBtf => "no BTF; the clock is set",
             Self::NotMounted => "cgroup v2, tracefs not mounted; losses on the wire",
             Self::NoCgroup => "no cgroup v2",
-            Self::NoTracefs => "no tracefs",
+            Self::NoTracefs => "no tracefs; suspended for a while",
         }
     }
 
     /// What happens there. One to a machine, so that there need not be more of them.
     pub(super) fn fault(self) -> Fault {
         match self {
-            Self::Plain | Self::NoCgroup | Self::NoTracefs => Fault::None,
+            Self::Plain | Self::NoCgroup => Fault::None,
             Self::NoBtf => Fault::Clock,
             Self::NotMounted => Fault::Wire,
+            Self::NoTracefs => Fault::Sleep,
         }
     }
 

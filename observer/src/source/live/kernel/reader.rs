@@ -32,6 +32,10 @@ use crate::source::live::tell;
 /// Records taken from the ring buffer in one turn.
 const BATCH: usize = 256;
 
+/// Once the ring buffer is empty it is left alone so long. Until it is read the kernel says of the first record only that it
+/// is there, and the interrupt by which it says so costs whoever sends the segment more than all else.
+const REST: Duration = Duration::from_millis(1);
+
 /// How much more often a connection in trouble is looked at than the others.
 const TROUBLE_FACTOR: u32 = 5;
 
@@ -79,6 +83,7 @@ pub(crate) async fn read(
     let mut records = Records { decoder: &decoder, deaths: Deaths::new(), waits };
     let (mut held, mut census) = (Held::default(), Census::default());
     let mut scope = kernel.one_cgroup.as_ref().map(|_| Scope::new(kernel.capacity));
+    let mut rest = every(REST);
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
     let mut losses_are_due = every(period.min(LOSSES_PERIOD));
@@ -90,13 +95,15 @@ pub(crate) async fn read(
         let mut batch = Vec::new();
         if !held.waits() {
             tokio::select! {
-                ready = ring.readable_mut() => {
+                ready = async { rest.tick().await; ring.readable_mut().await } => {
                     let mut ready = ready.context("waiting for the ring buffer")?;
                     if records.drain(ready.get_inner_mut(), &mut sampler, &mut batch) {
                         ready.clear_ready();
+                    } else {
+                        rest.reset_immediately();
                     }
                 }
-                Some(batch) = polled.recv() => held.events().extend(batch),
+                Some(batch) = polled.recv() => *held.events() = batch,
                 _ = pass_is_due.tick() => {
                     sampler.begin_pass();
                     in_pass = true;
@@ -132,7 +139,7 @@ pub(crate) async fn read(
         if held.waits() {
             let emptied = records.drain(ring.get_mut(), &mut sampler, &mut batch);
             if emptied || batch.last().is_some_and(|record| held.are_before(record.at)) {
-                batch.append(held.events());
+                held.follow(&mut batch);
             }
         }
         if in_trouble != sampler.has_trouble() {

@@ -15,6 +15,8 @@ use observer::log::LogFile;
 use observer_core::{Account, Connector, End, Event, SocketEventKind, Statement, StatementKind, TcpState};
 use serde_json::{Value, json};
 
+mod shipped;
+#[path = "../support/mod.rs"]
 mod support;
 
 use support::recording::{header, replayed, write_log};
@@ -34,19 +36,24 @@ names = [column[0] for column in rows.description]
 print(json.dumps([dict(zip(names, row)) for row in rows.fetchall()], default=str))
 ";
 
-/// Python with DuckDB; `None` where the set-up is missing, which is told. Under CI it must be there.
-fn python(test: &str) -> Option<PathBuf> {
-    let place = std::env::var_os("OBSERVER_E2E").map(|cache| PathBuf::from(cache).join("duckdb/bin/python"));
+/// What the set-up has installed at `path`; `None` where it is missing, which is told. Under CI it must be there.
+fn installed(test: &str, path: &str) -> Option<PathBuf> {
+    let place = std::env::var_os("OBSERVER_E2E").map(|cache| PathBuf::from(cache).join(path));
     if place.is_none() {
         assert!(
             std::env::var_os("CI").is_none(),
             "{test} needs OBSERVER_E2E, and nothing is skipped under CI"
         );
         let line =
-            format!("skipped: {test}: DuckDB needs `cargo xtask setup`, and its place in OBSERVER_E2E\n");
+            format!("skipped: {test}: {path} needs `cargo xtask setup`, and its place in OBSERVER_E2E\n");
         std::io::stderr().write_all(line.as_bytes()).unwrap();
     }
     place
+}
+
+/// Python with DuckDB.
+fn python(test: &str) -> Option<PathBuf> {
+    installed(test, "duckdb/bin/python")
 }
 
 /// The directories of a fleet.
@@ -132,13 +139,17 @@ impl Fleet {
 
     /// The rows of one question.
     fn ask(&self, python: &Path, question: &str) -> Value {
-        let mut command = Command::new(python);
-        command.current_dir(self.0.path()).args(["-c", RUN]);
-        let output =
-            command.args(["load", question].map(|name| format!("{SQL}/{name}.sql"))).output().unwrap();
-        assert!(output.status.success(), "{question}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        ask(self.0.path(), python, question)
     }
+}
+
+/// The rows of one question about the hosts that have directories in `place`.
+fn ask(place: &Path, python: &Path, question: &str) -> Value {
+    let mut command = Command::new(python);
+    command.current_dir(place).args(["-c", RUN]);
+    let output = command.args(["load", question].map(|name| format!("{SQL}/{name}.sql"))).output().unwrap();
+    assert!(output.status.success(), "{question}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Its client logs in as `user`, and asks for something large.
@@ -219,11 +230,26 @@ fn every_question_has_its_answer() {
 }
 
 #[test]
+fn where_nothing_was_an_incident_yet_there_are_none() {
+    let Some(python) = python("where_nothing_was_an_incident_yet_there_are_none") else { return };
+    let fleet = Fleet::new();
+    let report = fleet.0.path().join("db1/incidents/20240504T140408Z-x/report.json");
+    let whole = fs::read_to_string(&report).unwrap();
+    fs::write(&report, &whole[..whole.len() / 2]).unwrap();
+    let directories = || columns(&fleet.ask(&python, "incidents"), &["directory"]);
+    assert_eq!(directories(), json!([["app2"], ["app1"]]), "one is being copied");
+    for host in ["app1", "app2", "db1"] {
+        fs::remove_dir_all(fleet.0.path().join(host).join("incidents")).unwrap();
+    }
+    assert_eq!(directories(), json!([]));
+}
+
+#[test]
 fn the_example_of_the_document_runs() {
     let Some(python) = python("the_example_of_the_document_runs") else { return };
     let fleet = Fleet::new();
     std::os::unix::fs::symlink(Path::new(SQL).parent().unwrap(), fleet.0.path().join("packaging")).unwrap();
-    let document = include_str!("../../docs/FLEET.md");
+    let document = include_str!("../../../docs/FLEET.md");
     let example = document.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
     let output = Command::new(python).current_dir(fleet.0.path()).args(["-c", example]).output().unwrap();
     let (said, table) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
@@ -232,7 +258,10 @@ fn the_example_of_the_document_runs() {
 
 /// The names in the lists of columns of a file.
 fn fields(sql: &str) -> BTreeSet<&str> {
-    let lists = sql.split("columns = {").skip(1).map(|rest| rest.split("})").next().unwrap());
+    let of_lines = sql.split("columns = {").skip(1).map(|rest| rest.split("})").next().unwrap());
+    let of_documents =
+        sql.split("json_transform(content, '").skip(1).map(|rest| rest.split("')").next().unwrap());
+    let lists = of_lines.chain(of_documents);
     lists
         .flat_map(|list| list.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
         .filter(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
@@ -241,8 +270,8 @@ fn fields(sql: &str) -> BTreeSet<&str> {
 
 #[test]
 fn every_field_that_is_read_is_one_of_the_formats() {
-    let log = include_str!("../../docs/LOG-FORMAT.md");
-    let report = include_str!("../../docs/REPORT-FORMAT.md");
+    let log = include_str!("../../../docs/LOG-FORMAT.md");
+    let report = include_str!("../../../docs/REPORT-FORMAT.md");
     let read = |name: &str| fs::read_to_string(format!("{SQL}/{name}.sql")).unwrap();
     for (file, document, at_least) in [("load", log, 30), ("incidents", report, 9)] {
         let sql = read(file);
@@ -258,7 +287,7 @@ fn every_field_that_is_read_is_one_of_the_formats() {
 
 #[test]
 fn every_question_is_told_of() {
-    let document = include_str!("../../docs/FLEET.md");
+    let document = include_str!("../../../docs/FLEET.md");
     for entry in fs::read_dir(SQL).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(document.contains(&name), "docs/FLEET.md does not name {name}");
