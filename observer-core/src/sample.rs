@@ -51,7 +51,7 @@ impl TryFrom<u8> for TcpState {
 }
 
 /// Which timer of a socket is running (`idiag_timer` of `inet_diag`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimerKind {
     /// No timer.
@@ -67,7 +67,7 @@ pub enum TimerKind {
 }
 
 /// What socket diagnostics (`inet_diag`) say of one socket. Sizes in bytes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SocketSample {
     /// The state.
     pub state: TcpState,

@@ -59,7 +59,7 @@ pub struct ObservationArgs {
     pub max_connections: u32,
 
     /// Size of the kernel's ring buffer: bytes, or with K or M; a power of two, 4K to 1024M
-    #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = parse_ring_size)]
+    #[arg(long, value_name = "SIZE", default_value = "512K", value_parser = parse_ring_size)]
     pub ring_buffer: u32,
 
     /// What is kept and told of clients' statements.

@@ -65,7 +65,7 @@ impl Default for LiveOptions {
             ports: vec![3306],
             cgroup: None,
             max_connections: Config::MAX_CONNECTIONS,
-            ring_bytes: 1 << 20,
+            ring_bytes: 1 << 19,
             poll: Duration::from_secs(1),
             statements: Statements::default(),
             bpf_log: false,

@@ -1,6 +1,7 @@
 //! What was told about the sockets of one network namespace, so that only news is told.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use netlink_packet_sock_diag::inet::SocketId;
@@ -22,8 +23,8 @@ pub(super) struct Known {
 struct Socket {
     id: SocketId,
     reference: SocketRef,
-    /// The last sample, without what runs on by itself.
-    told: SocketSample,
+    /// A fingerprint of the last sample, without what runs on by itself: there may be many sockets.
+    told: u64,
     /// The dump that showed it last.
     round: u32,
 }
@@ -52,7 +53,7 @@ impl Known {
     /// The dump shows `record`. The event to tell, if there is news in it or the socket is in trouble.
     pub(super) fn see(&mut self, record: Record, socket: SocketRef, at: Timestamp) -> Option<Event> {
         let Record { id, cookie, sample, .. } = record;
-        let told = without_running_times(&sample);
+        let told = fingerprint(&without_running_times(&sample));
         let seen = Socket { id, reference: socket, told, round: self.round };
         let is_news = if let Some(known) = self.sockets.get_mut(&cookie) {
             std::mem::replace(&mut **known, seen).told != known.told
@@ -88,6 +89,12 @@ fn event(socket: SocketRef, kind: SocketEventKind, at: Timestamp) -> Event {
 /// Whether a socket is told at every poll, changed or not: its times are what the countdown is made of.
 fn in_trouble(sample: &SocketSample) -> bool {
     sample.recv_queue > 0 || sample.send_queue > 0 || sample.timer == TimerKind::Persist
+}
+
+fn fingerprint(sample: &SocketSample) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    sample.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The sample without the times that change on a socket on which nothing happens.
