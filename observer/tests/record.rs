@@ -142,6 +142,31 @@ fn a_stall_across_two_parts_is_one_account() {
 }
 
 #[test]
+fn a_restart_is_a_gap_in_one_account() {
+    let mut recorder = Recorder::start();
+    let client = recorder.stall();
+    let address = client.address().to_string();
+    recorder.finds("stopped reading", &client);
+    recorder.stop();
+    recorder.start_again(&[]);
+    // The second observation has seen it.
+    let has_seen = |part: &Part| {
+        let log = fs::read_to_string(recorder.directory().join(part.name()));
+        log.is_ok_and(|log| log.contains(&address))
+    };
+    recorder.wait_parts(|parts| parts.len() == 2 && has_seen(&parts[1]));
+    recorder.stop();
+    let report = recorder.report();
+    let connections = report["connections"].as_array().unwrap();
+    let accounts: Vec<_> = connections.iter().filter(|c| c["client"] == address).collect();
+    let [account] = accounts[..] else { panic!("{report:#}") };
+    let [gap] = &account["not_observed"].as_array().unwrap()[..] else { panic!("{account:#}") };
+    assert!(gap["from"].as_str() < gap["to"].as_str(), "{gap}");
+    // Its beginning is what the first has seen.
+    assert!(account["first_seen"].as_str() < gap["from"].as_str(), "{account:#}");
+}
+
+#[test]
 fn who_follows_a_recording_follows_it_into_the_next_part() {
     let mut recorder = Recorder::start();
     let mut command = Command::new(env!("CARGO_BIN_EXE_observer"));

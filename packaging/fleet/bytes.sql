@@ -3,11 +3,11 @@
 -- application still reads before it fails. Rows that the server had not written are in neither: nobody can count them.
 SELECT account, schema, server,
        count(*) AS lost,
-       sum(queued) AS queued,
-       sum(unread) AS unread,
+       sum(stall.queued) AS queued,
+       sum(stall.unread) AS unread,
        -- Of these it is not known what waited at the server.
-       count(*) FILTER (WHERE queued IS NULL) AS unknown
+       count(*) FILTER (WHERE stall.queued IS NULL) AS unknown
 FROM stall
-WHERE lost
+WHERE stall.lost
 GROUP BY account, schema, server
 ORDER BY queued DESC NULLS LAST, account, schema, server;

@@ -34,8 +34,8 @@ WITH in_order AS (
     WHERE finding IN ('stalled', 'warning', 'critical', 'lost', 'recovered', 'server_closed', 'client_closed', 'verdict')
     WINDOW one AS (PARTITION BY directory, observation, connection ORDER BY moment, filename)
 ), numbered AS (
-    SELECT *, count(*) FILTER (WHERE finding IN ('stalled', 'warning', 'critical', 'lost')
-                                     AND (before IS NULL OR before IN ('recovered', 'client_closed', 'verdict')))
+    SELECT *, count(CASE WHEN finding IN ('stalled', 'warning', 'critical', 'lost')
+                              AND (before IS NULL OR before IN ('recovered', 'client_closed', 'verdict')) THEN 1 END)
               OVER (PARTITION BY directory, observation, connection ORDER BY moment, filename) AS stall
     FROM in_order
 )
@@ -75,4 +75,4 @@ LEFT JOIN told AS other
  AND other.began <= mine.ended + INTERVAL 5 SECOND AND mine.began <= other.ended + INTERVAL 5 SECOND
 GROUP BY ALL
 -- No other one is better; of two that are as good it is the first by name.
-HAVING coalesce(bool_and((mine.place IS NULL, mine.directory) < (other.place IS NULL, other.directory)), true);
+HAVING bool_and(other.directory IS NULL OR (mine.place IS NULL, mine.directory) < (other.place IS NULL, other.directory));

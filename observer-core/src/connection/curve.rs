@@ -99,8 +99,8 @@ impl Curve {
             newest.last = newest.last.max(last);
         } else if acked > newest.acked {
             let first = first.max(newest.last);
+            self.make_room();
             self.points.push_back(Point { first, last: last.max(first), acked });
-            self.thin_out();
         }
     }
 
@@ -172,14 +172,15 @@ impl Curve {
         let fits_above =
             self.points.get(place).is_some_and(|above| above.acked > acked && last <= above.first);
         if last >= self.idle_at && fits_below && fits_above {
+            self.make_room();
+            let place = self.points.partition_point(|point| point.acked < acked);
             self.points.insert(place, Point { first, last, acked });
-            self.thin_out();
         }
     }
 
-    /// Makes room: the ends stay, and of the others the one without which the gap is smallest goes.
-    fn thin_out(&mut self) {
-        if self.points.len() <= CAPACITY {
+    /// Makes room for one more: the ends stay, and of the others the one without which the gap is smallest goes.
+    fn make_room(&mut self) {
+        if self.points.len() < CAPACITY {
             return;
         }
         let gap = |place: &usize| self.points[place + 1].acked - self.points[place - 1].acked;

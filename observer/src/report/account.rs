@@ -11,6 +11,7 @@ use observer_core::{
 };
 use serde::Serialize;
 
+pub(super) use self::continuation::Gap;
 use super::curve::Curve;
 use super::holder::Holder;
 
@@ -34,15 +35,6 @@ pub(super) struct Stall {
     pub(super) probed_at: Vec<Timestamp>,
     /// When the server would have given up, or did, where its clock ran.
     pub(super) deadline: Option<TimeRange>,
-}
-
-/// A time in which nothing observed the connection: one observation had ended, and the next not begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Gap {
-    /// When the one ended.
-    pub(super) from: Timestamp,
-    /// When the next began.
-    pub(super) to: Timestamp,
 }
 
 /// A moment in the life of a connection. Of each kind the first counts.

@@ -18,6 +18,11 @@ pub(super) fn extract(place: &Path, packages: &[&str]) -> anyhow::Result<()> {
     fs::create_dir_all(place).with_context(|| format!("making {}", place.display()))?;
     run_quietly(root::command("apt-get", "fetching Debian's package index")?.arg("update"))?;
     run_quietly(Command::new("apt-get").arg("download").args(packages).current_dir(place))?;
+    unpack(place)
+}
+
+/// Takes the packages in `place` out of their files, which go.
+pub(super) fn unpack(place: &Path) -> anyhow::Result<()> {
     for file in fetched(place)? {
         run_quietly(Command::new("dpkg-deb").arg("--extract").arg(&file).arg(place))?;
         fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;

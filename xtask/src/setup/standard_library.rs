@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use crate::places;
 use crate::step::run_quietly;
 
-use super::{Item, remove};
+use super::{Item, extracted, remove};
 
 /// What has the library for one machine. A compiler reads none but that of its own version.
 const PACKAGE: &str = "libstd-rust-web-dev";
@@ -76,11 +76,7 @@ fn build(place: &Path, architecture: &str) -> anyhow::Result<()> {
     run_quietly(apt_get().arg("update"))?;
     run_quietly(apt_get().arg("download").arg(format!("{PACKAGE}:{architecture}={version}")))?;
     remove(&apt)?;
-    let fetched =
-        fs::read_dir(place).and_then(|mut files| files.next().transpose()).context("looking for it")?;
-    let package = fetched.context("apt-get has downloaded nothing")?.path();
-    run_quietly(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(place))?;
-    fs::remove_file(&package).with_context(|| format!("removing {}", package.display()))?;
+    extracted::unpack(place)?;
     fs::write(place.join(VERSION), version).context("noting the version")
 }
 

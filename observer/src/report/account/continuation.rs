@@ -1,9 +1,19 @@
 //! One connection in two observations, the one after the other: the observer was restarted, or a capture was begun anew.
 
-use observer_core::{Hidden, Seconds, Verdict, VerdictKind};
+use observer_core::{Hidden, Seconds, Timestamp, Verdict, VerdictKind};
+use serde::Serialize;
 
-use super::{Account, Gap, Mark, STALLS, Told};
+use super::{Account, Mark, STALLS, Stall, Told};
 use crate::report::words::time_of_day;
+
+/// A time in which nothing observed the connection: one observation had ended, and the next not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(in crate::report) struct Gap {
+    /// When the one ended.
+    pub(in crate::report) from: Timestamp,
+    /// When the next began.
+    pub(in crate::report) to: Timestamp,
+}
 
 /// Gaps kept of one connection, the last ones.
 const GAPS: usize = 32;
@@ -104,7 +114,7 @@ impl Account {
     }
 
     /// A stall that the one observation left open may have gone on in the other; nobody has seen that.
-    fn go_on_with_stalls(&mut self, later: impl IntoIterator<Item = super::Stall>, left_out: u64, gap: Gap) {
+    fn go_on_with_stalls(&mut self, later: impl IntoIterator<Item = Stall>, left_out: u64, gap: Gap) {
         self.stalls_left_out += left_out;
         for stall in self.stalls.iter_mut().filter(|stall| stall.end.is_none()) {
             stall.end = Some(gap.from);

@@ -65,14 +65,14 @@ impl Poller {
         let news = self.sweep.take_news();
         let is_whole = works && thorough && elsewhere.is_none() && news.is_whole();
         let now = self.clock.now();
-        let mut events = Vec::new();
+        let missing_sockets = news.missing_sockets();
+        let mut events = news.events;
         events.extend(self.troubles.note(Part::Diagnostics, home.err().map(|error| explain(&error)), now));
         if works && thorough {
             events.extend(self.troubles.note(Part::Namespaces, elsewhere, now));
         }
-        events.extend(self.troubles.note(Part::Sockets, news.missing_sockets(), now));
+        events.extend(self.troubles.note(Part::Sockets, missing_sockets, now));
         events.extend(self.troubles.note(Part::Cgroups, news.inexact, now));
-        events.extend(news.events);
         if works {
             let kind = EventKind::Source(SourceEvent::SocketsPolled { period });
             events.push(Event { at: now, kind });

@@ -4,6 +4,8 @@
 //! before: told first, the sample of a socket whose beginning waits there could pass for one of the connection that had
 //! its addresses before it.
 
+use std::mem;
+
 use observer_core::{Event, Timestamp};
 
 /// What waits until the records from before it are read.
@@ -19,6 +21,17 @@ impl Held {
     /// Whether all of it happened before this.
     pub(super) fn are_before(&self, record: Timestamp) -> bool {
         self.0.iter().all(|held| held.at < record)
+    }
+
+    /// Lets all of it follow the records.
+    pub(super) fn follow(&mut self, records: &mut Vec<Event>) {
+        // Of a host with many sockets this is large: it is not copied where there is nothing before it.
+        if records.is_empty() {
+            mem::swap(records, &mut self.0);
+        } else {
+            records.append(&mut self.0);
+        }
+        self.0 = Vec::new();
     }
 
     /// All of it, oldest first.

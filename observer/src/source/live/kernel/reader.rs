@@ -103,7 +103,7 @@ pub(crate) async fn read(
                         rest_until = Some(Instant::now() + REST);
                     }
                 }
-                Some(batch) = polled.recv() => held.events().extend(batch),
+                Some(batch) = polled.recv() => *held.events() = batch,
                 _ = pass_is_due.tick() => {
                     sampler.begin_pass();
                     in_pass = true;
@@ -139,7 +139,7 @@ pub(crate) async fn read(
         if held.waits() {
             let emptied = records.drain(ring.get_mut(), &mut sampler, &mut batch);
             if emptied || batch.last().is_some_and(|record| held.are_before(record.at)) {
-                batch.append(held.events());
+                held.follow(&mut batch);
             }
         }
         if in_trouble != sampler.has_trouble() {

@@ -256,15 +256,21 @@ mod tests {
     #[test]
     fn real_paths_of_containers() {
         for (text, container, pod) in [
-            // <https://docs.docker.com/engine/containers/runmetrics/>: cgroupfs and systemd, version 1 and 2.
+            // <https://docs.docker.com/engine/containers/runmetrics/>, version 1.
             (
                 "1:name=systemd:/docker/ae836c95b4c3c9e9179e0e91015512da89fdec91612f63cebae57df9a5444c79",
                 "docker ae836c95b4c3",
                 None,
             ),
+            // Docker 26.1.5, Debian 13, with the drivers systemd and cgroupfs; the second as seen from the host of the machine.
             (
-                "0::/system.slice/docker-ae836c95b4c3c9e9179e0e91015512da89fdec91612f63cebae57df9a5444c79.scope",
-                "docker ae836c95b4c3",
+                "4:memory:/\n0::/system.slice/docker-84c1c4709b374e0fff0d2dabe535bdaaff1444789aa2ca84524598d8dbaa9766.scope",
+                "docker 84c1c4709b37",
+                None,
+            ),
+            (
+                "0::/observer-trial-16641/docker/e0b0a8df5b30add113c8bb642f62abd5f12a58fa1fe9be1e921e561e09413cf9",
+                "docker e0b0a8df5b30",
                 None,
             ),
             // podman 4.3.1 with runc 1.1.5 and cgroupfs, Debian 12, hybrid; with crun 1.8.1 the same.
@@ -280,6 +286,12 @@ mod tests {
                 "9:name=systemd:/\n4:memory:/process_api/07184241\n\
                  0::/libpod_parent/libpod-0d1a48856b7d2af3d1346ca11f25cd9d2e31347b662967fede9c327f20706392",
                 "podman 0d1a48856b7d",
+                None,
+            ),
+            // podman 5.4.2 with crun 1.21 and systemd, Debian 13.
+            (
+                "0::/machine.slice/libpod-99a7894ef1d0fb9a00df2887d37e79147dd14f7beec704f13fc7b0f35caaadc4.scope/container",
+                "podman 99a7894ef1d0",
                 None,
             ),
             // Kubernetes, by the names of kubernetes/pkg/kubelet/cm: cgroupfs, of a pod with guaranteed resources; a static
