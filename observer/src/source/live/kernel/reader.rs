@@ -33,8 +33,9 @@ use crate::source::live::tell;
 const BATCH: usize = 256;
 
 /// Once the ring buffer is empty it is left alone so long. Until it is read the kernel says of the first record only that it
-/// is there, and the interrupt by which it says so costs whoever sends the segment more than all else.
-const REST: Duration = Duration::from_millis(1);
+/// is there, and the interrupt by which it says so costs whoever sends the segment more than all else. Nobody sees a delay as
+/// short as this, and what 50,000 connections a second have to tell in that time fills no more than two thirds of the buffer.
+const REST: Duration = Duration::from_millis(5);
 
 /// How much more often a connection in trouble is looked at than the others.
 const TROUBLE_FACTOR: u32 = 5;
