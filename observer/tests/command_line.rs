@@ -83,8 +83,12 @@ fn without_a_terminal_there_are_lines_and_a_signal_ends_them() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let directory = tempfile::tempdir().expect("a directory");
         let log = directory.path().join("log");
-        let mut child = observer(&["live", "--no-kernel", "--port", "1", "--log"])
+        // The tests themselves may have been started by nohup.
+        let mut child = Command::new("env")
+            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_observer")])
+            .args(["live", "--no-kernel", "--port", "1", "--log"])
             .arg(&log)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
