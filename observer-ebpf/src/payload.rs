@@ -64,12 +64,17 @@ pub fn command(
         None if ends_statement => (RecordKind::NextCommand, Command { at: 0, kind: Kind::Quit }),
         None => return None,
     };
+    // What is not told takes no room either, as far as that is known before: what is copied for nothing has its place in the
+    // ring buffer until the observer has read past it.
+    let changes = told.kind != Kind::Commented || ends_statement;
+    if changes && !limit::may_say(rare) {
+        return Some(());
+    }
     let ends = ends(packet, segment, direction)?;
     let header = header(now(), cookie, kind, direction, &ends);
     let length = segment.payload - told.at;
     let text = Text::copy(packet, header, segment.payload_at + told.at, length)?;
-    let changes = told.kind != Kind::Commented || ends_statement || has_set(&text);
-    let worth_it = changes && limit::may_say(rare);
+    let worth_it = changes || (has_set(&text) && limit::may_say(rare));
     text.tell_if(worth_it);
     if worth_it {
         *flags &= !flag::NEXT_COMMAND;
