@@ -25,13 +25,13 @@ impl Held {
 
     /// Lets all of it follow the records.
     pub(super) fn follow(&mut self, records: &mut Vec<Event>) {
+        let held = mem::take(&mut self.0);
         // Of a host with many sockets this is large: it is not copied where there is nothing before it.
         if records.is_empty() {
-            mem::swap(records, &mut self.0);
+            *records = held;
         } else {
-            records.append(&mut self.0);
+            records.extend(held);
         }
-        self.0 = Vec::new();
     }
 
     /// All of it, oldest first.
