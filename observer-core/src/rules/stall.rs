@@ -79,9 +79,9 @@ impl Connection {
         }
     }
 
-    /// An end closes while the window is open again, or closed for a moment, and it is not known yet that the server could write. A server
-    /// whose time was not up has written everything, and so it has if its client is the first to leave, or said that
-    /// it would.
+    /// An end closes while the window is open again, or closed for a moment, and it is not known yet that the server
+    /// could write. A server whose time was not up has written everything, and so it has if its client is the first
+    /// to leave, or said that it would.
     pub(super) fn leaves(&mut self, at: Timestamp, by: End, cx: &mut Context<'_>) {
         let is_closed = self.window.closed_since.is_some_and(|since| !self.is_fresh_closing(since, at, cx));
         if self.phase >= Phase::Lost || is_closed || self.stall.is_none() {
@@ -96,8 +96,7 @@ impl Connection {
 
     /// Whether the window, closed since `since`, is too young for a stall, and the wait that was told is over.
     fn is_fresh_closing(&self, since: Timestamp, at: Timestamp, cx: &Context<'_>) -> bool {
-        let is_later =
-            |stall: &Stall| stall.clock.is_some_and(|clock| clock.started.earliest > stall.told_of + JITTER);
+        let is_later = |stall: &Stall| stall.clock.is_some_and(|clock| is_untold(&clock, stall));
         at < since + cx.config.debounce && self.stall.as_deref().is_some_and(is_later)
     }
 
@@ -242,7 +241,7 @@ impl Connection {
         let reached = reached.map(|(phase, _)| phase).max().unwrap_or(Phase::Stalled);
         let Some(stall) = self.stall.as_deref_mut() else { return };
         if reached <= self.phase {
-            if clock.started.earliest > stall.told_of + JITTER {
+            if is_untold(&clock, stall) {
                 self.phase = reached;
             }
             return;
@@ -263,4 +262,9 @@ impl Connection {
         let (at, sample) = self.server.socket.as_deref()?;
         (*at >= self.window.closed_since?).then_some(u64::from(sample.send_queue))
     }
+}
+
+/// Whether this wait is certainly another one than that which was told of.
+fn is_untold(clock: &WriteClock, stall: &Stall) -> bool {
+    clock.started.earliest > stall.told_of + JITTER
 }
