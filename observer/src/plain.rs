@@ -101,3 +101,40 @@ fn journal_line(finding: &Finding) -> String {
 fn addresses(finding: &Finding) -> String {
     finding.flow.map_or_else(|| "-".to_owned(), |flow| format!("{} -> {}", flow.client, flow.server))
 }
+
+#[cfg(test)]
+mod tests {
+    use observer_core::Config;
+
+    use super::*;
+
+    /// What is printed of a finding about a connection, given as the log has it.
+    fn printed(is_journal: bool, finding: &str) -> String {
+        let connection =
+            r#""at":"2024-05-04T14:04:29.204000Z","client":"10.2.7.31:51844","server":"10.2.0.5:3306""#;
+        let finding = serde_json::from_str(&format!("{{{connection},{finding}}}")).unwrap();
+        let (mut lines, mut talk) = (Vec::new(), Vec::new());
+        let mut plain = Plain::new(&mut lines, &mut talk).for_journal(is_journal);
+        plain.finding(&finding, &Tracker::new(Config::default())).unwrap();
+        assert!(talk.is_empty(), "{talk:?}");
+        String::from_utf8(lines).unwrap()
+    }
+
+    #[test]
+    fn a_journal_is_told_the_priority_and_not_the_time() {
+        let clock = r#""clock":{"started":{"earliest":"2024-05-04T14:03:41.204000Z","latest":"2024-05-04T14:03:41.204000Z"},
+            "timeout":{"seconds":60.0,"source":"assumed"}},"used":0.8"#;
+        for (priority, severity, finding) in [
+            // LOG_NOTICE, LOG_WARNING and LOG_ERR.
+            (5, "notice", r#""finding":"client_closed","reset":false"#),
+            (4, "critical", &format!(r#""finding":"critical",{clock}"#)),
+            (3, "lost", r#""finding":"events_lost","count":12,"total":12,"lost_by":"ring_buffer""#),
+        ] {
+            let (journal, plain) = (printed(true, finding), printed(false, finding));
+            let (addresses, sentence) = journal.split_once("  ").unwrap();
+            assert_eq!(addresses, format!("<{priority}>10.2.7.31:51844 -> 10.2.0.5:3306"));
+            let time = "2024-05-04T14:04:29.204000Z";
+            assert_eq!(plain, format!("{time}  {}  {severity}  {sentence}", &addresses[3..]));
+        }
+    }
+}

@@ -14,7 +14,7 @@ use observer::alert::{Counts, Outcome, Way};
 use observer::listener::Listener as _;
 use observer::log::Status;
 use observer::metrics::{self, Exposition, Gatherer, MOST_CONNECTIONS, MOST_SERVERS, bind, serve};
-use observer_core::{Config, Event, EventKind, SourceEvent, Tracker};
+use observer_core::{Config, End, Event, EventKind, SocketEventKind, SourceEvent, Tracker};
 use support::http::{ask, get};
 use support::process::PATIENCE;
 use support::scenes;
@@ -112,6 +112,18 @@ fn a_stall_is_measured_and_counted() {
     // The server waits no more.
     assert_eq!(host.sample(&server("observer_server_longest_stall_seconds")), 0.0);
     assert!(!host.samples().contains_key(&server("observer_server_least_time_left_seconds")));
+}
+
+#[test]
+fn aborts_are_counted_by_their_verdict() {
+    let mut host = Host::new();
+    let story = Story::of("10.2.7.31:51844", 1000).stream(1500, 8_000, 1_200_000, 3_100_000).zero_window(8_800);
+    let story = story.probes([9_030, 9_480]).then(68_800, SocketEventKind::Reset { by: End::Server });
+    host.observe(&story.events);
+    host.poll(80_000);
+    let verdicts = ["net_write_timeout", "killed", "recovered"]
+        .map(|verdict| host.sample(&format!("observer_verdicts_total{{verdict=\"{verdict}\"}}")));
+    assert_eq!(verdicts, [1.0, 0.0, 0.0]);
 }
 
 #[test]

@@ -245,6 +245,20 @@ fn an_incident_is_kept_with_all_that_is_known_of_it() {
 }
 
 #[test]
+fn what_is_an_incident_is_a_matter_of_its_level() {
+    let mut recorder = Recorder::start();
+    recorder.stop();
+    recorder.start_again(&[("OBSERVER_INCIDENT_LEVEL", "notice")]);
+    let client = recorder.stall();
+    recorder.finds("stopped reading", &client);
+    recorder.stop();
+    let incidents = fs::read_dir(recorder.directory().join("incidents")).unwrap();
+    let names: Vec<_> = incidents.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let of_client = client.address().to_string().replace(':', "-");
+    assert!(matches!(&names[..], [name] if name.ends_with(&of_client)), "{names:?}");
+}
+
+#[test]
 fn two_do_not_record_in_one_directory() {
     let mut recorder = Recorder::start();
     let output = recorder.command().output().unwrap();

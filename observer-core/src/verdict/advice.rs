@@ -25,7 +25,7 @@ pub(super) fn advice(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
     match cause.kind() {
         VerdictKind::NetWriteTimeout => against_write_timeout(facts),
         VerdictKind::Recovered if was_close(facts) => {
-            [longer_timeout(facts), Some(read_faster(facts)), connector(facts)].into_iter().flatten().collect()
+            [more_room(facts), Some(read_faster(facts)), connector(facts)].into_iter().flatten().collect()
         }
         VerdictKind::IdleTimeout => vec![
             "Let the pool close or test its connections before wait_timeout, or set wait_timeout longer for sessions that \
@@ -79,16 +79,38 @@ fn against_write_timeout(facts: &Facts<'_>) -> Vec<String> {
 
 /// The timeout that would have held: for as long as the client stood still.
 fn longer_timeout(facts: &Facts<'_>) -> Option<String> {
+    let needed = needed(facts)?;
+    let seconds = with_margin(needed).as_secs();
+    Some(format!(
+        "SET SESSION net_write_timeout = {seconds} before the query would have held: the client read too little for {}.",
+        Seconds(needed)
+    ))
+}
+
+/// The timeout that leaves a client that was close to it as much time again; nothing where it has that already.
+fn more_room(facts: &Facts<'_>) -> Option<String> {
+    let needed = needed(facts)?;
+    let timeout = with_margin(needed);
+    (timeout > stall_of(facts)?.clock.timeout.duration).then(|| {
+        let (seconds, needed) = (timeout.as_secs(), Seconds(needed));
+        format!(
+            "SET SESSION net_write_timeout = {seconds} before such a query leaves more room: this time the server waited {needed}."
+        )
+    })
+}
+
+/// How long a server had to wait for this client.
+fn needed(facts: &Facts<'_>) -> Option<Duration> {
     let stall = stall_of(facts)?;
     let history = facts.history()?;
     let now = facts.ending().map_or(facts.now, |ending| ending.at);
     let end = stall.over.unwrap_or(now);
-    let needed = end.since(stall.clock.started.earliest).max(history.past.longest);
-    let seconds = (needed * MARGIN).as_secs().div_ceil(10).max(1) * 10;
-    Some(format!(
-        "SET SESSION net_write_timeout = {seconds} before the query would have held: the server waited {} for this client.",
-        Seconds(needed)
-    ))
+    Some(end.since(stall.clock.started.earliest).max(history.past.longest))
+}
+
+/// In tens of seconds.
+fn with_margin(needed: Duration) -> Duration {
+    Duration::from_secs((needed * MARGIN).as_secs().div_ceil(10).max(1) * 10)
 }
 
 fn read_faster(facts: &Facts<'_>) -> String {

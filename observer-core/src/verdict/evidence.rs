@@ -75,14 +75,14 @@ fn asked(facts: &Facts<'_>) -> Option<String> {
 
 fn earlier_stalls(facts: &Facts<'_>) -> Option<String> {
     let past = facts.history()?.past;
-    (past.count > 0).then(|| {
-        format!(
-            "The client stood still and read again {}: {} in all, {} at most.",
-            if past.count == 1 { "once".to_owned() } else { format!("{} times", past.count) },
-            Seconds(past.total),
-            Seconds(past.longest)
-        )
-    })
+    let (total, longest) = (Seconds(past.total), Seconds(past.longest));
+    match past.count {
+        0 => None,
+        1 => Some(format!("The client stood still once, for {total}, and read again.")),
+        count => Some(format!(
+            "The client stood still and read again {count} times: {total} in all, {longest} at most."
+        )),
+    }
 }
 
 fn window(facts: &Facts<'_>) -> Option<String> {

@@ -8,6 +8,7 @@ use crate::verdict::cause::Cause;
 use crate::verdict::evidence::wait_timeout_said;
 use crate::verdict::facts::{Facts, Versus};
 use crate::verdict::sentence::stall_of;
+use crate::verdict::words::counted;
 use crate::verdict::{RuledOut, VerdictKind};
 
 /// The causes that can be ruled out, where an ending is to be explained at all.
@@ -94,7 +95,7 @@ fn not_crashed(facts: &Facts<'_>) -> Option<String> {
         let went_on = if others.open == 1 {
             "another connection".to_owned()
         } else {
-            format!("{} others", others.open.max(1))
+            counted(others.open.max(1), "other connection")
         };
         return Some(format!("{went_on} of the same server went on"));
     }

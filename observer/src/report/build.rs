@@ -1,5 +1,6 @@
 //! Reads the files of a report, those that speak of the same connections as one.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use anyhow::ensure;
@@ -31,6 +32,8 @@ pub fn build(sources: &[Source], options: &Options) -> anyhow::Result<Report> {
         files.extend(group.members.iter().map(|(index, _)| *index).zip(read));
         report.take(judged, options.all);
     }
+    // The worst is what is looked for; those that are as bad stay in the order of time.
+    report.accounts.sort_by_key(|account| Reverse(account.severity));
     files.sort_by_key(|(index, _)| *index);
     report.files = files.into_iter().map(|(_, file)| file).collect();
     Ok(report)

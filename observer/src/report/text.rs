@@ -42,7 +42,7 @@ fn lines(report: &Report) -> Vec<String> {
 fn connection(number: usize, account: &Account) -> Vec<String> {
     let mut lines = wrap(&format!("{number}. "), "   ", &who(account));
     let [opened, closed] = life(account);
-    lines.extend(wrap("   ", "   ", &format!("{opened}, {closed} (UTC)")));
+    lines.extend(wrap("   ", "   ", &format!("{opened}, {closed}")));
     lines.extend(wrap("   ", "   ", &format!("{}, {}", timeout(account), seen_at(account))));
     for process in processes(account) {
         lines.extend(wrap("   ", "   ", &process));

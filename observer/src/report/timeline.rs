@@ -14,7 +14,7 @@ use observer_core::{Seconds, TimeRange, Timestamp};
 
 use super::account::{Account, Gap, Mark, Stall};
 use super::ticks::step;
-use super::words::{WIDTH, happened, time_of_day};
+use super::words::{WIDTH, date_and_time, happened, is_same_day, time_of_day};
 
 /// Where the axis begins: the labels stand left of it.
 const LEFT: usize = 20;
@@ -179,7 +179,7 @@ impl Axis {
 
 /// What happened, and when.
 pub(super) struct Told {
-    /// The time of day.
+    /// The time of day, with the date where there is more than one.
     pub(super) time: String,
     /// The distance from the beginning of the axis: `+60.0 s`; empty before it.
     pub(super) distance: String,
@@ -205,12 +205,14 @@ pub(super) fn moments(account: &Account) -> Vec<Told> {
         ]
     }));
     moments.sort_by_key(|(at, _)| *at);
+    let ends = moments.first().zip(moments.last());
+    let in_one_day = ends.is_none_or(|((first, _), (last, _))| is_same_day(*first, *last));
     let mut told: Vec<_> = moments
         .into_iter()
         .map(|(at, what)| {
-            let since = start.filter(|start| at > *start).map(|start| at.since(start));
+            let since = start.filter(|start| at >= *start).map(|start| at.since(start));
             let distance = since.map_or_else(String::new, |since| format!("+{}", Seconds(since)));
-            Told { time: time_of_day(at), distance, what }
+            Told { time: if in_one_day { time_of_day(at) } else { date_and_time(at) }, distance, what }
         })
         .collect();
     if untold > 0 {

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use observer_core::{
-    Confidence, Hidden, LossPoint, Seconds, TimeoutSource, Timestamp, Vantage, Verdict, logged_in,
+    Confidence, Hidden, LossPoint, Seconds, TimeoutSource, Timestamp, Vantage, Verdict, VerdictKind,
+    logged_in,
     told_statement, waits_for,
 };
 
@@ -51,13 +52,18 @@ pub(super) fn date_and_time(at: Timestamp) -> String {
     }
 }
 
+/// Whether two moments are of one day, UTC.
+pub(super) fn is_same_day(one: Timestamp, other: Timestamp) -> bool {
+    one.to_string().get(..10) == other.to_string().get(..10)
+}
+
 /// What happened at a moment, in a few words.
 pub(super) fn happened(mark: Mark, account: &Account) -> String {
     let timeout = setting(account.timeout.duration);
     match mark {
         Mark::Opened => "the connection is opened".to_owned(),
         Mark::Warning => "observer warns: net_write_timeout is running out".to_owned(),
-        Mark::GaveUp => "the server gives up; its socket, its RST or its process list shows it".to_owned(),
+        Mark::GaveUp => "the server is seen to give up".to_owned(),
         Mark::Deadline => {
             format!("net_write_timeout ({timeout}) is over; nothing on the wire shows it yet")
         }
@@ -108,19 +114,15 @@ pub(super) fn seen_at(account: &Account) -> String {
     }
 }
 
-/// The verdict in a few words: `Verdict: net_write_timeout, certain. The result is incomplete.`
+/// The verdict in a few words: `Verdict: recovered, certain. No result was cut off.` That one was, its sentence says.
 pub(super) fn verdict(verdict: &Verdict) -> String {
     let confidence = match verdict.confidence {
         Confidence::Certain => "certain",
         Confidence::Likely => "likely",
         Confidence::Possible => "possible, no more",
     };
-    let incomplete = match verdict.incomplete {
-        Some(true) => " The result is incomplete.",
-        Some(false) => " No result was cut off.",
-        None => "",
-    };
-    format!("Verdict: {}, {confidence}.{incomplete}", verdict.kind)
+    let whole = if verdict.incomplete == Some(false) { " No result was cut off." } else { "" };
+    format!("Verdict: {}, {confidence}.{whole}", verdict.kind)
 }
 
 /// Who they are: `10.2.7.31:51844 -> 10.2.0.5:3306, thread 8812, MySQL 9.7.4`.
@@ -169,15 +171,15 @@ pub(super) fn session(account: &Account) -> Vec<String> {
     lines
 }
 
-/// When it was opened and closed, a line each.
+/// When it was opened and closed, a line each, in UTC.
 pub(super) fn life(account: &Account) -> [String; 2] {
     let opened = match account.opened_at {
-        Some(at) => format!("opened {}", date_and_time(at)),
-        None => format!("open when first seen, {}", date_and_time(account.first_seen)),
+        Some(at) => format!("opened {} UTC", date_and_time(at)),
+        None => format!("open when first seen, {} UTC", date_and_time(account.first_seen)),
     };
     let closed = match account.closed_at {
-        Some(at) => format!("closed {}", date_and_time(at)),
-        None => format!("still open when last seen, {}", date_and_time(account.last_seen)),
+        Some(at) => format!("closed {} UTC", date_and_time(at)),
+        None => format!("still open when last seen, {} UTC", date_and_time(account.last_seen)),
     };
     [opened, closed]
 }
@@ -254,7 +256,8 @@ pub(super) fn file(file: &File, files: &[File]) -> String {
         Origin::Capture => String::new(),
     };
     let time = file.time.map_or_else(String::new, |(first, last)| {
-        format!(", {} to {}", date_and_time(first), time_of_day(last))
+        let last = if is_same_day(first, last) { time_of_day(last) } else { date_and_time(last) };
+        format!(", {} to {last} UTC", date_and_time(first))
     });
     let joined = file.joined.map_or_else(String::new, |(with, shift)| {
         let segments = if shift.segments == 1 { "segment" } else { "segments" };
@@ -284,7 +287,7 @@ pub(super) fn title(report: &Report) -> String {
     }
 }
 
-/// How many connections had trouble; of one that is watched, where and until when.
+/// How many connections had trouble, and what became of them; of one that is watched, where and until when.
 pub(super) fn count(report: &Report) -> String {
     if let Some(Watched { place, at }) = &report.watched {
         let (place, at) = (safe(place), date_and_time(*at));
@@ -301,8 +304,21 @@ pub(super) fn count(report: &Report) -> String {
     match (shown, report.without_trouble()) {
         (0, _) => format!("{connections}, none had trouble."),
         (1, 0) if report.connections == 1 => format!("{connections}, and it had trouble."),
-        (shown, _) => format!("{connections}, {shown} of them had trouble."),
+        (shown, _) => format!("{connections}, {shown} of them had trouble: {}.", kinds(&report.accounts)),
     }
+}
+
+/// How many there are of each verdict: `1 net_write_timeout, 3 recovered`.
+fn kinds(accounts: &[Account]) -> String {
+    let mut kinds: Vec<(VerdictKind, u64)> = Vec::new();
+    let in_trouble = accounts.iter().filter(|account| account.severity.is_some());
+    for kind in in_trouble.filter_map(|account| Some(account.verdict.as_ref()?.kind)) {
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
 }
 
 /// `text` in lines of [`WIDTH`], the first beginning with `first` and the others with `other`. Words that are longer

@@ -16,6 +16,7 @@ use observer_core::{Account, Connector, End, Event, SocketEventKind, Statement, 
 use serde_json::{Value, json};
 
 mod shipped;
+mod thousands;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -26,14 +27,15 @@ const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/fleet");
 const PART: &str = "observer-20240504T140300Z-000001.jsonl";
 const STATEMENT: &str = "SELECT id, name FROM orders WHERE region = ?";
 
-/// Runs the files it is told of, and prints the rows of the last as JSON.
+/// Runs the files it is told of, and prints the rows that each but the first gives as a line of JSON.
 const RUN: &str = "
 import duckdb, json, sys
 database = duckdb.connect()
-for name in sys.argv[1:]:
+database.execute(open(sys.argv[1]).read())
+for name in sys.argv[2:]:
     rows = database.execute(open(name).read())
-names = [column[0] for column in rows.description]
-print(json.dumps([dict(zip(names, row)) for row in rows.fetchall()], default=str))
+    names = [column[0] for column in rows.description]
+    print(json.dumps([dict(zip(names, row)) for row in rows.fetchall()], default=str))
 ";
 
 /// What the set-up has installed at `path`; `None` where it is missing, which is told. Under CI it must be there.
@@ -145,11 +147,18 @@ impl Fleet {
 
 /// The rows of one question about the hosts that have directories in `place`.
 fn ask(place: &Path, python: &Path, question: &str) -> Value {
-    let mut command = Command::new(python);
-    command.current_dir(place).args(["-c", RUN]);
-    let output = command.args(["load", question].map(|name| format!("{SQL}/{name}.sql"))).output().unwrap();
-    assert!(output.status.success(), "{question}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    let [rows] = ask_all(place, python, [question]);
+    rows
+}
+
+/// The rows of several.
+fn ask_all<const N: usize>(place: &Path, python: &Path, questions: [&str; N]) -> [Value; N] {
+    let files = ["load"].into_iter().chain(questions).map(|name| format!("{SQL}/{name}.sql"));
+    let output = Command::new(python).current_dir(place).args(["-c", RUN]).args(files).output().unwrap();
+    assert!(output.status.success(), "{questions:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let rows = output.stdout.split_inclusive(|byte| *byte == b'\n');
+    let rows: Vec<_> = rows.map(|rows| serde_json::from_slice(rows).unwrap()).collect();
+    rows.try_into().unwrap()
 }
 
 /// Its client logs in as `user`, and asks for something large.

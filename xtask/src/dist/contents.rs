@@ -41,7 +41,7 @@ pub(super) struct Contents {
     /// The systemd unit.
     pub(super) unit: Vec<u8>,
     /// The example configuration, in which everything is a comment.
-    pub(super) configuration: Option<Vec<u8>>,
+    pub(super) configuration: Vec<u8>,
 }
 
 impl Contents {
@@ -49,7 +49,6 @@ impl Contents {
     pub(super) fn gather(program: &Path, target: &Target) -> anyhow::Result<Self> {
         let runs_here = if target.is_here() { program.to_owned() } else { build_for_here()? };
         let packaging = repository().join("packaging");
-        let configuration = packaging.join("observer.toml");
         Ok(Self {
             program: read(program)?,
             pages: pages(&runs_here)?,
@@ -66,7 +65,7 @@ impl Contents {
             licences: named(&["LICENSE-APACHE", "LICENSE-MIT"])?,
             third_party: licences::collect(target)?,
             unit: read(&packaging.join("observer.service"))?,
-            configuration: configuration.exists().then(|| read(&configuration)).transpose()?,
+            configuration: read(&packaging.join("observer.toml"))?,
         })
     }
 }

@@ -3,12 +3,11 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, ensure};
 
 use super::contents::{Contents, read};
-use super::target::Target;
+use super::release::Release;
 use super::tree::{Tree, gzip};
 use crate::places::repository;
 use crate::step::run_quietly;
@@ -21,28 +20,22 @@ const DOCUMENTS: &str = "usr/share/doc/observer";
 /// What dpkg runs before and after.
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 
-/// Makes it in `place` and gives its path. All in it has one time, `epoch` in seconds since 1970.
-pub(super) fn make(
-    contents: &Contents,
-    target: &Target,
-    version: &str,
-    epoch: u64,
-    place: &Path,
-) -> anyhow::Result<PathBuf> {
+/// Makes it in `place` and gives its path.
+pub(super) fn make(release: &Release, place: &Path) -> anyhow::Result<PathBuf> {
     // The part after the hyphen counts packages of the same release.
-    let version = format!("{version}-1");
+    let version = format!("{}-1", release.version);
     let tree = Tree::new(&place.join("deb"))?;
-    fill(&tree, contents, &version, epoch)?;
-    describe(&tree, contents, target, &version)?;
-    tree.settle(SystemTime::UNIX_EPOCH + Duration::from_secs(epoch))?;
+    fill(&tree, release, &version)?;
+    describe(&tree, release, &version)?;
+    tree.settle(release.time())?;
 
-    let package = place.join(format!("observer_{version}_{}.deb", target.debian));
+    let package = place.join(format!("observer_{version}_{}.deb", release.target.debian));
     run_quietly(
         Command::new("dpkg-deb")
             .args(["--root-owner-group", "-Zxz", "--build"])
             .arg(tree.place())
             .arg(&package)
-            .env("SOURCE_DATE_EPOCH", epoch.to_string())
+            .env("SOURCE_DATE_EPOCH", release.epoch.to_string())
             // What xz makes depends on how many of it there are.
             .env("DPKG_DEB_THREADS_MAX", "1"),
     )?;
@@ -50,12 +43,11 @@ pub(super) fn make(
 }
 
 /// What is installed.
-fn fill(tree: &Tree, contents: &Contents, version: &str, epoch: u64) -> anyhow::Result<()> {
+fn fill(tree: &Tree, release: &Release, version: &str) -> anyhow::Result<()> {
+    let contents = &release.contents;
     tree.program("usr/bin/observer", &contents.program)?;
     tree.file("usr/lib/systemd/system/observer.service", &contents.unit)?;
-    if let Some(configuration) = &contents.configuration {
-        tree.file(CONFIGURATION, configuration)?;
-    }
+    tree.file(CONFIGURATION, &contents.configuration)?;
     for (page, content) in &contents.pages {
         tree.file(&format!("usr/share/man/man1/{page}.gz"), gzip(content)?)?;
     }
@@ -74,11 +66,11 @@ fn fill(tree: &Tree, contents: &Contents, version: &str, epoch: u64) -> anyhow::
     }
     tree.file(&format!("{DOCUMENTS}/THIRD-PARTY-LICENCES.gz"), gzip(contents.third_party.as_bytes())?)?;
     tree.file(&format!("{DOCUMENTS}/copyright"), copyright(contents)?)?;
-    tree.file(&format!("{DOCUMENTS}/changelog.Debian.gz"), gzip(changelog(version, epoch)?.as_bytes())?)
+    tree.file(&format!("{DOCUMENTS}/changelog.Debian.gz"), gzip(changelog(version, release.epoch)?.as_bytes())?)
 }
 
 /// What dpkg wants to know of it.
-fn describe(tree: &Tree, contents: &Contents, target: &Target, version: &str) -> anyhow::Result<()> {
+fn describe(tree: &Tree, release: &Release, version: &str) -> anyhow::Result<()> {
     let files = tree.files()?;
     let sums =
         Command::new("md5sum").args(&files).current_dir(tree.place()).output().context("starting md5sum")?;
@@ -89,12 +81,10 @@ fn describe(tree: &Tree, contents: &Contents, target: &Target, version: &str) ->
         size += metadata.len().div_ceil(1024);
     }
     tree.file("DEBIAN/md5sums", sums.stdout)?;
-    if contents.configuration.is_some() {
-        tree.file("DEBIAN/conffiles", format!("/{CONFIGURATION}\n"))?;
-    }
+    tree.file("DEBIAN/conffiles", format!("/{CONFIGURATION}\n"))?;
     let control = template("control")?
         .replace("@VERSION@", version)
-        .replace("@ARCHITECTURE@", target.debian)
+        .replace("@ARCHITECTURE@", release.target.debian)
         .replace("@MAINTAINER@", &maintainer()?)
         .replace("@SIZE@", &size.to_string());
     tree.file("DEBIAN/control", control)?;

@@ -1,14 +1,12 @@
 //! `cargo xtask dist`: what is given to people. The same sources, compiler and tools give the same bytes.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
-use crate::places::{repository, target_directory};
+use crate::places::target_directory;
 use crate::step::step;
 
 mod again;
@@ -17,19 +15,17 @@ mod deb;
 mod elf;
 mod emulated;
 mod licences;
+mod release;
 mod tarball;
 mod target;
 mod tree;
 mod trial;
 
-use contents::Contents;
+use release::Release;
 use target::Target;
 
 /// What the program may have at most, in bytes.
 const LIMIT: u64 = 6 << 20;
-
-/// The release.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[derive(Args)]
 pub(crate) struct DistArgs {
@@ -55,13 +51,8 @@ pub(crate) fn run(args: &DistArgs) -> anyhow::Result<()> {
     })?;
     let place = target_directory().join("dist");
     let made = step("packages", || {
-        let contents = Contents::gather(&program, target)?;
-        let epoch = source_date()?;
-        let made = [
-            program.clone(),
-            tarball::make(&contents, target, VERSION, epoch, &place)?,
-            deb::make(&contents, target, VERSION, epoch, &place)?,
-        ];
+        let release = Release::of(&program, target)?;
+        let made = [program.clone(), tarball::make(&release, &place)?, deb::make(&release, &place)?];
         for file in &made {
             eprintln!("    {} ({})", file.display(), size(file)?);
         }
@@ -94,22 +85,6 @@ fn check(program: &Path, target: &Target) -> anyhow::Result<()> {
     let size = fs::metadata(program).with_context(checking)?.len();
     ensure!(size <= LIMIT, "{} has {size} bytes, more than the {LIMIT} it may have", program.display());
     Ok(())
-}
-
-/// The time that everything in the packages has, in seconds since 1970: that of the last commit, or
-/// `SOURCE_DATE_EPOCH` (reproducible-builds.org).
-fn source_date() -> anyhow::Result<u64> {
-    let seconds = if let Ok(given) = env::var("SOURCE_DATE_EPOCH") {
-        given
-    } else {
-        let output = Command::new("git")
-            .args(["log", "--max-count=1", "--format=%ct"])
-            .current_dir(repository())
-            .output()
-            .context("starting git")?;
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    seconds.trim().parse().context("no time of the last commit: set SOURCE_DATE_EPOCH to seconds since 1970")
 }
 
 /// A file's size as people read it.

@@ -2,29 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
-use super::contents::Contents;
-use super::target::Target;
+use super::release::Release;
 use super::tree::Tree;
 use crate::step::run_quietly;
 
-/// Makes it in `place` and gives its path. All in it has one time, `epoch` in seconds since 1970.
-pub(super) fn make(
-    contents: &Contents,
-    target: &Target,
-    version: &str,
-    epoch: u64,
-    place: &Path,
-) -> anyhow::Result<PathBuf> {
-    let name = format!("observer-{version}-{}-linux", target.name);
+/// Makes it in `place` and gives its path.
+pub(super) fn make(release: &Release, place: &Path) -> anyhow::Result<PathBuf> {
+    let contents = &release.contents;
+    let name = format!("observer-{}-{}-linux", release.version, release.target.name);
     let outer = Tree::new(&place.join("tarball"))?;
     let inside = |path: &str| format!("{name}/{path}");
     outer.program(&inside("observer"), &contents.program)?;
     outer.file(&inside("observer.service"), &contents.unit)?;
-    if let Some(configuration) = &contents.configuration {
-        outer.file(&inside("observer.toml"), configuration)?;
-    }
+    outer.file(&inside("observer.toml"), &contents.configuration)?;
     outer.file(&inside("THIRD-PARTY-LICENCES"), &contents.third_party)?;
     for (path, content) in contents.documents.iter().chain(&contents.licences) {
         outer.file(&inside(path), content)?;
@@ -38,7 +29,7 @@ pub(super) fn make(
     for (path, content) in &contents.examples {
         outer.file(&inside(&format!("examples/{path}")), content)?;
     }
-    outer.settle(SystemTime::UNIX_EPOCH + Duration::from_secs(epoch))?;
+    outer.settle(release.time())?;
 
     let archive = place.join(format!("{name}.tar.gz"));
     run_quietly(

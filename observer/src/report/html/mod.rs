@@ -99,7 +99,7 @@ fn contents(report: &Report) -> Markup {
                     (account.flow.client) " \u{2192} " (account.flow.server)
                 }
                 @if let Some(verdict) = &account.verdict {
-                    " " (Text(&verdict.sentence))
+                    ": " (Text(&verdict.sentence))
                 }
             }
         }

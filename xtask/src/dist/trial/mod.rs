@@ -5,10 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use super::contents::Contents;
+use super::release::Release;
 use super::target::Target;
 use super::tree::Tree;
-use super::{VERSION, deb, source_date};
+use super::{contents, deb, tarball};
+use crate::places::repository;
 use crate::root;
 use crate::setup::debian;
 use crate::step::{run_quietly, step};
@@ -27,7 +28,8 @@ const SERVICE: &str = "\
     StandardOutput=file:/trial/output\n\
     StandardError=inherit\n";
 
-/// Makes two packages of the program, an old one and a new one, and plays the story in a Debian system in `place`.
+/// Makes a tarball and two packages of the program, an old one and a new one, and plays the story in a Debian system in
+/// `place`.
 ///
 /// # Errors
 ///
@@ -39,13 +41,14 @@ pub(super) fn run(program: &Path, place: &Path) -> anyhow::Result<()> {
         remove(&place)?;
         // What is tried besides the package lies in a directory of its own.
         let beside = Tree::new(&place.join("beside"))?;
-        let target = Target::find(None)?;
-        let mut contents = Contents::gather(program, target)?;
-        contents.configuration.get_or_insert_with(|| b"# Older.\n".to_vec());
-        let old = deb::make(&contents, target, VERSION, source_date()?, beside.place())?;
+        let mut release = Release::of(program, Target::find(None)?)?;
+        tarball::make(&release, beside.place())?;
+        beside.file("INSTALL.md", contents::read(&repository().join("docs/INSTALL.md"))?)?;
+        let old = deb::make(&release, beside.place())?;
         // Settings that both the administrator and the package have changed are the hardest case.
-        contents.configuration.get_or_insert_default().extend(b"# Newer.\n");
-        let new = deb::make(&contents, target, &format!("{VERSION}+next"), source_date()?, beside.place())?;
+        release.contents.configuration.extend(b"# Newer.\n");
+        release.version.push_str("+next");
+        let new = deb::make(&release, beside.place())?;
         for (package, name) in [(old, "old.deb"), (new, "new.deb")] {
             let to = beside.place().join(name);
             fs::rename(&package, &to).with_context(|| format!("renaming {}", package.display()))?;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The life of the package: it is installed, records, is upgraded, switched off, removed and purged. It runs as a service of
-# the system it is tried in; what it prints is shown, and its status is that of the trial.
+# The life of the package: it is installed, records, is upgraded, switched off, removed and purged; and the tarball in its place.
+# It runs as a service of the system it is tried in; what it prints is shown, and its status is that of the trial.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 unit=observer.service
@@ -40,6 +40,11 @@ status_of_service() {
     sed -n "s/^$1:[[:space:]]*//p" "/proc/$(property MainPID)/status"
 }
 
+# How the service has what is mounted at a place: ro or rw.
+access_of_service() {
+    awk -v place="$1" '$5 == place { last = substr($6, 1, 2) } END { print last }' "/proc/$(property MainPID)/mountinfo"
+}
+
 # Every file of the system but what changes by itself, and the copies that adduser and dpkg keep of their files.
 files() {
     find / -xdev \( -path /trial -o -path /var/lib/dpkg -o -path /var/log/journal -o -path /var/lib/systemd -o -path /var/cache \) \
@@ -70,6 +75,10 @@ is "what verify says of the unit" "" "$(systemd-analyze verify --man=no $unit 2>
 is "the service's user" "$(id -u observer)" "$(status_of_service Uid | cut -f1)"
 is "NoNewPrivs" 1 "$(status_of_service NoNewPrivs)"
 is "Seccomp" 2 "$(status_of_service Seccomp)"
+# BPF, PERFMON, SYS_ADMIN, SYS_PTRACE, NET_ADMIN and DAC_READ_SEARCH (linux/capability.h).
+is "what it can be allowed at most" 000000c000281004 "$(status_of_service CapBnd)"
+is "what it may write" "ro rw" "$(access_of_service /) $(access_of_service $logs)"
+is "its MemoryMax" $((512 << 20)) "$(property MemoryMax)"
 [ -n "$(property WatchdogTimestamp)" ] || fail "it does not tell the watchdog"
 degraded=$(journalctl --unit=$unit --output=cat --grep='^observer: Without' --no-pager |
     sed -e '/root of cgroup v2/d' -e '/other ids here/d')
@@ -134,3 +143,12 @@ is "what is left after the purge" "" "$(comm -13 /tmp/before /tmp/purged)"
 is "the user" "" "$(getent passwd observer || true)"
 is "what is left of the unit" "" "$(find /var/lib/systemd /etc/systemd -name '*observer*')"
 tell "a purge leaves nothing"
+
+# The tarball, by the commands of the document: root needs no sudo, and the view would go on until it is told to end.
+sed -n '/^## Elsewhere/,/^## The service/p' /trial/INSTALL.md | sed -n '/^```sh/,/^```$/p' |
+    sed -e '/^```/d' -e '/^sudo observer$/d' -e 's/^sudo //' -e "s/x86_64/$(uname -m)/" >/tmp/commands
+cp /trial/observer-*.tar.gz /tmp
+(cd /tmp && sh -e commands >/tmp/said 2>&1) || fail "the tarball: $(cat /tmp/said)"
+is "the service" active "$(systemctl is-active $unit)"
+is "the service's user" "$(id -u observer)" "$(status_of_service Uid | cut -f1)"
+tell "the tarball's service records, once it is installed as docs/INSTALL.md says"
