@@ -196,11 +196,11 @@ mod tests {
     async fn an_answer_is_not_read_without_end() {
         let (mut server, client) = tokio::io::duplex(1 << 16);
         let serving = tokio::spawn(async move {
-            let long = vec![0xfb; 16];
+            let nulls = [0xfb; 15];
             // A row as long as a packet may be: one text, and fifteen that are NULL.
             let text = (1 << 20) - 19;
-            let row = [&b"\xfd"[..], &u32::to_le_bytes(text)[..3], &vec![b'a'; text as usize], &long[..15]]
-                .concat();
+            let row =
+                [&b"\xfd"[..], &u32::to_le_bytes(text)[..3], &vec![b'a'; text as usize], &nulls].concat();
             let before = std::iter::once(vec![16]).chain((0..16).map(|_| b"\x03def".to_vec()));
             let before = before.chain(std::iter::once(b"\xfe\0\0\x02\0".to_vec()));
             let mut number = 0_u8;
