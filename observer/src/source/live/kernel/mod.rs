@@ -44,7 +44,7 @@ pub(super) use load::PART;
 pub(crate) use load::WITHOUT_ALL;
 pub use load::{Attempt, Kernel, KernelOptions, Step};
 pub(super) use log::forward as forward_log;
-pub(super) use reader::{Others, read};
+pub(super) use reader::{Inputs, Others, read};
 pub(super) use reads::Reads;
 pub(super) use records::Decoder;
 pub(crate) use tracepoints::all as tracepoints;
