@@ -102,8 +102,7 @@ fn not_crashed(facts: &Facts<'_>) -> Option<String> {
 }
 
 fn not_client(facts: &Facts<'_>) -> Option<String> {
-    if let Some(at) = facts.gave_up().filter(|at| facts.ending().is_none_or(|ending| ending.at > *at)) {
-        let _ = at;
+    if facts.gave_up().is_some_and(|at| facts.ending().is_none_or(|ending| ending.at > at)) {
         return Some("the server had closed before".to_owned());
     }
     let ending = facts.ending()?;
