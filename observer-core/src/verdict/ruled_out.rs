@@ -91,10 +91,10 @@ fn not_crashed(facts: &Facts<'_>) -> Option<String> {
     }
     let others = facts.siblings();
     if let Some(others) = others.filter(|others| others.alive || others.ended == 0 && others.open > 0) {
-        let went_on = if others.open == 1 {
-            "another connection".to_owned()
-        } else {
-            format!("{} others", others.open.max(1))
+        let went_on = match others.open {
+            // It may have ended since.
+            0 | 1 => "another connection".to_owned(),
+            open => format!("{open} other connections"),
         };
         return Some(format!("{went_on} of the same server went on"));
     }
