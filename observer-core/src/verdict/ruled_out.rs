@@ -8,7 +8,6 @@ use crate::verdict::cause::Cause;
 use crate::verdict::evidence::wait_timeout_said;
 use crate::verdict::facts::{Facts, Versus};
 use crate::verdict::sentence::stall_of;
-use crate::verdict::words::counted;
 use crate::verdict::{RuledOut, VerdictKind};
 
 /// The causes that can be ruled out, where an ending is to be explained at all.
@@ -92,10 +91,10 @@ fn not_crashed(facts: &Facts<'_>) -> Option<String> {
     }
     let others = facts.siblings();
     if let Some(others) = others.filter(|others| others.alive || others.ended == 0 && others.open > 0) {
-        let went_on = if others.open == 1 {
-            "another connection".to_owned()
-        } else {
-            counted(others.open.max(1), "other connection")
+        let went_on = match others.open {
+            // It may have ended since.
+            0 | 1 => "another connection".to_owned(),
+            open => format!("{open} other connections"),
         };
         return Some(format!("{went_on} of the same server went on"));
     }
@@ -103,8 +102,7 @@ fn not_crashed(facts: &Facts<'_>) -> Option<String> {
 }
 
 fn not_client(facts: &Facts<'_>) -> Option<String> {
-    if let Some(at) = facts.gave_up().filter(|at| facts.ending().is_none_or(|ending| ending.at > *at)) {
-        let _ = at;
+    if facts.gave_up().is_some_and(|at| facts.ending().is_none_or(|ending| ending.at > at)) {
         return Some("the server had closed before".to_owned());
     }
     let ending = facts.ending()?;

@@ -16,9 +16,9 @@ use observer_core::{Account, Connector, End, Event, SocketEventKind, Statement, 
 use serde_json::{Value, json};
 
 mod shipped;
-mod thousands;
 #[path = "../support/mod.rs"]
 mod support;
+mod thousands;
 
 use support::recording::{header, replayed, write_log};
 use support::story::{Story, at, events_lost, together};

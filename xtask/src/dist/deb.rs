@@ -6,9 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-use super::contents::{Contents, read};
+use super::contents::Contents;
 use super::release::Release;
 use super::tree::{Tree, gzip};
+use crate::files::read;
 use crate::places::repository;
 use crate::step::run_quietly;
 
@@ -66,7 +67,10 @@ fn fill(tree: &Tree, release: &Release, version: &str) -> anyhow::Result<()> {
     }
     tree.file(&format!("{DOCUMENTS}/THIRD-PARTY-LICENCES.gz"), gzip(contents.third_party.as_bytes())?)?;
     tree.file(&format!("{DOCUMENTS}/copyright"), copyright(contents)?)?;
-    tree.file(&format!("{DOCUMENTS}/changelog.Debian.gz"), gzip(changelog(version, release.epoch)?.as_bytes())?)
+    tree.file(
+        &format!("{DOCUMENTS}/changelog.Debian.gz"),
+        gzip(changelog(version, release.epoch)?.as_bytes())?,
+    )
 }
 
 /// What dpkg wants to know of it.

@@ -8,7 +8,8 @@ use anyhow::{Context as _, bail};
 use super::release::Release;
 use super::target::Target;
 use super::tree::Tree;
-use super::{contents, deb, tarball};
+use super::{deb, tarball};
+use crate::files::read;
 use crate::places::repository;
 use crate::root;
 use crate::setup::debian;
@@ -43,7 +44,7 @@ pub(super) fn run(program: &Path, place: &Path) -> anyhow::Result<()> {
         let beside = Tree::new(&place.join("beside"))?;
         let mut release = Release::of(program, Target::find(None)?)?;
         tarball::make(&release, beside.place())?;
-        beside.file("INSTALL.md", contents::read(&repository().join("docs/INSTALL.md"))?)?;
+        beside.file("INSTALL.md", read(&repository().join("docs/INSTALL.md"))?)?;
         let old = deb::make(&release, beside.place())?;
         // Settings that both the administrator and the package have changed are the hardest case.
         release.contents.configuration.extend(b"# Newer.\n");
