@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use observer::demo::Dialect;
-use observer_core::{FindingKind, Timeout, TimeoutSource, Timestamp, WriteClock};
+use observer_core::{FindingKind, SocketEventKind, Timeout, TimeoutSource, Timestamp, WriteClock};
 
 use super::{CLOSE, TIMEOUT, ensure_close, is_closed, is_lost};
 use crate::harness::Setup;
@@ -76,6 +76,10 @@ fn abort(setup: &Setup, dialect: Dialect, way: &Way) -> anyhow::Result<()> {
     reader.finish()?;
     observer.wait_finding("the end", client, is_closed)?;
     let log = observer.stop()?;
+    // COM_RESET_CONNECTION.
+    let is_reset = |kind: &_| matches!(kind, SocketEventKind::Command { text, .. } if text == "\u{1f}");
+    let was_reset = !log.times_of(client, is_reset).is_empty();
+    ensure!(was_reset == matches!(way, Way::SetAndReset), "the connection was reset: {was_reset}");
     for share in [0.5, 0.8] {
         let (at, clock) = passed(&log, client, share)?;
         ensure!(clock.timeout == OWN, "the clock runs with {:?}", clock.timeout);
