@@ -44,11 +44,11 @@ impl Drain {
         self.rate
     }
 
-    /// When `unread` bytes are read, counted from the last sample.
-    pub(crate) fn done_at(&self, unread: u32) -> Option<Timestamp> {
+    /// When `unread` bytes are read, if there are as many at `at`.
+    pub(crate) fn done_at(&self, at: Timestamp, unread: u32) -> Option<Timestamp> {
         let rate = self.rate.filter(|rate| *rate > 0.0)?;
         let left = Duration::try_from_secs_f64(f64::from(unread) / rate).ok()?;
-        Some(self.at + left)
+        Some(at + left)
     }
 }
 

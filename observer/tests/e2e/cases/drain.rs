@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use observer::demo::Dialect;
+use observer_core::FindingKind;
 
 use super::{ensure_close, is_closed, is_lost};
 use crate::harness::Setup;
@@ -42,7 +43,12 @@ pub(crate) fn mysql(setup: &Setup) -> anyhow::Result<()> {
     reader.wait()?;
     observer.wait_finding("the end", client, is_closed)?;
     let log = observer.stop()?;
-    let foretold = log.failures_foretold(client);
+    let mut foretold = log.failures_foretold(client);
+    let closed = log.finding(client, |kind| matches!(kind, FindingKind::ServerClosed { .. }))?;
+    let FindingKind::ServerClosed { fails_at: Some(fails_at), .. } = closed.kind else {
+        return Err(anyhow::anyhow!("{closed:?} does not tell when the client fails"));
+    };
+    foretold.push((closed.at, fails_at));
     let first = foretold.first().context("it was never foretold when the client fails")?;
     ensure!(failed.since(first.0) > 2 * OFF, "foretold at {} only, failed at {failed}", first.0);
     for (said_at, fails_at) in foretold {
