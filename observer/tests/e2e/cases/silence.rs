@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use observer::demo::Dialect;
 use observer_core::{Confidence, FindingKind, VerdictKind};
 
-use super::{CLOSE, TIMEOUT, ensure_close, is_lost};
+use super::{CLOSE, TIMEOUT, is_lost};
 use crate::harness::Setup;
 use crate::harness::lab::Lab;
 use crate::harness::log::{listed, name};
@@ -70,13 +70,19 @@ pub(crate) fn orphan(setup: &Setup) -> anyhow::Result<()> {
         let mut story = vec!["stalled", "warning", "critical", "lost", "server_closed", "closed", "verdict"];
         story.retain(|name| sees_reset || *name != "server_closed");
         ensure!(names == story, "expected {story:?}, found: {}", listed(log.findings_of(client)));
-        ensure_close("the loss", log.finding(client, is_lost)?.at, aborted, CLOSE)?;
+        let FindingKind::Lost { clock, .. } = log.finding(client, is_lost)?.kind else { continue };
+        let range = clock.abort();
+        ensure!(
+            range.earliest - CLOSE <= aborted && aborted <= range.latest + CLOSE,
+            "given up at {aborted}, not in {range:?}"
+        );
         let verdict = log.verdict(client)?;
         ensure!(
             verdict.kind == VerdictKind::NetWriteTimeout && verdict.confidence == confidence,
             "{verdict:?}"
         );
-        ensure_close("the verdict's moment", verdict.at.context("a moment")?, aborted, CLOSE)?;
+        let at = verdict.at.context("a moment")?;
+        ensure!(range.earliest - CLOSE <= at && at <= range.latest + CLOSE, "{at} is not in {range:?}");
         let names_reset = verdict.sentence.contains("RST answered the reader that came back");
         ensure!(names_reset == sees_reset, "{verdict:?}");
         ensure!(log.lost() == 0, "{} observations were lost", log.lost());
