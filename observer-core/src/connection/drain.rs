@@ -14,15 +14,17 @@ pub(crate) struct Drain {
     at: Timestamp,
     /// Bytes read by the application since the connection opened.
     read: u64,
-    /// Smoothed, in bytes a second.
+    /// Smoothed, in bytes a second, since it reads on: how long it stood still before says nothing of its pace.
     rate: Option<f64>,
+    /// The seconds over which that was measured, without the sample in which it began to read.
+    measured: f64,
     /// When nothing is left at this rate, once the server is known to have closed.
     pub(crate) fails_at: Option<Timestamp>,
 }
 
 impl Drain {
     pub(crate) fn new(at: Timestamp, sample: &SocketSample) -> Self {
-        Self { at, read: read_bytes(sample), rate: None, fails_at: None }
+        Self { at, read: read_bytes(sample), rate: None, measured: 0.0, fails_at: None }
     }
 
     /// Takes the next sample of the client's socket.
@@ -34,9 +36,15 @@ impl Drain {
         let read = read_bytes(sample);
         #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
         let rate = read.saturating_sub(self.read) as f64 / elapsed;
-        let weight = elapsed / (elapsed + SMOOTHING);
-        self.rate = Some(self.rate.map_or(rate, |smooth| smooth + (rate - smooth) * weight));
         (self.at, self.read) = (at, read);
+        match self.rate {
+            None => self.rate = Some(rate).filter(|rate| *rate > 0.0),
+            Some(smooth) => {
+                let weight = elapsed / (elapsed + self.measured.min(SMOOTHING));
+                self.rate = Some(smooth + (rate - smooth) * weight);
+                self.measured += elapsed;
+            }
+        }
     }
 
     /// Bytes a second.
@@ -44,11 +52,11 @@ impl Drain {
         self.rate
     }
 
-    /// When `unread` bytes are read, counted from the last sample.
-    pub(crate) fn done_at(&self, unread: u32) -> Option<Timestamp> {
+    /// When `unread` bytes are read, if there are as many at `at`.
+    pub(crate) fn done_at(&self, at: Timestamp, unread: u32) -> Option<Timestamp> {
         let rate = self.rate.filter(|rate| *rate > 0.0)?;
         let left = Duration::try_from_secs_f64(f64::from(unread) / rate).ok()?;
-        Some(self.at + left)
+        Some(at + left)
     }
 }
 

@@ -141,7 +141,7 @@ impl Connection {
         let drain = self.drain.get_or_insert_with(|| Box::new(Drain::new(at, sample)));
         drain.sample(at, sample);
         if self.phase == Phase::ServerClosed {
-            drain.fails_at = drain.done_at(sample.recv_queue);
+            drain.fails_at = drain.done_at(at, sample.recv_queue);
             if sample.recv_queue > FAREWELL && !self.told_server_closed {
                 let (closed_at, reset) =
                     self.ending().map_or((at, false), |ending| (ending.at, ending.reset));
@@ -152,6 +152,10 @@ impl Connection {
 
     fn tell_server_closed(&mut self, at: Timestamp, reset: bool, cx: &mut Context<'_>) {
         self.told_server_closed = true;
+        if let (Some(drain), Some((_, sample))) = (self.drain.as_deref_mut(), self.client.socket.as_deref()) {
+            // Until then more had come, as much as was read: the queue is as full as it was seen last.
+            drain.fails_at = drain.fails_at.or_else(|| drain.done_at(at, sample.recv_queue));
+        }
         let (unread, fails_at) = (self.unread(), self.fails_at());
         self.find(at, FindingKind::ServerClosed { reset, unread, fails_at }, cx);
     }

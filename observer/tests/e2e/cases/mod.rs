@@ -12,11 +12,13 @@ mod calm;
 mod clients;
 mod containers;
 mod demo;
+mod drain;
 mod faults;
 mod loss;
 mod many;
 mod owners;
 mod session;
+mod silence;
 mod stall;
 mod truth;
 mod waits;
@@ -36,12 +38,18 @@ pub(crate) const ALL: &[Case] = &[
     ("mysql_stall_on_loopback_is_one_connection", stall::mysql_on_loopback),
     ("mysql_stall_is_seen_over_ipv6", stall::mysql_over_ipv6),
     ("mysql_stall_is_seen_of_a_connection_from_before", stall::mysql_from_before),
-    ("mysql_stall_is_seen_without_privilege", stall::mysql_without_privilege),
+    ("mysql_stall_is_seen_from_the_client_without_privilege", stall::mysql_without_privilege_from_the_client),
+    ("mysql_stall_is_seen_from_the_server_without_privilege", stall::mysql_without_privilege_from_the_server),
     ("mariadb_stall_is_seen_from_the_host", stall::mariadb_from_the_host),
     ("mariadb_stall_is_seen_from_the_client", stall::mariadb_from_the_client),
     ("mariadb_stall_is_seen_from_the_server", stall::mariadb_from_the_server),
     ("mariadb_stall_on_loopback_is_one_connection", stall::mariadb_on_loopback),
+    ("mariadb_stall_is_seen_over_ipv6", stall::mariadb_over_ipv6),
+    ("mariadb_stall_is_seen_of_a_connection_from_before", stall::mariadb_from_before),
+    ("mariadb_stall_is_seen_without_privilege", stall::mariadb_without_privilege),
     ("the_timeout_a_session_sets_is_the_one_that_runs", session::mysql_set),
+    ("the_timeout_a_session_of_mysql_sets_outlives_its_reset", session::mysql_reset),
+    ("the_timeout_a_session_of_mariadb_sets_outlives_its_reset", session::mariadb_reset),
     ("the_timeout_of_one_statement_is_the_one_that_runs", session::mariadb_set_statement),
     ("every_kind_of_client_of_mysql_is_told_as_what_it_is", clients::mysql),
     ("every_kind_of_client_of_mariadb_is_told_as_what_it_is", clients::mariadb),
@@ -61,6 +69,9 @@ pub(crate) const ALL: &[Case] = &[
     ("mariadb_is_asked_by_tls", asked::tls::mariadb),
     ("a_server_that_stands_still_is_waited_for_in_vain", asked::stopped),
     ("servers_that_do_not_answer_are_told_once", asked::refused),
+    ("a_client_that_reads_on_fails_when_it_was_foretold", drain::mysql),
+    ("a_client_that_comes_back_to_a_server_that_is_gone_too_is_told_by_rst", silence::orphan),
+    ("a_network_that_is_gone_is_called_the_network", silence::path),
     ("a_server_that_is_killed_has_crashed", faults::server_killed),
     ("a_client_that_is_killed_is_gone", faults::client_killed),
     ("an_interface_that_is_down_for_a_while_is_no_end", faults::interface_down),
@@ -68,7 +79,8 @@ pub(crate) const ALL: &[Case] = &[
     ("an_observer_that_was_stopped_knows_what_goes_on", faults::observer_stopped),
     ("a_second_port_is_watched_too", many::second_port),
     ("ten_of_200_connections_stall", many::ten_of_200),
-    ("a_pause_within_the_timeout_is_recovered_from", calm::short_pause),
+    ("a_pause_within_mysqls_timeout_is_recovered_from", calm::mysql_short_pause),
+    ("a_pause_within_mariadbs_timeout_is_recovered_from", calm::mariadb_short_pause),
     ("a_fast_query_makes_no_noise", calm::fast_query),
     ("a_full_ring_buffer_is_counted_and_told", loss::tiny_ring_buffer),
     ("the_demo_actors_speak_with_real_ones", truth::demo_actors),

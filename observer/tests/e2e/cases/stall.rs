@@ -46,8 +46,18 @@ pub(crate) fn mysql_from_before(setup: &Setup) -> anyhow::Result<()> {
     stall.run(setup, |lab| Vantage::Side(&lab.client))
 }
 
-pub(crate) fn mysql_without_privilege(setup: &Setup) -> anyhow::Result<()> {
+pub(crate) fn mysql_without_privilege_from_the_client(setup: &Setup) -> anyhow::Result<()> {
     let stall = Stall { lateness: POLL, ..Stall::of(Dialect::MySql, Lab::new()?) };
+    stall.run(setup, |lab| Vantage::Unprivileged(&lab.client))
+}
+
+pub(crate) fn mysql_without_privilege_from_the_server(setup: &Setup) -> anyhow::Result<()> {
+    let stall = Stall { lateness: POLL, ..Stall::of(Dialect::MySql, Lab::new()?) };
+    stall.run(setup, |lab| Vantage::Unprivileged(lab.server()))
+}
+
+pub(crate) fn mariadb_without_privilege(setup: &Setup) -> anyhow::Result<()> {
+    let stall = Stall { lateness: POLL, ..Stall::of(Dialect::MariaDb, Lab::new()?) };
     stall.run(setup, |lab| Vantage::Unprivileged(&lab.client))
 }
 
@@ -67,8 +77,15 @@ pub(crate) fn mariadb_on_loopback(setup: &Setup) -> anyhow::Result<()> {
     Stall::of(Dialect::MariaDb, Lab::one_host()?).run(setup, |_| Vantage::Host)
 }
 
-/// By how much the events of a log may be ahead of a finding that stands after them.
-const LATE: Duration = Duration::from_secs(1);
+pub(crate) fn mariadb_over_ipv6(setup: &Setup) -> anyhow::Result<()> {
+    let stall = Stall { ipv6: true, ..Stall::of(Dialect::MariaDb, Lab::new()?) };
+    stall.run(setup, |_| Vantage::Host)
+}
+
+pub(crate) fn mariadb_from_before(setup: &Setup) -> anyhow::Result<()> {
+    let stall = Stall { connected_before: true, ..Stall::of(Dialect::MariaDb, Lab::new()?) };
+    stall.run(setup, |lab| Vantage::Side(&lab.client))
+}
 
 /// One way to tell the story.
 struct Stall {
@@ -77,7 +94,7 @@ struct Stall {
     ipv6: bool,
     /// The connection is there before the observer is.
     connected_before: bool,
-    /// By how much the observer may be later than otherwise.
+    /// How much later than otherwise the observer may see something: it polls.
     lateness: Duration,
 }
 
@@ -86,6 +103,14 @@ struct Truth {
     client: SocketAddr,
     aborted: Timestamp,
     segments: Vec<Segment>,
+}
+
+impl Truth {
+    /// The segment that closed the client's window for the first time.
+    fn window_closed(&self) -> anyhow::Result<&Segment> {
+        let closes = |s: &&Segment| s.from == self.client && s.window == 0 && !s.flags.contains('R');
+        self.segments.iter().find(closes).context("the client's window closed")
+    }
 }
 
 impl Stall {
@@ -112,9 +137,7 @@ impl Stall {
             // Its log has whole seconds only, but its reset goes out at that very moment.
             None => capture.wait("the reset", |segment| is_reset(segment, address))?.at,
         };
-        observer.wait_log("the loss", |log| {
-            log.finding(client, |kind| is_lost(kind) || is_server_closed(kind)).is_ok()
-        })?;
+        observer.wait_finding("the loss", client, is_lost)?;
         let outcome = reader.read_on()?;
         reader.wait()?;
         ensure!(matches!(outcome, Outcome::Failed { rows: 8.., .. }), "{outcome:?}");
@@ -139,35 +162,36 @@ impl Stall {
     fn judge(&self, log: &Log, truth: &Truth) -> anyhow::Result<()> {
         let findings = log.findings_of(truth.client);
         let names: Vec<_> = findings.iter().map(|finding| name(&finding.kind)).collect();
-        let may_miss = |name: &str| match name {
-            // The reset comes at the deadline; which of the two is first is a matter of microseconds.
-            "lost" => self.dialect == Dialect::MariaDb,
-            // The client reads what was left, and the FIN, in less than the time between two polls.
-            "server_closed" => !self.lateness.is_zero(),
-            _ => false,
-        };
         let mut expected =
             vec!["stalled", "warning", "critical", "lost", "server_closed", "closed", "verdict"];
+        // Polls see no segment, and what is left may be read, the end too, in less than the time between two of them.
+        let may_miss = |name: &str| name == "server_closed" && !self.lateness.is_zero();
         expected.retain(|name| !may_miss(name) || names.iter().any(|found| found == name));
         ensure!(names == expected, "expected {expected:?}, found: {}", listed(findings));
         ensure!(log.lost() == 0, "{} observations were lost", log.lost());
 
-        let tolerance = CLOSE + self.lateness;
+        let window_closed = truth.window_closed()?.at;
         for finding in findings {
-            let expected = match &finding.kind {
-                FindingKind::Warning { .. } => truth.aborted - TIMEOUT.mul_f64(0.5),
-                FindingKind::Critical { .. } => truth.aborted - TIMEOUT.mul_f64(0.2),
-                FindingKind::Lost { .. } => truth.aborted,
+            // What is found by looking is as late as the look, what follows from it is not.
+            let (expected, tolerance) = match &finding.kind {
+                FindingKind::Stalled { since, .. } => {
+                    ensure_close("the closing of the window", *since, window_closed, CLOSE)?;
+                    ensure!(finding.at > window_closed, "{finding:?} before {window_closed}");
+                    (window_closed, CLOSE + self.lateness)
+                }
+                FindingKind::Warning { .. } => (truth.aborted - TIMEOUT.mul_f64(0.5), CLOSE),
+                FindingKind::Critical { .. } => (truth.aborted - TIMEOUT.mul_f64(0.2), CLOSE),
+                FindingKind::Lost { .. } => (truth.aborted, CLOSE),
                 FindingKind::ServerClosed { reset, .. } => {
                     ensure!(*reset == (self.dialect == Dialect::MariaDb), "{finding:?}");
-                    self.end(truth)?.at
+                    (self.end(truth)?.at, CLOSE + self.lateness)
                 }
                 _ => continue,
             };
             ensure_close(&name(&finding.kind), finding.at, expected, tolerance)?;
             // A deadline is known before it passes; the end is told when it is seen.
             if !is_server_closed(&finding.kind) {
-                log.ensure_in_time(finding, LATE + self.lateness)?;
+                log.ensure_in_time(finding, CLOSE + self.lateness)?;
             }
         }
         if self.lateness.is_zero() { self.judge_wire(log, truth) } else { Ok(()) }
@@ -175,13 +199,7 @@ impl Stall {
 
     /// What only the kernel programs see.
     fn judge_wire(&self, log: &Log, truth: &Truth) -> anyhow::Result<()> {
-        let closed = truth
-            .segments
-            .iter()
-            .find(|segment| {
-                segment.from == truth.client && segment.window == 0 && !segment.flags.contains('R')
-            })
-            .context("the client's window closed")?;
+        let closed = truth.window_closed()?;
         let zero_window =
             |kind: &SocketEventKind| matches!(kind, SocketEventKind::ZeroWindow { by: End::Client, .. });
         let seen = log.times_of(truth.client, zero_window);

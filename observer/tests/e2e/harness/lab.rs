@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use nix::sched::{CloneFlags, setns};
 
 use super::names::name;
@@ -154,6 +154,21 @@ impl Side {
     /// Plugs its cable in, or out.
     pub(crate) fn set_link(&self, up: bool) -> anyhow::Result<()> {
         ip(&format!("-n {} link set {} {}", self.name, self.device, if up { "up" } else { "down" }))
+    }
+
+    /// Sets a variable of its network stack, as `net.ipv4.NAME`.
+    pub(crate) fn set(&self, name: &str, value: &str) -> anyhow::Result<()> {
+        let path = Path::new("/proc/sys/net/ipv4").join(name);
+        // It is that of the thread that opens it.
+        self.within(|| fs::write(&path, value).with_context(|| format!("writing {}", path.display())))
+    }
+
+    /// Whether there is a TCP socket of this port with `peer`, with or without an owner.
+    pub(crate) fn has_socket(&self, port: u16, peer: SocketAddr) -> anyhow::Result<bool> {
+        let filter = format!("sport = :{port} and dport = :{}", peer.port());
+        let sockets = self.command("ss").args(["-tnH", &filter]).output().context("starting ss")?;
+        ensure!(sockets.status.success(), "ss: {}", String::from_utf8_lossy(&sockets.stderr));
+        Ok(!sockets.stdout.is_empty())
     }
 
     /// Deletes its network namespace, which goes when the last of its processes and sockets has gone.

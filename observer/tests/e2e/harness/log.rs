@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use observer_core::{
-    Config, ConnectionId, End, Event, EventKind, Finding, FindingKind, SocketEventKind, SourceEvent,
-    Timestamp, Tracker, Vantage, Verdict,
+    Config, Connection, ConnectionId, End, Event, EventKind, Finding, FindingKind, SocketEventKind,
+    SourceEvent, Timestamp, Tracker, Vantage, Verdict,
 };
 use serde::Deserialize;
 
@@ -103,6 +103,22 @@ impl Log {
             while tracker.poll().is_some() {}
         }
         told
+    }
+
+    /// When the application of `client` was said to fail, each with the moment at which that was said.
+    pub(crate) fn failures_foretold(&self, client: SocketAddr) -> Vec<(Timestamp, Timestamp)> {
+        let mut tracker = Tracker::new(Config::default());
+        let mut foretold: Vec<(Timestamp, Timestamp)> = Vec::new();
+        for event in &self.events {
+            tracker.handle_event(event);
+            while tracker.poll().is_some() {}
+            let mut connections =
+                tracker.connections().filter(|connection| connection.flow().client == client);
+            let fails_at = connections.find_map(Connection::fails_at);
+            let is_new = |at: &Timestamp| foretold.last().is_none_or(|(_, before)| before != at);
+            foretold.extend(fails_at.filter(is_new).map(|at| (event.at, at)));
+        }
+        foretold
     }
 
     /// Fails when the finding was not told by the time it is stamped with: events that are `late` later than it were

@@ -8,6 +8,7 @@ use nix::unistd::Uid;
 pub(crate) mod capture;
 pub(crate) mod certificates;
 pub(crate) mod container;
+pub(crate) mod crowd;
 pub(crate) mod holder;
 pub(crate) mod lab;
 pub(crate) mod log;

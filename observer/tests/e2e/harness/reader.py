@@ -1,7 +1,7 @@
 """The story's client: an unbuffered cursor, eight rows at a time, and a pause after the first ones.
 
 Every step waits for a line on standard input and tells what has happened on standard output, a JSON object a
-line. While it waits the event loop runs on, as it did in the story's own `await asyncio.sleep(120)`.
+line. `read` reads on as fast as it can, `read N` at a steady pace of N rows a second. While it waits the event loop runs on, as it did in the story's own `await asyncio.sleep(120)`.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import json
 import os
 import ssl
 import sys
+import time
 
 import aiomysql
 
@@ -21,6 +22,7 @@ async def told():
     line = await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     if not line:
         sys.exit("nobody is there any more")
+    return line.split()
 
 
 def tls():
@@ -28,6 +30,19 @@ def tls():
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
+
+
+def take_little(connection):
+    """Leaves in the socket what is not read yet, as a client that reads from it directly does."""
+    connection._reader._limit = 4096
+    connection._writer.transport.max_size = 16384
+
+
+async def reset(connection):
+    """COM_RESET_CONNECTION, as pools do; aiomysql has no name for it."""
+    await connection._execute_command(0x1F, "")
+    await connection._read_ok_packet()
+    await connection.select_db("story")
 
 
 async def main(host, port, query, first=None):
@@ -40,6 +55,8 @@ async def main(host, port, query, first=None):
         init_command=first,
         ssl=tls() if "READER_TLS" in os.environ else None,
     )
+    if "READER_RESET" in os.environ:
+        await reset(connection)
     address = connection._writer.get_extra_info("sockname")
     tell("connected", port=address[1], thread_id=connection.thread_id())
     await told()
@@ -49,12 +66,18 @@ async def main(host, port, query, first=None):
             await cursor.execute(query)
             rows += len(await cursor.fetchmany(size=8))
             tell("paused", rows=rows)
-            await told()
+            _, *pace = await told()
+            tell("reading")
+            if pace:
+                take_little(connection)
+            since, before = time.monotonic(), rows
             while batch := await cursor.fetchmany(size=8):
                 rows += len(batch)
+                if pace and (ahead := (rows - before) / int(pace[0]) - (time.monotonic() - since)) > 0:
+                    await asyncio.sleep(ahead)
         tell("finished", rows=rows)
     except Exception as error:
-        tell("failed", rows=rows, error=f"{type(error).__name__}: {error}")
+        tell("failed", at=time.time(), rows=rows, error=f"{type(error).__name__}: {error}")
     connection.close()
 
 

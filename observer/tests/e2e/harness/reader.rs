@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use nix::sys::signal::Signal;
+use observer_core::Timestamp;
 use serde::Deserialize;
 
 use super::Setup;
@@ -16,8 +17,9 @@ use super::process::Process;
 enum Told {
     Connected { port: u16, thread_id: u32 },
     Paused { rows: u64 },
+    Reading,
     Finished { rows: u64 },
-    Failed { rows: u64, error: String },
+    Failed { at: f64, rows: u64, error: String },
 }
 
 /// How reading ended.
@@ -32,6 +34,8 @@ pub(crate) enum Outcome {
     Failed {
         /// How many rows came before.
         rows: u64,
+        /// When, by the client's clock.
+        at: Timestamp,
         /// What the application saw.
         error: String,
     },
@@ -78,6 +82,17 @@ impl Reader {
         Self::start(setup, side, server, &[query, first], None)
     }
 
+    /// The same, and then the session is reset.
+    pub(crate) fn connect_and_reset(
+        setup: &Setup,
+        side: &Side,
+        server: SocketAddr,
+        query: &str,
+        first: &str,
+    ) -> anyhow::Result<Self> {
+        Self::start(setup, side, server, &[query, first], Some("READER_RESET"))
+    }
+
     fn start(
         setup: &Setup,
         side: &Side,
@@ -119,11 +134,26 @@ impl Reader {
 
     /// Reads on to the end, whichever it is.
     pub(crate) fn read_on(&mut self) -> anyhow::Result<Outcome> {
+        self.read("read")
+    }
+
+    /// Goes on reading, and does not wait for the end.
+    pub(crate) fn go_on(&mut self) -> anyhow::Result<()> {
         self.process.say("read")?;
+        self.process.wait_stdout("reading", |line| matches!(parse(line), Some(Told::Reading)).then_some(()))
+    }
+
+    /// Reads on to the end at a steady pace.
+    pub(crate) fn read_on_at(&mut self, rows_per_second: u32) -> anyhow::Result<Outcome> {
+        self.read(&format!("read {rows_per_second}"))
+    }
+
+    fn read(&mut self, order: &str) -> anyhow::Result<Outcome> {
+        self.process.say(order)?;
         self.process.wait_stdout("the end of the rows", |line| match parse(line)? {
             Told::Finished { rows } => Some(Outcome::Finished { rows }),
-            Told::Failed { rows, error } => Some(Outcome::Failed { rows, error }),
-            Told::Connected { .. } | Told::Paused { .. } => None,
+            Told::Failed { at, rows, error } => Some(Outcome::Failed { at: stamp(at), rows, error }),
+            Told::Connected { .. } | Told::Paused { .. } | Told::Reading => None,
         })
     }
 
@@ -142,4 +172,10 @@ impl Reader {
 
 fn parse(line: &str) -> Option<Told> {
     serde_json::from_str(line).ok()
+}
+
+/// The clock of Python: seconds since 1970.
+fn stamp(seconds: f64) -> Timestamp {
+    #[expect(clippy::cast_possible_truncation, reason = "microseconds since 1970 are far from its end")]
+    Timestamp::from_micros((seconds * 1e6) as i64)
 }
