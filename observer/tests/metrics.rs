@@ -119,7 +119,10 @@ fn aborts_are_counted_by_their_verdict() {
     let mut host = Host::new();
     let story =
         Story::of("10.2.7.31:51844", 1000).stream(1500, 8_000, 1_200_000, 3_100_000).zero_window(8_800);
-    let story = story.probes([9_030, 9_480]).then(68_800, SocketEventKind::Reset { by: End::Server });
+    let story = story
+        .probes([9_030, 9_480])
+        .then(68_800, SocketEventKind::Reset { by: End::Server })
+        .then(68_800, SocketEventKind::Destroyed);
     host.observe(&story.events);
     host.poll(80_000);
     let verdicts = ["net_write_timeout", "killed", "recovered"]

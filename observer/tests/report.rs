@@ -186,7 +186,9 @@ fn standard_input_is_a_file_too() {
     let output = place.command(&["report", "-"]).stdin(log).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let report = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(report.replace("standard input", "log"), place.report(&["log"]));
+    // Lines are broken elsewhere.
+    let words = |report: &str| report.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words(&report).replace("standard input", "log"), words(&place.report(&["log"])));
 }
 
 /// The server's host tells the same story, by a clock that is ahead.
