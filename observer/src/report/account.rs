@@ -220,12 +220,22 @@ impl Account {
                     self.marks.remove(&mark);
                 }
             }
-            FindingKind::Verdict(verdict) => self.verdict = Some((**verdict).clone()),
+            FindingKind::Verdict(verdict) => {
+                if verdict.kind == VerdictKind::Recovered {
+                    self.take_losses_back();
+                }
+                self.verdict = Some((**verdict).clone());
+            }
             _ => {}
         }
         if let Some(connection) = connection {
             self.update(finding.at, connection, config);
         }
+    }
+
+    /// It read on: the server was not seen to give up, or was only thought to.
+    fn take_losses_back(&mut self) {
+        self.marks.retain(|mark, _| !matches!(mark, Mark::Deadline | Mark::GaveUp));
     }
 
     /// Notes a moment; the first of its kind stays.

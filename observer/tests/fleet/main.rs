@@ -19,7 +19,8 @@ mod shipped;
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::recording::{header, replayed, write_log};
+use support::recording::{header, write_log};
+use support::replayed::replayed;
 use support::story::{Story, at, events_lost, together};
 
 const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/fleet");
@@ -114,7 +115,7 @@ impl Fleet {
         for event in events {
             log.event(event, event.at);
         }
-        for finding in replayed(&judged) {
+        for finding in replayed(&judged).unwrap() {
             log.finding(&finding, finding.at);
         }
         log.flush(at(0));

@@ -10,6 +10,7 @@ pub(crate) mod privilege;
 pub(crate) mod process;
 pub(crate) mod pty;
 pub(crate) mod recording;
+pub(crate) mod replayed;
 pub(crate) mod scenes;
 pub(crate) mod screen;
 pub(crate) mod story;

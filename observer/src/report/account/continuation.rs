@@ -3,7 +3,7 @@
 use observer_core::{Hidden, Seconds, Timestamp, Verdict, VerdictKind};
 use serde::Serialize;
 
-use super::{Account, Mark, STALLS, Stall, Told};
+use super::{Account, STALLS, Stall, Told};
 use crate::report::words::time_of_day;
 
 /// A time in which nothing observed the connection: one observation had ended, and the next not begun.
@@ -44,8 +44,7 @@ impl Account {
         if !verdict_stays {
             (self.timeout, self.abort) = (later.timeout, later.abort);
             if later.verdict.as_ref().is_some_and(|verdict| verdict.kind == VerdictKind::Recovered) {
-                // They were not so.
-                self.marks.retain(|mark, _| !matches!(mark, Mark::Deadline | Mark::GaveUp));
+                self.take_losses_back();
             }
             self.verdict = later.verdict;
         }
