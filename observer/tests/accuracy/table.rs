@@ -56,12 +56,12 @@ impl fmt::Display for Table {
         writeln!(f, "observer {version} on Linux {kernel_release}, {cpus} CPUs; times in seconds\n")?;
         writeln!(
             f,
-            "{:<28}{:<8}{:<25}{:>7}{:>8}{:>16}{:>7}{:>8}",
+            "{:<31}{:<8}{:<25}{:>7}{:>8}{:>16}{:>7}{:>8}",
             "", "", "", "warned", "abort", "width of range", "told", "false"
         )?;
         writeln!(
             f,
-            "{:<28}{:<8}{:<25}{:>7}{:>8}{:>8}{:>8}{:>7}{:>8}  holds",
+            "{:<31}{:<8}{:<25}{:>7}{:>8}{:>8}{:>8}{:>7}{:>8}  holds",
             "case", "server", "verdict", "before", "outside", "others", "server", "after", "alarms"
         )?;
         for rows in rows.chunk_by(|a, b| (a.case, a.server) == (b.case, b.server)) {
@@ -92,11 +92,14 @@ fn print(rows: &[Row], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let observer_at_server = |row: &&Row| row.end == End::Server && row.way == Way::Live;
     let (server, others): (Vec<_>, Vec<_>) = rows.iter().partition(observer_at_server);
     let width = |rows: &[&Row]| rows.iter().filter_map(|row| row.width).reduce(f64::max);
-    let seconds = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"));
+    let seconds = |time: Option<f64>| {
+        // What is rounded to nothing has no sign.
+        time.map_or_else(|| "-".to_owned(), |time| format!("{:.3}", (time * 1e3).round() / 1e3 + 0.0))
+    };
     let held = rows.iter().filter(|row| row.misses.is_empty()).count();
     writeln!(
         f,
-        "{case:<28}{name_of_server:<8}{:<25}{:>7}{:>8}{:>8}{:>8}{:>7}{alarms:>8}  {held}/{}",
+        "{case:<31}{name_of_server:<8}{:<25}{:>7}{:>8}{:>8}{:>8}{:>7}{alarms:>8}  {held}/{}",
         verdicts.join(", "),
         seconds(warned),
         seconds(outside),
