@@ -221,9 +221,7 @@ impl Account {
                 }
             }
             FindingKind::Verdict(verdict) => {
-                if verdict.kind == VerdictKind::Recovered {
-                    self.take_losses_back();
-                }
+                self.take_losses_back(verdict.kind);
                 self.verdict = Some((**verdict).clone());
             }
             _ => {}
@@ -231,11 +229,6 @@ impl Account {
         if let Some(connection) = connection {
             self.update(finding.at, connection, config);
         }
-    }
-
-    /// It read on: the server was not seen to give up, or was only thought to.
-    fn take_losses_back(&mut self) {
-        self.marks.retain(|mark, _| !matches!(mark, Mark::Deadline | Mark::GaveUp));
     }
 
     /// Notes a moment; the first of its kind stays.

@@ -3,7 +3,7 @@
 use observer_core::{Hidden, Seconds, Timestamp, Verdict, VerdictKind};
 use serde::Serialize;
 
-use super::{Account, STALLS, Stall, Told};
+use super::{Account, Mark, STALLS, Stall, Told};
 use crate::report::words::time_of_day;
 
 /// A time in which nothing observed the connection: one observation had ended, and the next not begun.
@@ -37,14 +37,21 @@ impl Account {
             && same_socket
     }
 
+    /// One that read on was not lost: what was thought so is not told.
+    pub(super) fn take_losses_back(&mut self, verdict: VerdictKind) {
+        if verdict == VerdictKind::Recovered {
+            self.marks.retain(|mark, _| !matches!(mark, Mark::Deadline | Mark::GaveUp));
+        }
+    }
+
     /// Tells on with what a later observation has told of it.
     pub(in crate::report) fn go_on(&mut self, later: Self) {
         let gap = self.gap_before(&later);
         let verdict_stays = stays(self.verdict.as_ref(), later.verdict.as_ref());
         if !verdict_stays {
             (self.timeout, self.abort) = (later.timeout, later.abort);
-            if later.verdict.as_ref().is_some_and(|verdict| verdict.kind == VerdictKind::Recovered) {
-                self.take_losses_back();
+            if let Some(verdict) = &later.verdict {
+                self.take_losses_back(verdict.kind);
             }
             self.verdict = later.verdict;
         }
