@@ -47,6 +47,17 @@ pub enum Vantage {
     Wire,
 }
 
+impl Vantage {
+    /// The end at whose socket it was seen; `None` of a capture.
+    pub(crate) const fn end(self) -> Option<End> {
+        match self {
+            Self::Client => Some(End::Client),
+            Self::Server => Some(End::Server),
+            Self::Wire => None,
+        }
+    }
+}
+
 impl From<End> for Vantage {
     fn from(end: End) -> Self {
         match end {

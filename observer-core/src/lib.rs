@@ -41,9 +41,11 @@ pub use sample::{
     WireSample,
 };
 pub use seq::SeqNumber;
-pub use session::{Doubt, Hidden, ServerAddress, ServerSession, ServerTimeout, Session, capability};
+pub use session::{
+    Doubt, Hidden, ServerAddress, ServerSession, ServerTimeout, Session, capability, error_number,
+};
 pub use statement::{Account, Connector, Statement, StatementKind};
-pub use text::{Bytes, Headline, Seconds, headline, logged_in, told_statement, waits_for};
+pub use text::{Bytes, Headline, Seconds, headline, logged_in, setting, told_statement, waits_for};
 pub use time::{TimeRange, Timestamp};
 pub use tracker::Tracker;
 pub use verdict::{Confidence, RuledOut, Verdict, VerdictKind};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Process;
+use crate::sample::is_zero;
 use crate::time::Timestamp;
 
 /// The processes that have a socket open. A socket that was inherited over a `fork`, or passed over a Unix socket
@@ -91,14 +92,6 @@ impl Owner {
         let cgroup = self.cgroup.as_deref().filter(|cgroup| *cgroup != "/");
         self.container.as_deref().or(self.unit.as_deref()).or(cgroup)
     }
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde's `skip_serializing_if` asks for"
-)]
-const fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 #[cfg(test)]

@@ -229,7 +229,7 @@ pub struct Answered {
     clippy::trivially_copy_pass_by_ref,
     reason = "the signature that serde's `skip_serializing_if` asks for"
 )]
-const fn is_zero(count: &u32) -> bool {
+pub(crate) const fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 

@@ -1,6 +1,7 @@
 //! What a MySQL session has agreed on and set for itself, as far as it was seen on the wire.
 
 pub mod capability;
+pub mod error_number;
 mod greeting;
 mod server;
 mod set;

@@ -11,5 +11,4 @@ pub use asked::{logged_in, told_statement, waits_for};
 pub(crate) use clean::clean;
 pub use headline::{Headline, headline};
 pub(crate) use sentence::{countdown, was_used};
-pub(crate) use units::setting;
-pub use units::{Bytes, Seconds};
+pub use units::{Bytes, Seconds, setting};

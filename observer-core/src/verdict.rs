@@ -114,7 +114,7 @@ pub struct Verdict {
     /// What would have to be known to say more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
-    /// What can be done, with the numbers of this facts.
+    /// What can be done, with the numbers of this case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub advice: Vec<String>,
 }

@@ -25,14 +25,19 @@ use crate::output::{Output, WhenSourceEnds, is_broken_pipe};
 /// an event itself, and so in the log, for those that come later still: a replay sees the same in the same order.
 pub const GRACE: Duration = Duration::from_millis(20);
 
+/// At the end the source has so long to tell what it still knows. Reading a full ring buffer takes a tenth of it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// What the program is made of, and its way to the world.
-pub struct Parts<O, I, S, C, L> {
+pub struct Parts<O, I, S, E, C, L> {
     /// Observations, oldest first. The source has ended when the sender is gone.
     pub events: mpsc::Receiver<Vec<Event>>,
     /// What the user does: keys, a new size of the terminal.
     pub inputs: I,
     /// Comes when the program is told to end: a signal.
     pub stop: S,
+    /// Tells the source that the end has come, and is over when all it still knew is in `events`.
+    pub last_words: E,
     /// Now, on the observation clock.
     pub clock: C,
     /// Who is shown it.
@@ -64,19 +69,23 @@ pub struct Ended {
 /// # Errors
 ///
 /// When the output or the user's terminal fails. A log that fails is told and does not end the observation.
-pub async fn run<O, I, S, C, L>(parts: Parts<O, I, S, C, L>) -> anyhow::Result<Ended>
+pub async fn run<O, I, S, E, C, L>(parts: Parts<O, I, S, E, C, L>) -> anyhow::Result<Ended>
 where
     O: Output,
     I: Stream<Item = io::Result<O::Input>>,
     S: Future<Output = ()>,
+    E: Future<Output = ()>,
     C: Fn() -> Timestamp,
     L: Sink,
 {
-    let Parts { mut events, inputs, stop, clock, output, listeners, log, config, grace, fail_on } = parts;
+    let Parts { mut events, inputs, stop, last_words, clock, output, listeners, log, config, grace, fail_on } =
+        parts;
     let tracker = Tracker::new(config);
     let mut app = App { tracker, output, listeners, log, clock, grace, fail_on, outcome: Outcome::Clean };
-    let served = app.serve(&mut events, inputs, stop).await;
-    let served = served.and_then(|()| app.catch_up(&mut events)).and_then(|()| app.finish());
+    let served = match app.serve(&mut events, inputs, stop).await {
+        Ok(()) => app.hear_out(&mut events, last_words).await.and_then(|()| app.finish()),
+        failed => failed,
+    };
     // However it ended, the log gets what is still to be written.
     if let Some(log) = &mut app.log {
         log.flush((app.clock)());
@@ -144,6 +153,22 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
                 }
             }
             self.do_what_is_due()?;
+        }
+    }
+
+    /// Takes what the source still has to say: what was lost since it last told of losses must not go with it.
+    async fn hear_out(
+        &mut self,
+        events: &mut mpsc::Receiver<Vec<Event>>,
+        last_words: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        let mut last_words = pin!(tokio::time::timeout(LAST_WORDS, last_words));
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut last_words => return self.catch_up(events),
+                Some(batch) = events.recv() => self.observe(&batch)?,
+            }
         }
     }
 

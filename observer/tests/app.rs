@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::future::ready;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -96,6 +97,7 @@ fn run(events: Vec<Event>, delay: Duration, end: u64, fail_on: Option<Severity>,
             events: receiver,
             inputs: stream::pending(),
             stop: std::future::pending(),
+            last_words: ready(()),
             clock: clock(),
             output: Plain::new(lines.clone(), talk.clone()),
             listeners: Vec::new(),
@@ -211,6 +213,7 @@ fn the_log_is_at_most_a_second_behind() {
             events: receiver,
             inputs: stream::pending(),
             stop: async move { drop(stopped.await) },
+            last_words: ready(()),
             clock: clock(),
             output: Plain::new(Paper::default(), Paper::default()),
             listeners: Vec::new(),
@@ -238,6 +241,47 @@ fn the_log_is_at_most_a_second_behind() {
     });
 }
 
+/// What the source says when it is told to end is kept, though it is more than there is room for at once; who never ends
+/// is not waited for.
+#[test]
+fn the_source_has_the_last_word() {
+    for ends in [true, false] {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let log = Paper::default();
+        runtime.block_on(async {
+            let (sender, receiver) = mpsc::channel(4);
+            let said = sender.clone();
+            let parts = Parts {
+                events: receiver,
+                inputs: stream::pending(),
+                stop: ready(()),
+                last_words: async move {
+                    for at in 0..9 {
+                        said.send(vec![events_lost(at, 1)]).await.unwrap();
+                    }
+                    if !ends {
+                        std::future::pending::<()>().await;
+                    }
+                },
+                clock: clock(),
+                output: Plain::new(Paper::default(), Paper::default()),
+                listeners: Vec::new(),
+                log: Some(Writer::new(log.clone(), &header("db1")).unwrap()),
+                config: Config::default(),
+                grace: GRACE,
+                fail_on: None,
+            };
+            app::run(parts).await.unwrap();
+        });
+        let lost = log_lines(&log).into_iter().filter(|line| {
+            let Line::Event(event) = line else { return false };
+            matches!(event.kind, EventKind::Source(SourceEvent::EventsLost { .. }))
+        });
+        assert_eq!(lost.count(), 9);
+    }
+}
+
 /// The source ends while somebody looks at the view: the last state stays.
 #[test]
 fn the_view_stays_after_the_end_of_the_source() {
@@ -256,6 +300,7 @@ fn the_view_stays_after_the_end_of_the_source() {
             events: receiver,
             inputs: stream::unfold(typed, async |mut typed| Some((Ok(typed.recv().await?), typed))),
             stop: std::future::pending(),
+            last_words: ready(()),
             clock: clock(),
             output: View::new(terminal, abilities, "db1:3306", Config::default()),
             listeners: Vec::new(),

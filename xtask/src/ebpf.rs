@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
-use sha2::{Digest as _, Sha256};
 
+use crate::files::{make_directory, sha256};
 use crate::places::{DEBIAN_RUSTC, cache, repository};
 
 /// Where the objects are kept.
@@ -46,7 +46,7 @@ pub(crate) fn build(check: bool) -> anyhow::Result<()> {
     if check {
         return compare(&built, &toolchain);
     }
-    fs::create_dir_all(repository().join(PREBUILT)).with_context(|| format!("making {PREBUILT}"))?;
+    make_directory(&repository().join(PREBUILT))?;
     for object in OBJECTS {
         let (from, to) = (built.join(object), repository().join(prebuilt(object)));
         fs::copy(&from, &to).with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
@@ -138,12 +138,7 @@ fn sources(version: &str) -> anyhow::Result<String> {
     files.sort_unstable();
     let mut lines = format!("# {version}\n");
     for file in files {
-        let bytes =
-            fs::read(repository().join(&file)).with_context(|| format!("reading {}", file.display()))?;
-        for byte in Sha256::digest(&bytes) {
-            write!(lines, "{byte:02x}")?;
-        }
-        writeln!(lines, "  {}", file.display())?;
+        writeln!(lines, "{}  {}", sha256(&repository().join(&file))?, file.display())?;
     }
     Ok(lines)
 }

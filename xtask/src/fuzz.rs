@@ -3,15 +3,14 @@
 //! The targets are a workspace of their own (fuzz/). What they start from is kept in fuzz/corpus/, what is found on the
 //! way lies in fuzz/target/.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::thread;
 
 use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 
+use crate::files::{make_directory, remove_directory};
 use crate::places::{cargo, repository};
 use crate::step::{self, step};
 
@@ -110,7 +109,7 @@ impl Fuzzer {
             failures: built.join("failures").join(target),
         };
         for place in [&fuzzer.found, &fuzzer.failures] {
-            make(place)?;
+            make_directory(place)?;
         }
         Ok(fuzzer)
     }
@@ -126,8 +125,8 @@ impl Fuzzer {
 
     /// One run of the tests: it does not depend on those before it, and tries what they tried.
     fn test(&self) -> anyhow::Result<()> {
-        remove(&self.found)?;
-        make(&self.found)?;
+        remove_directory(&self.found)?;
+        make_directory(&self.found)?;
         let output = self.command(TEST_SECONDS).arg(TEST_SEED).output().context("starting a fuzz target")?;
         if !output.status.success() {
             eprintln!("{}", String::from_utf8_lossy(&output.stderr));
@@ -153,17 +152,4 @@ fn executed(output: &Output) -> anyhow::Result<String> {
     let text = String::from_utf8_lossy(&output.stderr);
     let count = text.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
     Ok(count.context("a fuzz target ended without its statistics")?.trim().to_owned())
-}
-
-fn make(place: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(place).with_context(|| format!("making {}", place.display()))
-}
-
-fn remove(place: &Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(place) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {}", place.display()))
-        }
-        _ => Ok(()),
-    }
 }

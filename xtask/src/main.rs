@@ -14,6 +14,7 @@ mod dist;
 #[cfg(test)]
 mod documents;
 mod ebpf;
+mod files;
 mod fuzz;
 mod places;
 mod root;

@@ -94,12 +94,7 @@ impl Connection {
         sample: &WireSample,
         cx: &mut Context<'_>,
     ) {
-        let end = match seen_at {
-            Vantage::Client => Some(End::Client),
-            Vantage::Server => Some(End::Server),
-            Vantage::Wire => None,
-        };
-        if let Some(view) = end.map(|end| self.end_mut(end)) {
+        if let Some(view) = seen_at.end().map(|end| self.end_mut(end)) {
             match &mut view.wire {
                 Some(known) if known.0 > at => return,
                 Some(known) => **known = (at, sample.into()),

@@ -24,7 +24,7 @@ impl Connection {
         process: Option<&Process>,
         cx: &mut Context<'_>,
     ) {
-        let Some(end) = end_of(seen_at) else { return };
+        let Some(end) = seen_at.end() else { return };
         if from == TcpState::Closed && to == TcpState::SynSent {
             self.opened_at = Some(self.opened_at.map_or(at, |known| known.min(at)));
         }
@@ -75,13 +75,13 @@ impl Connection {
     }
 
     pub(super) fn owned(&mut self, seen_at: Vantage, owners: &Owners) {
-        if let Some(end) = end_of(seen_at) {
+        if let Some(end) = seen_at.end() {
             self.end_mut(end).owners.get_or_insert_default().update(owners);
         }
     }
 
     pub(super) fn destroyed(&mut self, at: Timestamp, seen_at: Vantage, cx: &mut Context<'_>) {
-        if let Some(end) = end_of(seen_at) {
+        if let Some(end) = seen_at.end() {
             self.socket_gone(at, end, cx);
         }
     }
@@ -96,7 +96,7 @@ impl Connection {
         sample: &SocketSample,
         cx: &mut Context<'_>,
     ) {
-        let Some(end) = end_of(seen_at) else { return };
+        let Some(end) = seen_at.end() else { return };
         let view = self.end_mut(end);
         let before = match view.socket.as_deref() {
             // A poll takes its time, and what it read may be told after a change that it did not see.
@@ -227,12 +227,4 @@ impl Connection {
 /// (`__tcp_select_window`, net/ipv4/tcp_output.c). For kernels that do not tell the window itself.
 fn is_full(sample: &SocketSample) -> bool {
     sample.recv_buffer.saturating_sub(sample.recv_buffer_used) < sample.recv_buffer / 16
-}
-
-fn end_of(seen_at: Vantage) -> Option<End> {
-    match seen_at {
-        Vantage::Client => Some(End::Client),
-        Vantage::Server => Some(End::Server),
-        Vantage::Wire => None,
-    }
 }

@@ -42,7 +42,7 @@ impl fmt::Display for Seconds {
 }
 
 /// A setting in seconds: `60 s`, and `2.5 s` only where it is not whole.
-pub(crate) fn setting(duration: Duration) -> String {
+pub fn setting(duration: Duration) -> String {
     if duration.subsec_nanos() == 0 {
         format!("{} s", duration.as_secs())
     } else {

@@ -17,6 +17,7 @@ use crate::connection::{Connection, History, Phase, ServerFin, Siblings};
 use crate::event::SocketEventKind;
 use crate::flow::End;
 use crate::rules::PATIENCE;
+use crate::session::error_number;
 use crate::time::Timestamp;
 
 /// Servers of which the recent endings are kept: those that had the last ones.
@@ -34,12 +35,6 @@ const GRACE: std::ops::RangeInclusive<std::time::Duration> =
 /// A FIN so soon after a stall may have waited behind its data: such a connection is no witness of the moment. One that
 /// reads on takes some seconds for what its server's send buffer holds; rather a witness too few than a wrong one.
 const DRAINED: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// MySQL's ER_SERVER_SHUTDOWN.
-const ER_SERVER_SHUTDOWN: u16 = 1053;
-
-/// MySQL's ER_CLIENT_INTERACTION_TIMEOUT.
-const ER_CLIENT_INTERACTION_TIMEOUT: u16 = 4031;
 
 /// All servers.
 #[derive(Clone, Debug, Default)]
@@ -115,7 +110,7 @@ impl Servers {
         }
         let heard = match kind {
             SocketEventKind::Greeting { .. }
-            | SocketEventKind::ServerError { code: ER_CLIENT_INTERACTION_TIMEOUT } => at,
+            | SocketEventKind::ServerError { code: error_number::CLIENT_INTERACTION_TIMEOUT } => at,
             // A server that answers COM_QUIT was there to read it.
             SocketEventKind::Fin { by: End::Server, .. }
                 if connection.history.as_ref().is_some_and(|history| history.quit) =>
@@ -202,7 +197,7 @@ impl Closing {
         let ending = history.ending.filter(|ending| ending.by == Some(End::Server) && !ending.reset)?;
         let explained = history.quit
             || history.fin.is_some_and(ServerFin::is_behind_a_farewell)
-            || history.error.is_some_and(|(_, code)| code != ER_SERVER_SHUTDOWN);
+            || history.error.is_some_and(|(_, code)| code != error_number::SERVER_SHUTDOWN);
         let past = history.past.last.filter(|past| ending.at.since(past.over) <= DRAINED);
         let stuck =
             history.stall.map(|stall| (stall, ending.at)).or(past.map(|past| (past.stall, past.over)));
@@ -246,7 +241,7 @@ impl Silence {
 
     fn add(&mut self, closing: Closing, history: &History) {
         let Closing { at, stuck_since, has_grace } = closing;
-        let told = history.error.is_some_and(|(_, code)| code == ER_SERVER_SHUTDOWN);
+        let told = history.error.is_some_and(|(_, code)| code == error_number::SERVER_SHUTDOWN);
         if stuck_since.is_none() {
             let spared = self.ended > 0 && has_grace && GRACE.contains(&at.since(self.first));
             if at > self.first + *GRACE.end() && self.shutdown.is_none() {

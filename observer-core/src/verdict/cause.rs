@@ -102,15 +102,3 @@ impl Cause {
         }
     }
 }
-
-/// MySQL's numbers of what a server says when it closes.
-pub(super) mod error {
-    /// ER_CLIENT_INTERACTION_TIMEOUT.
-    pub(in crate::verdict) const IDLE: u16 = 4031;
-    /// ER_SERVER_SHUTDOWN.
-    pub(in crate::verdict) const SHUTDOWN: u16 = 1053;
-    /// ER_CONNECTION_KILLED of MariaDB.
-    pub(in crate::verdict) const KILLED: u16 = 1927;
-    /// ER_QUERY_INTERRUPTED: of a connection that goes on KILL QUERY, of one that ends KILL CONNECTION.
-    pub(in crate::verdict) const INTERRUPTED: u16 = 1317;
-}

@@ -216,7 +216,7 @@ impl<'a> Facts<'a> {
         self.idle().is_some_and(|idle| idle + EARLY >= timeout && idle <= timeout + LATE)
     }
 
-    /// The whole seconds, five or more, for which the connection had been idle.
+    /// The whole seconds, two or more, for which the connection had been idle.
     pub(super) fn idle_whole_seconds(&self) -> Option<Duration> {
         whole_seconds(self.idle()?).filter(|idle| *idle >= Duration::from_secs(2))
     }

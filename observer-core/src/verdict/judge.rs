@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::connection::{Connection, Phase};
 use crate::flow::End;
 use crate::sample::TimerKind;
+use crate::session::error_number;
 use crate::verdict::Confidence::{self, Certain, Likely, Possible};
-use crate::verdict::cause::{Cause, IdleSign, error};
+use crate::verdict::cause::{Cause, IdleSign};
 use crate::verdict::facts::Facts;
 use crate::verdict::server_gone::{Fate, fate};
 use crate::verdict::stalled;
@@ -94,9 +95,11 @@ fn server_reset(facts: &Facts<'_>) -> Judgement {
 
 fn server_fin(facts: &Facts<'_>) -> Judgement {
     match facts.error() {
-        Some(error::IDLE) => return because(Cause::Idle(IdleSign::Error), Certain),
-        Some(error::SHUTDOWN) => return because(Cause::ShutDown, Certain),
-        Some(code @ (error::KILLED | error::INTERRUPTED)) => {
+        Some(error_number::CLIENT_INTERACTION_TIMEOUT) => {
+            return because(Cause::Idle(IdleSign::Error), Certain);
+        }
+        Some(error_number::SERVER_SHUTDOWN) => return because(Cause::ShutDown, Certain),
+        Some(code @ (error_number::CONNECTION_KILLED | error_number::QUERY_INTERRUPTED)) => {
             return because(Cause::KilledWith(code), Certain);
         }
         Some(code) if is_of_login(facts) => return because(Cause::Rejected(code), Certain),

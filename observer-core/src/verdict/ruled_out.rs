@@ -91,10 +91,10 @@ fn not_crashed(facts: &Facts<'_>) -> Option<String> {
     }
     let others = facts.siblings();
     if let Some(others) = others.filter(|others| others.alive || others.ended == 0 && others.open > 0) {
-        let went_on = if others.open == 1 {
-            "another connection".to_owned()
-        } else {
-            format!("{} others", others.open.max(1))
+        let went_on = match others.open {
+            // It may have ended since.
+            0 | 1 => "another connection".to_owned(),
+            open => format!("{open} other connections"),
         };
         return Some(format!("{went_on} of the same server went on"));
     }
@@ -102,8 +102,7 @@ fn not_crashed(facts: &Facts<'_>) -> Option<String> {
 }
 
 fn not_client(facts: &Facts<'_>) -> Option<String> {
-    if let Some(at) = facts.gave_up().filter(|at| facts.ending().is_none_or(|ending| ending.at > *at)) {
-        let _ = at;
+    if facts.gave_up().is_some_and(|at| facts.ending().is_none_or(|ending| ending.at > at)) {
         return Some("the server had closed before".to_owned());
     }
     let ending = facts.ending()?;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::clock::TimeoutSource;
 use crate::connection::Phase;
 use crate::flow::End;
+use crate::session::error_number;
 use crate::text::{Bytes, Seconds, countdown, setting, was_used};
-use crate::verdict::cause::{Cause, IdleSign, Sign, error};
+use crate::verdict::cause::{Cause, IdleSign, Sign};
 use crate::verdict::facts::{Facts, Standstill};
 use crate::verdict::words::counted;
 
@@ -79,7 +80,7 @@ fn what_happened(facts: &Facts<'_>, cause: Cause) -> String {
         Cause::KilledWith(code) => {
             format!("The connection of {client} was killed: the server said so (error {code}).")
         }
-        Cause::ShutDown if facts.error() == Some(error::SHUTDOWN) => {
+        Cause::ShutDown if facts.error() == Some(error_number::SERVER_SHUTDOWN) => {
             format!("The server shut down, and told {client} so (error 1053).")
         }
         Cause::ShutDown => format!("The server shut down, and the connection of {client} with it."),

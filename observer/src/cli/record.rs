@@ -31,8 +31,8 @@ pub struct RecordArgs {
 
     /// Keep a bundle of every connection with a finding of this severity or above
     ///
-    /// A directory in DIRECTORY/incidents with the report (Markdown, JSON), the events of that connection, and facts about
-    /// the host: written at once, and again when more is known, up to the verdict.
+    /// A directory in DIRECTORY/incidents with the report (Markdown, HTML, JSON), the events of that connection, and facts
+    /// about the host: written at once, and again when more is known, up to the verdict.
     #[arg(long, value_name = "LEVEL", default_value = "lost")]
     pub incident_level: FailOn,
 

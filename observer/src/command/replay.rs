@@ -120,6 +120,7 @@ impl Followed {
             events,
             inputs,
             stop,
+            last_words: std::future::ready(()),
             clock,
             output,
             listeners,

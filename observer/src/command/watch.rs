@@ -146,11 +146,24 @@ impl Watch {
     ) -> anyhow::Result<Ended> {
         let Self { source, clock, config, fail_on, .. } = self;
         // Held until the end: it is what keeps the events coming.
-        let LiveSource { events, naming, running: _running, .. } = source;
+        let LiveSource { events, naming, mut running, .. } = source;
         listeners.extend(naming.map(|naming| Box::new(naming) as Box<dyn Listener>));
         let clock = move || clock.now();
-        let grace = app::GRACE;
-        app::run(Parts { events, inputs, stop, clock, output, listeners, log, config, grace, fail_on }).await
+        let (grace, last_words) = (app::GRACE, running.end());
+        app::run(Parts {
+            events,
+            inputs,
+            stop,
+            last_words,
+            clock,
+            output,
+            listeners,
+            log,
+            config,
+            grace,
+            fail_on,
+        })
+        .await
     }
 }
 

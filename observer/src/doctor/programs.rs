@@ -2,6 +2,7 @@
 //! taken out again.
 
 use aya::maps::MapType;
+use aya::sys::{SyscallError, is_map_supported};
 
 use super::report::Check;
 use crate::privilege::{Capabilities, Capability};
@@ -20,7 +21,7 @@ pub(super) fn checks(ports: &[u16]) -> anyhow::Result<Vec<Check>> {
     options.check()?;
     let remedy = if may_load(Capabilities::effective()?) { None } else { Some("run with sudo") };
     let tried = Tried::of(Kernel::load(&options), remedy);
-    let mut checks = vec![cgroup(&tried)?, tracefs(&tried)?, ring_buffer()];
+    let mut checks = vec![cgroup(&tried)?, tracefs(&tried)?, ring_buffer(is_map_supported(MapType::RingBuf))];
     for program in ["cgroup_skb/egress", "cgroup_skb/ingress"] {
         checks.push(tried.check(program, None, WITHOUT_ALL));
     }
@@ -100,13 +101,39 @@ fn tracefs(tried: &Tried) -> anyhow::Result<Check> {
     })
 }
 
-/// Creates a small one.
-fn ring_buffer() -> Check {
+/// By whether a small one could be made.
+fn ring_buffer(made: Result<bool, SyscallError>) -> Check {
     const NAME: &str = "ring buffer";
     let missing = |why: &str, remedy| Check::missing(NAME, why, WITHOUT_ALL, remedy);
-    match aya::sys::is_map_supported(MapType::RingBuf) {
+    match made {
         Ok(true) => Check::ok(NAME, "can be made"),
         Ok(false) => missing("the kernel has none", "use a kernel from 5.8 on"),
         Err(error) => missing(&format!("cannot be made: {}", error.io_error), "run with sudo"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// No kernel that the programs are for lacks it: here older ones have their say.
+    #[test]
+    fn a_ring_buffer_that_is_missing_is_told_with_what_is_lost_without_it() {
+        let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let missing = [
+            (Ok(false), "the kernel has none", "use a kernel from 5.8 on"),
+            (
+                Err(SyscallError { call: "bpf_map_create", io_error: refused() }),
+                "cannot be made: permission denied",
+                "run with sudo",
+            ),
+        ];
+        for (made, why, remedy) in missing {
+            let Check { ok, found, without, remedy: told, .. } = ring_buffer(made);
+            assert_eq!((ok, found.as_str(), told.as_deref()), (false, why, Some(remedy)));
+            assert_eq!(without.as_deref(), Some(WITHOUT_ALL));
+        }
     }
 }

@@ -60,7 +60,7 @@ pub fn tellable(payload: &[u8]) -> Option<String> {
         COM_QUIT if behind.is_empty() => Some(char::from(command).to_string()),
         COM_RESET_CONNECTION | COM_CHANGE_USER => Some(char::from(command).to_string()),
         COM_QUERY => {
-            let statement = without_literals(without_attributes(behind)?);
+            let statement = without_strings(without_attributes(behind)?);
             let text = format!("{}{}", char::from(command), String::from_utf8_lossy(&statement));
             let lower = text.to_ascii_lowercase();
             VARIABLES.iter().any(|name| lower.contains(name)).then_some(text)
@@ -72,7 +72,7 @@ pub fn tellable(payload: &[u8]) -> Option<String> {
 /// A statement with the content of every string literal replaced. In doubt more of it is: a literal without an end
 /// goes on to the end of the text, and so does one with `\'` in it, which ends there under `NO_BACKSLASH_ESCAPES`.
 /// (<https://dev.mysql.com/doc/refman/en/string-literals.html>)
-fn without_literals(text: &[u8]) -> Vec<u8> {
+fn without_strings(text: &[u8]) -> Vec<u8> {
     let mut told = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(&first) = rest.first() {

@@ -81,9 +81,7 @@ impl Tail {
             None => (tail.len() > EOF_LENGTH + HEADER).then_some(false),
         }
     }
-}
 
-impl Tail {
     /// The number of the ERR packet that stands at the end, short enough to be kept whole.
     pub fn error(&self) -> Option<u16> {
         let tail = self.bytes.get(..usize::from(self.length))?;

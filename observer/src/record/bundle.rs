@@ -10,15 +10,18 @@ use std::time::Instant;
 use anyhow::Context as _;
 use observer_core::{Flow, Timestamp};
 
-use super::files::{self, make_directory, replace};
+use super::excerpt::{self, Excerpt};
+use super::facts;
+use super::files::{self, Replacement, make_directory, replace};
 use super::pending::{Next, Pending};
-use super::{excerpt, facts};
 use crate::report::{self, Report};
 use crate::talk::say;
 use crate::text::safe;
 
 /// The directory of the bundles, within that of the log.
 const INCIDENTS: &str = "incidents";
+/// What the log has about an incident.
+const EVENTS: &str = "events.jsonl";
 
 /// What is to be written of an incident.
 #[derive(Debug)]
@@ -108,13 +111,13 @@ impl Queue {
         changed
     }
 
-    /// Waits for the next that is to be written; `None` when there is none and will be none.
-    fn next(&self) -> Option<Box<Bundle>> {
+    /// Waits for the next that are to be written; `None` when there are none and will be none.
+    fn next(&self) -> Option<Vec<Bundle>> {
         let mut state = self.lock();
         loop {
             let (now, is_end) = (Instant::now(), state.is_end);
             state = match state.pending.next(now, is_end) {
-                Next::Write(bundle) => return Some(bundle),
+                Next::Write(bundles) => return Some(bundles),
                 Next::Nothing if is_end => return None,
                 Next::Nothing => self.has_changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Next::At(due) => {
@@ -128,25 +131,51 @@ impl Queue {
 
 fn write_all(log: &Path, cap: u64, queue: &Queue) {
     let incidents = log.join(INCIDENTS);
-    while let Some(bundle) = queue.next() {
-        let path = incidents.join(&bundle.name);
-        if let Err(error) = write(log, &path, &bundle) {
-            say(format_args!("writing the incident {}: {error:#}", safe(&path.to_string_lossy())));
-        }
+    while let Some(bundles) = queue.next() {
+        write(log, &incidents, &bundles);
         if let Err(error) = trim(&incidents, cap) {
             say(format_args!("removing old incidents: {error:#}"));
         }
     }
 }
 
-fn write(log: &Path, path: &Path, bundle: &Bundle) -> anyhow::Result<()> {
+/// Writes all of these; what cannot be written is told.
+fn write(log: &Path, incidents: &Path, bundles: &[Bundle]) {
+    let fail = |path: &Path, error: &anyhow::Error| {
+        say(format_args!("writing the incident {}: {error:#}", safe(&path.to_string_lossy())));
+    };
+    let (mut paths, mut excerpts) = (Vec::new(), Vec::new());
+    for bundle in bundles {
+        let path = incidents.join(&bundle.name);
+        match begin(&path, bundle) {
+            Ok(excerpt) => {
+                paths.push(path);
+                excerpts.push(excerpt);
+            }
+            Err(error) => fail(&path, &error),
+        }
+    }
+    if let Err(error) = excerpt::fill(log, &mut excerpts) {
+        return fail(incidents, &anyhow::Error::from(error).context("reading the log"));
+    }
+    for (path, excerpt) in paths.iter().zip(excerpts) {
+        let written = excerpt.finish().and_then(Replacement::finish);
+        if let Err(error) = written.context(format!("writing {EVENTS}")) {
+            fail(path, &error);
+        }
+    }
+}
+
+/// Writes all of one but what comes out of the log.
+fn begin(path: &Path, bundle: &Bundle) -> anyhow::Result<Excerpt<Replacement>> {
     let Bundle { report, flow, since, .. } = bundle;
     make_directory(path)?;
     put(path, "report.md", |out| report::markdown(report, out))?;
     put(path, "report.html", |out| report::html(report, out))?;
     put(path, "report.json", |out| report::json(report, out))?;
     put(path, "host.json", facts::write)?;
-    put(path, "events.jsonl", |out| excerpt::write(log, *flow, *since, out))
+    let events = Replacement::begin(&path.join(EVENTS)).with_context(|| format!("writing {EVENTS}"))?;
+    Ok(Excerpt::begin(*flow, *since, events))
 }
 
 fn put(
@@ -214,7 +243,7 @@ mod tests {
         for name in names {
             let path = place.path().join(name);
             make_directory(&path).unwrap();
-            fs::write(path.join("events.jsonl"), [b'x'; 100]).unwrap();
+            fs::write(path.join(EVENTS), [b'x'; 100]).unwrap();
         }
         let left = || {
             let mut names: Vec<_> =

@@ -1,7 +1,7 @@
 //! How what is recorded is made, replaced and removed.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -31,21 +31,60 @@ pub(super) fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let new = path.with_added_extension(UNFINISHED);
-    // Left behind by one that was killed.
-    let _ = fs::remove_file(&new);
-    let written = write_new(&new, write).and_then(|()| fs::rename(&new, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written
+    let mut replacement = Replacement::begin(path)?;
+    write(&mut replacement.out)?;
+    replacement.finish()
 }
 
-fn write_new(new: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(new)?;
-    let mut out = BufWriter::new(file);
-    write(&mut out)?;
-    out.into_inner()?.sync_data()
+/// A file that is written beside the one whose place it takes, which stays as it was until this is whole.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    path: PathBuf,
+    new: PathBuf,
+    out: BufWriter<File>,
+}
+
+impl Replacement {
+    /// Begins it.
+    ///
+    /// # Errors
+    ///
+    /// When no file can be made there.
+    pub(super) fn begin(path: &Path) -> io::Result<Self> {
+        let new = path.with_added_extension(UNFINISHED);
+        // Left behind by one that was killed.
+        let _ = fs::remove_file(&new);
+        let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&new)?;
+        Ok(Self { path: path.to_owned(), new, out: BufWriter::new(file) })
+    }
+
+    /// Puts it in its place.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written: what was there is as it was.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.out.flush()?;
+        self.out.get_ref().sync_data()?;
+        fs::rename(&self.new, &self.path)
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Drop for Replacement {
+    /// Removes what did not become whole; where it did, it has another name.
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.new);
+    }
 }
 
 /// Has the oldest removed while all of them have more than `cap` bytes, but never the last. They come in the order of
@@ -73,8 +112,6 @@ pub(super) fn trim(
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
 
     #[test]

@@ -7,6 +7,8 @@ use super::bundle::Bundle;
 
 /// An incident is not written more often: the log is looked through for it each time.
 const AGAIN: Duration = Duration::from_secs(5);
+/// Written at once at most: each has a file open while the log is looked through.
+const AT_ONCE: usize = 64;
 /// Incidents that may wait at once, each with a report of at most some 40 kB. As many are followed at once.
 const WAITING: usize = 256;
 
@@ -22,8 +24,8 @@ pub(super) struct Pending {
 /// What is to be done now.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// This one is to be written.
-    Write(Box<Bundle>),
+    /// These are to be written: one at least.
+    Write(Vec<Bundle>),
     /// Nothing before this time.
     At(Instant),
     /// Nothing.
@@ -51,18 +53,16 @@ impl Pending {
         Ok(())
     }
 
-    /// The one that is due first. At the end of it all nothing waits any longer.
+    /// Those that are due, the first ones first. At the end of it all nothing waits any longer.
     pub(super) fn next(&mut self, now: Instant, is_end: bool) -> Next {
-        let first = self.waiting.iter().enumerate().min_by_key(|(_, (due, _))| *due);
-        match first.map(|(index, (due, _))| (index, *due)) {
-            Some((index, due)) if due <= now || is_end => {
-                let (_, bundle) = self.waiting.remove(index);
-                self.written.insert(bundle.name.clone(), now);
-                Next::Write(Box::new(bundle))
-            }
-            Some((_, due)) => Next::At(due),
-            None => Next::Nothing,
+        self.waiting.sort_by_key(|(due, _)| *due);
+        let count = self.waiting.partition_point(|(due, _)| *due <= now || is_end).min(AT_ONCE);
+        if count == 0 {
+            return self.waiting.first().map_or(Next::Nothing, |(due, _)| Next::At(*due));
         }
+        let bundles: Vec<_> = self.waiting.drain(..count).map(|(_, bundle)| bundle).collect();
+        self.written.extend(bundles.iter().map(|bundle| (bundle.name.clone(), now)));
+        Next::Write(bundles)
     }
 }
 
@@ -83,11 +83,17 @@ mod tests {
         Bundle { name: name.to_owned(), report: Report::default(), flow, since }
     }
 
-    fn written(pending: &mut Pending, now: Instant, is_end: bool) -> Option<(String, i64)> {
+    fn written(pending: &mut Pending, now: Instant, is_end: bool) -> Vec<(String, i64)> {
         match pending.next(now, is_end) {
-            Next::Write(bundle) => Some((bundle.name.clone(), bundle.since.as_micros())),
-            Next::At(_) | Next::Nothing => None,
+            Next::Write(bundles) => {
+                bundles.into_iter().map(|bundle| (bundle.name, bundle.since.as_micros())).collect()
+            }
+            Next::At(_) | Next::Nothing => Vec::new(),
         }
+    }
+
+    fn one(name: &str, known: i64) -> Vec<(String, i64)> {
+        vec![(name.to_owned(), known)]
     }
 
     #[test]
@@ -95,7 +101,7 @@ mod tests {
         let (mut pending, start) = (Pending::default(), Instant::now());
         let at = |millis| start + Duration::from_millis(millis);
         pending.add(bundle("a", 1), at(0)).unwrap();
-        assert_eq!(written(&mut pending, at(0), false), Some(("a".to_owned(), 1)));
+        assert_eq!(written(&mut pending, at(0), false), one("a", 1));
         // A finding, the server's FIN, the verdict.
         for known in 2..5 {
             pending.add(bundle("a", known), at(100)).unwrap();
@@ -103,11 +109,11 @@ mod tests {
         }
         // It keeps nobody else waiting.
         pending.add(bundle("b", 1), at(300)).unwrap();
-        assert_eq!(written(&mut pending, at(300), false), Some(("b".to_owned(), 1)));
-        assert_eq!(written(&mut pending, at(5_000), false), Some(("a".to_owned(), 4)));
+        assert_eq!(written(&mut pending, at(300), false), one("b", 1));
+        assert_eq!(written(&mut pending, at(5_000), false), one("a", 4));
         assert!(matches!(pending.next(at(60_000), false), Next::Nothing));
         pending.add(bundle("a", 5), at(60_000)).unwrap();
-        assert_eq!(written(&mut pending, at(60_000), false), Some(("a".to_owned(), 5)), "much later");
+        assert_eq!(written(&mut pending, at(60_000), false), one("a", 5), "much later");
     }
 
     #[test]
@@ -116,11 +122,11 @@ mod tests {
         for (name, known) in [("a", 1), ("b", 1), ("a", 2), ("a", 3)] {
             pending.add(bundle(name, known), now).unwrap();
             if known == 1 {
-                written(&mut pending, now, false).unwrap();
+                assert_eq!(written(&mut pending, now, false), one(name, 1));
             }
         }
-        assert_eq!(written(&mut pending, now, false), None);
-        assert_eq!(written(&mut pending, now, true), Some(("a".to_owned(), 3)));
+        assert_eq!(written(&mut pending, now, false), []);
+        assert_eq!(written(&mut pending, now, true), one("a", 3));
         assert!(matches!(pending.next(now, true), Next::Nothing));
     }
 
@@ -130,13 +136,17 @@ mod tests {
         let refused = (0..2 * WAITING).filter(|n| pending.add(bundle(&n.to_string(), 1), now).is_err());
         assert_eq!(refused.count(), WAITING);
         pending.add(bundle("7", 2), now).unwrap();
-        let mut all: Vec<_> = std::iter::from_fn(|| written(&mut pending, now, false)).collect();
+        let turns =
+            std::iter::from_fn(|| Some(written(&mut pending, now, false)).filter(|turn| !turn.is_empty()));
+        let turns: Vec<_> = turns.collect();
+        assert!(turns.iter().all(|turn| turn.len() == AT_ONCE));
+        let mut all = turns.concat();
         assert_eq!(all.len(), WAITING);
         assert_eq!(all.remove(7), ("7".to_owned(), 2));
         for second in 0..10_000 {
             let now = now + Duration::from_secs(second);
             pending.add(bundle(&format!("later {second}"), 1), now).unwrap();
-            written(&mut pending, now, false).unwrap();
+            assert_eq!(written(&mut pending, now, false).len(), 1);
         }
         assert!(pending.written.len() <= 6, "{}", pending.written.len());
     }

@@ -99,12 +99,11 @@ impl<C: Fn() -> Timestamp> Rotation<C> {
         let mut file = LogFile::create(&path)?;
         let header = Header { part: part.number(), started_at: now, ..self.header.clone() };
         let line = log::header_line(&header)?;
-        if let Err(error) = file.write_all(&line) {
-            // Without a header it is no log.
+        if let Err(error) = file.write_all(&line).and_then(|()| self.file.sync()) {
+            // It would be in the way of the next attempt.
             let _ = std::fs::remove_file(&path);
             return Err(error.into());
         }
-        self.file.sync()?;
         let finished = std::mem::replace(&mut self.part, part);
         // Nobody may listen any more, who ends.
         let _ = self.finished.send(finished);

@@ -308,11 +308,9 @@ impl Account {
         if let Some(stall) = &mut self.stall {
             stall.probes = stall.probes.max(connection.probes().0.saturating_sub(self.probes_before));
             // What the judgement learns later may move the beginning a little.
-            match since {
-                Some(since) if self.closed_at.is_none() && since.since(stall.start) < config.debounce => {
-                    return;
-                }
-                _ => {}
+            let goes_on = |since: Timestamp| since.since(stall.start) < config.debounce;
+            if self.closed_at.is_none() && since.is_some_and(goes_on) {
+                return;
             }
         }
         if let Some(stall) = self.stall.take() {

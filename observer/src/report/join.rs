@@ -2,6 +2,7 @@
 //! events in one order.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use observer_core::{End, Event, EventKind, Flow, SeqNumber, SocketEventKind, Timestamp, Vantage};
 
@@ -143,6 +144,10 @@ pub(super) fn shift_event(event: &mut Event, micros: i64) {
             shift(&mut since.earliest);
             shift(&mut since.latest);
         }
+        SocketEventKind::Statement(statement) => shift(&mut statement.sent_at),
+        SocketEventKind::Owners(owners) => {
+            owners.processes.iter_mut().for_each(|owner| shift(&mut Arc::make_mut(owner).started_at));
+        }
         _ => {}
     }
 }
@@ -186,6 +191,30 @@ mod tests {
         // One direction alone has to do.
         let other = segments(&[event(1300, End::Client, 1)]);
         assert_eq!(shift(&one, &other), Some(Shift { micros: 300, segments: 1 }));
+    }
+
+    /// An event of one socket, as a log has it.
+    fn logged(kind: &str) -> Event {
+        let text = format!(
+            r#"{{"at": "2024-05-04T14:03:02Z", "client": "10.0.0.1:40000", "server": "10.0.0.2:3306", "seen_at": "client", {kind}}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn what_an_event_tells_of_is_shifted_with_it() {
+        let shifted = |kind: &str| {
+            let mut event = logged(kind);
+            shift_event(&mut event, 5_000_000);
+            serde_json::to_string(&event).unwrap()
+        };
+        let statement = shifted(
+            r#""event": "statement", "sent_at": "2024-05-04T14:03:01Z", "command": "query", "length": 9"#,
+        );
+        assert!(statement.contains("14:03:06.000000Z"), "{statement}");
+        let process = r#"{"pid": 7, "comm": "etl", "started_at": "2024-05-04T14:02:00Z"}"#;
+        let owners = shifted(&format!(r#""event": "owners", "processes": [{process}]"#));
+        assert!(owners.contains("14:02:05.000000Z"), "{owners}");
     }
 
     #[test]

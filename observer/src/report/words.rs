@@ -1,10 +1,9 @@
 //! What the forms for people have in common: how things are called, and lines of a width.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use observer_core::{
-    Confidence, Hidden, LossPoint, Seconds, TimeoutSource, Timestamp, Vantage, Verdict, logged_in,
+    Confidence, Hidden, LossPoint, TimeoutSource, Timestamp, Vantage, Verdict, logged_in, setting,
     told_statement, waits_for,
 };
 
@@ -80,15 +79,6 @@ pub(super) fn timeout(account: &Account) -> String {
         TimeoutSource::Assumed => "assumed: the servers' default",
     };
     format!("net_write_timeout {} ({source})", setting(account.timeout.duration))
-}
-
-/// A setting in seconds, with a fraction only where it has one.
-fn setting(duration: Duration) -> String {
-    if duration.subsec_nanos() == 0 {
-        format!("{} s", duration.as_secs())
-    } else {
-        Seconds(duration).to_string()
-    }
 }
 
 /// Where it was seen: `seen at the client's socket and at the server's socket`.

@@ -11,6 +11,9 @@ use super::events::EventList;
 use super::series::{Histories, Series};
 use crate::text::safe;
 
+/// Missing parts of the source that are remembered at most; a source has a few.
+const DEGRADED: usize = 32;
+
 /// What was observed, in bounded memory.
 #[derive(Clone, Debug)]
 pub(super) struct Observed {
@@ -64,7 +67,7 @@ impl Observed {
             }
             EventKind::Source(SourceEvent::Degraded { part, .. }) => {
                 let part = safe(part).into_owned();
-                if !self.degraded.contains(&part) {
+                if self.degraded.len() < DEGRADED && !self.degraded.contains(&part) {
                     self.degraded.push(part);
                 }
                 true
@@ -89,5 +92,23 @@ impl Observed {
     /// The history of a connection.
     pub(super) fn series(&self, connection: &Connection) -> Option<&Series> {
         self.histories.get(connection.flow())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_misses_ever_more_takes_no_more_memory() {
+        let mut observed = Observed::new(Config::default());
+        for number in 0..10_000 {
+            let (because, without) = (String::new(), String::new());
+            let kind =
+                EventKind::Source(SourceEvent::Degraded { part: number.to_string(), because, without });
+            observed.observe(&Event { at: Timestamp::EPOCH, kind });
+        }
+        assert_eq!(observed.degraded.len(), DEGRADED);
+        assert_eq!(observed.degraded[0], "0");
     }
 }

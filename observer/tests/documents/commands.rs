@@ -26,7 +26,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("useradd", INSTALLS),
     ("chromium", "a browser is for looking at a page; what is in it is tested by report_html"),
     ("cargo", "it builds and installs; what is xtask's is understood by a test of xtask"),
-    ("rsync", "it asks another host; the files that it fetches are those that tests/fleet.rs makes"),
+    ("rsync", "it asks another host; the files that it fetches are those that tests/fleet makes"),
     ("tcpdump", "it needs root and traffic; tests/e2e takes captures with it"),
 ];
 

@@ -26,7 +26,7 @@ impl Rsyslog {
         let path = work.join("rsyslog.conf");
         let own = format!("global(workDirectory=\"{}\" {settings})\n{config}", work.display());
         fs::write(&path, own).unwrap();
-        let libraries = self.installed.join("usr/lib/x86_64-linux-gnu");
+        let libraries = self.installed.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH));
         let mut command = Command::new(self.installed.join("usr/sbin/rsyslogd"));
         command.env("LD_LIBRARY_PATH", &libraries).arg("-M").arg(libraries.join("rsyslog"));
         command.arg("-n").arg("-i").arg(work.join("pid")).arg("-f").arg(&path);

@@ -1,7 +1,11 @@
 //! What is there on demand.
 
-use std::net::Ipv4Addr;
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use observer::source::live::LiveOptions;
 use observer_core::{End, SocketEventKind, Vantage};
 
@@ -19,5 +23,28 @@ fn programs_that_log_run_too() {
             matches!(kind, SocketEventKind::Syn { by: End::Client, .. })
         })
         .await;
+    });
+}
+
+/// What the programs log of a connection comes out on standard error, and on standard output there is none of it.
+#[test]
+fn what_the_programs_log_is_printed() {
+    run("what_the_programs_log_is_printed", async {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let server = listener.local_addr().unwrap();
+        let mut observer = Command::new(env!("CARGO_BIN_EXE_observer"))
+            .args(["live", "--plain", "--bpf-log", "--port", &server.port().to_string()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut talk = BufReader::new(observer.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(talk.by_ref().any(|line| line.contains("watching")), "it has ended");
+        drop(TcpStream::connect(server).unwrap());
+        let logged = talk.find(|line| line.starts_with("kernel: socket ")).expect("it has ended");
+        assert!(logged.contains(": transitions ") && logged.contains(", window "), "{logged}");
+        kill(Pid::from_raw(observer.id().cast_signed()), Signal::SIGTERM).unwrap();
+        let ended = observer.wait_with_output().unwrap();
+        assert!(ended.status.success() && ended.stdout.is_empty(), "{ended:?}");
     });
 }

@@ -104,6 +104,21 @@ impl Observed {
         told.unwrap_or_else(|_| panic!("{what} was not told; told was: {:#?}", self.events))
     }
 
+    /// Ends the source, and takes what it says last.
+    pub(crate) async fn end(&mut self) {
+        let LiveSource { running, events, .. } = &mut self.source;
+        let mut ended = std::pin::pin!(running.end());
+        loop {
+            tokio::select! {
+                () = &mut ended => break,
+                Some(batch) = events.recv() => self.events.extend(batch),
+            }
+        }
+        while let Ok(batch) = events.try_recv() {
+            self.events.extend(batch);
+        }
+    }
+
     /// Reads on until the socket at this end has told something that fits. Returns when it happened.
     pub(crate) async fn until_told(
         &mut self,

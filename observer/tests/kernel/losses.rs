@@ -26,6 +26,25 @@ fn a_full_ring_buffer_is_counted() {
     });
 }
 
+/// Losses are counted once a second. Those of the last second are told nonetheless, after the records from before them.
+#[test]
+fn what_was_lost_last_is_told_at_the_end() {
+    run("what_was_lost_last_is_told_at_the_end", async {
+        let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+        let options = LiveOptions { ring_bytes: 4096, ..LiveOptions::default() };
+        let mut told = Observed::start_with(&listener, options).await;
+        let clients: HashSet<_> =
+            (0..100).map(|_| TcpStream::connect(told.server).unwrap().local_addr().unwrap()).collect();
+        told.end().await;
+        let lost = lost(&told, LossPoint::RingBuffer).unwrap();
+        let known: HashSet<_> = told.sockets().map(|event| event.socket.flow.client).collect();
+        assert!(known.is_subset(&clients) && !known.is_empty(), "{known:?}");
+        // Of each connection nobody knows of, two SYNs and more had no place.
+        let unknown = clients.len() - known.len();
+        assert!(lost >= 2 * unknown as u64, "{lost} lost, {unknown} unknown");
+    });
+}
+
 /// Nobody reads while a window closes, connections end, and others come and go: of all that only the loss is told. What is
 /// known afterwards is what the sockets are, and nobody is blamed for anything.
 #[test]

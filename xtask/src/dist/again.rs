@@ -1,16 +1,13 @@
 //! The promise that the same sources, compiler and tools give the same bytes, put to the test: everything is made once more,
 //! of a clone and in directories of other names, and compared.
 
-use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
-use sha2::{Digest as _, Sha256};
 
-use super::contents::read;
 use super::target::Target;
+use crate::files::{remove_directory, sha256};
 use crate::places::{cargo, repository, target_directory};
 use crate::step::{run_quietly, step};
 
@@ -28,7 +25,7 @@ pub(super) fn compare(made: &[PathBuf], target: &Target, place: &Path) -> anyhow
             changes.status.success() && changes.stdout.is_empty(),
             "commit first: what is made again is what is committed"
         );
-        remove(&place)?;
+        remove_directory(&place)?;
         let (clone, built) = (place.join("other sources"), place.join("built"));
         run_quietly(git().args(["clone", "--quiet", "--shared"]).arg(repository()).arg(&clone))?;
         run_quietly(
@@ -41,14 +38,14 @@ pub(super) fn compare(made: &[PathBuf], target: &Target, place: &Path) -> anyhow
         )?;
         for file in made {
             let within = file.strip_prefix(target_directory()).context("a file made elsewhere")?;
-            let (first, second) = (sum(file)?, sum(&built.join(within))?);
+            let (first, second) = (sha256(file)?, sha256(&built.join(within))?);
             let name = within.display();
             if first != second {
                 bail!("{name} is {first} here and {second} in {}", built.display());
             }
             eprintln!("    {first}  {name}");
         }
-        remove(&place)
+        remove_directory(&place)
     })
 }
 
@@ -56,20 +53,4 @@ fn git() -> Command {
     let mut git = Command::new("git");
     git.current_dir(repository());
     git
-}
-
-fn remove(place: &Path) -> anyhow::Result<()> {
-    if place.exists() {
-        fs::remove_dir_all(place).with_context(|| format!("removing {}", place.display()))?;
-    }
-    Ok(())
-}
-
-/// As sha256sum(1) prints it.
-fn sum(file: &Path) -> anyhow::Result<String> {
-    let mut sum = String::new();
-    for byte in Sha256::digest(read(file)?) {
-        write!(sum, "{byte:02x}")?;
-    }
-    Ok(sum)
 }

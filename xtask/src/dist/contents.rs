@@ -1,6 +1,5 @@
 //! What is given to people beside the program, wherever each package puts it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,6 +8,7 @@ use anyhow::{Context as _, ensure};
 use super::licences;
 use super::target::Target;
 use super::tree::Tree;
+use crate::files::read;
 use crate::places::{cargo, repository, target_directory};
 use crate::step;
 
@@ -111,8 +111,4 @@ fn below(directory: &str, before: &str) -> anyhow::Result<Files> {
             Ok((name.to_str().context("a name that is not UTF-8")?.to_owned(), read(&path)?))
         })
         .collect()
-}
-
-pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("reading {}", path.display()))
 }

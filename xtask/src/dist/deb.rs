@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, ensure};
 
-use super::contents::{Contents, read};
+use super::contents::Contents;
 use super::target::Target;
 use super::tree::{Tree, gzip};
+use crate::files::read;
 use crate::places::repository;
 use crate::step::run_quietly;
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
+use crate::files::read;
 use crate::places::{repository, target_directory};
 use crate::step::step;
 
@@ -90,7 +91,7 @@ pub(crate) fn test(program: &Path) -> anyhow::Result<()> {
 /// Checks what is promised of the program.
 fn check(program: &Path, target: &Target) -> anyhow::Result<()> {
     let checking = || format!("checking {}", program.display());
-    elf::check_static(&contents::read(program)?, target.elf).with_context(checking)?;
+    elf::check_static(&read(program)?, target.elf).with_context(checking)?;
     let size = fs::metadata(program).with_context(checking)?.len();
     ensure!(size <= LIMIT, "{} has {size} bytes, more than the {LIMIT} it may have", program.display());
     Ok(())

@@ -10,17 +10,16 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, anyhow, ensure};
 
+use crate::files::{make_directory, remove_directory};
+
 /// A tree that is being put together in a directory of its own.
 pub(super) struct Tree(PathBuf);
 
 impl Tree {
     /// An empty tree; what was at its place goes.
     pub(super) fn new(place: &Path) -> anyhow::Result<Self> {
-        let making = || format!("making {}", place.display());
-        if place.exists() {
-            fs::remove_dir_all(place).with_context(making)?;
-        }
-        fs::create_dir_all(place).with_context(making)?;
+        remove_directory(place)?;
+        make_directory(place)?;
         Ok(Self(place.to_owned()))
     }
 

@@ -1,15 +1,12 @@
 //! A small Debian system with systemd, in which the package is tried.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-
+use crate::files::make_directory;
 use crate::places;
-use crate::root;
-use crate::step::run_quietly;
 
 use super::Item;
+use super::bootstrap::bootstrap;
 
 /// All of it, as it is before anything is installed.
 const SYSTEM: &str = "system.tar";
@@ -30,14 +27,8 @@ pub(crate) fn install() -> anyhow::Result<PathBuf> {
 }
 
 fn build(place: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(place).with_context(|| format!("making {}", place.display()))?;
-    run_quietly(
-        root::command("mmdebstrap", "making a Debian system")?
-            // adduser is what the package depends on.
-            .args(["--variant=minbase", "--include=adduser,systemd"])
-            // A mirror that is a snapshot has an expired release file.
-            .arg("--aptopt=Acquire::Check-Valid-Until \"false\"")
-            .arg("trixie")
-            .arg(place.join(SYSTEM)),
-    )
+    make_directory(place)?;
+    // adduser is what the package depends on.
+    let packages = "adduser,systemd";
+    bootstrap("making a Debian system", "minbase", packages, "trixie", &place.join(SYSTEM))
 }

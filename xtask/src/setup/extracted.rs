@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
+use crate::files::make_directory;
 use crate::root;
 use crate::step::run_quietly;
 
@@ -15,7 +16,7 @@ use crate::step::run_quietly;
 ///
 /// When one of them cannot be fetched.
 pub(super) fn extract(place: &Path, packages: &[&str]) -> anyhow::Result<()> {
-    fs::create_dir_all(place).with_context(|| format!("making {}", place.display()))?;
+    make_directory(place)?;
     run_quietly(root::command("apt-get", "fetching Debian's package index")?.arg("update"))?;
     run_quietly(Command::new("apt-get").arg("download").args(packages).current_dir(place))?;
     unpack(place)

@@ -6,11 +6,12 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
+use crate::files::make_directory;
 use crate::places;
-use crate::root;
 use crate::step::run_quietly;
 
 use super::Item;
+use super::bootstrap::bootstrap;
 
 /// The kernel's own file.
 const IMAGE: &str = "vmlinuz";
@@ -99,17 +100,9 @@ impl Installed {
 
 /// Takes out of a small Debian system the files that matter.
 fn build(place: &Path, suite: &str, package: &str) -> anyhow::Result<()> {
-    fs::create_dir_all(place).with_context(|| format!("making {}", place.display()))?;
+    make_directory(place)?;
     let system = place.join("system.tar");
-    run_quietly(
-        root::command("mmdebstrap", "fetching a kernel of Debian's")?
-            .arg("--variant=extract")
-            .arg(format!("--include={package}"))
-            // A mirror that is a snapshot has an expired release file.
-            .arg("--aptopt=Acquire::Check-Valid-Until \"false\"")
-            .arg(suite)
-            .arg(&system),
-    )?;
+    bootstrap("fetching a kernel of Debian's", "extract", package, suite, &system)?;
     run_quietly(
         Command::new("tar")
             .arg("--extract")

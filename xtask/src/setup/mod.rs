@@ -4,13 +4,15 @@
 //! another name and renamed when it is whole, so that what is there can be trusted.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 
+use crate::files::{make_directory, remove_directory};
 use crate::places;
 use crate::step::step;
 
+mod bootstrap;
 mod bpf_linker;
 mod cargo_deny;
 mod clients;
@@ -70,20 +72,11 @@ impl Item {
         }
         let unfinished = cache.join(format!("{}.unfinished", self.directory));
         step(&format!("install {} in {}, for {}", self.what, place.display(), self.why), || {
-            fs::create_dir_all(cache).with_context(|| format!("making {}", cache.display()))?;
-            remove(&unfinished)?;
+            make_directory(cache)?;
+            remove_directory(&unfinished)?;
             (self.build)(&unfinished)?;
-            remove(&place)?;
+            remove_directory(&place)?;
             fs::rename(&unfinished, &place).with_context(|| format!("renaming to {}", place.display()))
         })
-    }
-}
-
-fn remove(directory: &PathBuf) -> anyhow::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {}", directory.display()))
-        }
-        _ => Ok(()),
     }
 }

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use crate::root;
-use crate::step::run_quietly;
-
 use super::Item;
+use super::bootstrap::bootstrap;
 
 pub(super) const ITEM: Item = Item {
     directory: "mysql",
@@ -16,12 +14,6 @@ pub(super) const ITEM: Item = Item {
 };
 
 fn build(place: &Path) -> anyhow::Result<()> {
-    run_quietly(
-        root::command("mmdebstrap", "making a Debian system with MySQL's server")?
-            .args(["--variant=essential", "--include=mysql-server-core,mysql-client-core"])
-            // A mirror that is a snapshot has an expired release file.
-            .arg("--aptopt=Acquire::Check-Valid-Until \"false\"")
-            .arg("sid")
-            .arg(place),
-    )
+    let packages = "mysql-server-core,mysql-client-core";
+    bootstrap("making a Debian system with MySQL's server", "essential", packages, "sid", place)
 }

@@ -6,10 +6,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
+use crate::files::{make_directory, remove_directory};
 use crate::places;
 use crate::step::run_quietly;
 
-use super::{Item, extracted, remove};
+use super::{Item, extracted};
 
 /// What has the library for one machine. A compiler reads none but that of its own version.
 const PACKAGE: &str = "libstd-rust-web-dev";
@@ -46,7 +47,7 @@ pub(crate) fn install(architecture: &str) -> anyhow::Result<PathBuf> {
     let cache = places::cache()?;
     let place = cache.join(item.directory);
     if fs::read_to_string(place.join(VERSION)).ok() != Some(version()?) {
-        remove(&place)?;
+        remove_directory(&place)?;
     }
     item.install(&cache)?;
     Ok(place.join("usr"))
@@ -58,8 +59,7 @@ fn build(place: &Path, architecture: &str) -> anyhow::Result<()> {
     // Lists of its own: this machine's have nothing of the other.
     let apt = place.join("apt");
     for directory in ["lists/partial", "archives/partial"] {
-        let directory = apt.join(directory);
-        fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
+        make_directory(&apt.join(directory))?;
     }
     let apt_get = || {
         let mut command = Command::new("apt-get");
@@ -75,7 +75,7 @@ fn build(place: &Path, architecture: &str) -> anyhow::Result<()> {
     };
     run_quietly(apt_get().arg("update"))?;
     run_quietly(apt_get().arg("download").arg(format!("{PACKAGE}:{architecture}={version}")))?;
-    remove(&apt)?;
+    remove_directory(&apt)?;
     extracted::unpack(place)?;
     fs::write(place.join(VERSION), version).context("noting the version")
 }

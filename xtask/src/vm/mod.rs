@@ -7,6 +7,7 @@ use std::thread;
 use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 
+use crate::files::{make_directory, remove_directory};
 use crate::places::{cargo, repository, target_directory};
 use crate::setup::{self, kernels};
 use crate::step::{self, step};
@@ -124,10 +125,8 @@ impl Case {
     fn play(&self, observer: &Path) -> anyhow::Result<Row> {
         let Self { kernel, installed, variant, place } = self;
         let playing = || format!("the machine with {kernel}, {} ({})", variant.name(), place.display());
-        if place.exists() {
-            fs::remove_dir_all(place).with_context(playing)?;
-        }
-        fs::create_dir_all(place).with_context(playing)?;
+        remove_directory(place)?;
+        make_directory(place)?;
         let initramfs = place.join("initramfs");
         initramfs::write(installed, observer, &initramfs).with_context(playing)?;
         machine::play(installed, &initramfs, *variant, place).with_context(playing)?;

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use observer_core::{Config, Event, EventKind, SourceEvent};
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::mysql::Statements;
 use crate::privilege::{self, Capabilities};
@@ -135,13 +135,33 @@ impl LiveSource {
 #[derive(Debug)]
 pub struct Running {
     tasks: Vec<AbortHandle>,
+    /// Who reads what the kernel programs tell; `None` without them, and at the end.
+    reader: Option<Reader>,
     /// The task that reads what the kernel programs tell has it too: both have to let go of it.
     diag: Arc<diag::DiagHandle>,
+}
+
+/// The task that reads what the kernel programs tell.
+#[derive(Debug)]
+struct Reader {
+    task: JoinHandle<()>,
+    /// Dropped when it shall end.
+    end: oneshot::Sender<()>,
 }
 
 impl Running {
     fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.push(tokio::spawn(task).abort_handle());
+    }
+
+    /// Lets the kernel programs' records from before now be read and what they could not tell be counted. All of that is
+    /// among the events when this is over; somebody has to take them meanwhile.
+    pub async fn end(&mut self) {
+        if let Some(Reader { task, end }) = self.reader.take() {
+            drop(end);
+            // If it has failed, that was told.
+            let _ = task.await;
+        }
     }
 }
 
@@ -193,10 +213,10 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         }
     };
     // Where there are kernel programs, who reads their records tells what was polled, in its place among them.
-    let (to_reader, mut of_diag) = mpsc::channel(1);
+    let (to_reader, of_diag) = mpsc::channel(1);
     let to = if kernel.is_some() { to_reader } else { sender.clone() };
     let diag = Arc::new(diag::spawn_told(diag, Some(owners.clone()), to, polled)?);
-    let mut running = Running { tasks: Vec::new(), diag };
+    let mut running = Running { tasks: Vec::new(), reader: None, diag };
     let naming = server::start(&options.servers, options.statements, &sender, clock, &mut running);
     if let Some(kernel) = kernel {
         if options.bpf_log {
@@ -207,14 +227,18 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         let reads = kernel::Reads::start(&kernel, clock, sender.clone())?;
         let diag = Arc::clone(&running.diag);
         let others = kernel::Others { diag, sockets, owners, reads, waits: in_kernel };
-        running.spawn(async move {
+        let (end, ended) = oneshot::channel();
+        let mut inputs = kernel::Inputs { polled: of_diag, end: ended };
+        let task = tokio::spawn(async move {
             let told = sender.clone();
             if let Err(error) =
-                kernel::read(kernel, decoder, poll, statements, others, &mut of_diag, told).await
+                kernel::read(kernel, decoder, poll, statements, others, &mut inputs, told).await
             {
-                go_on_without(&error, of_diag, sender, clock).await;
+                go_on_without(&error, inputs, sender, clock).await;
             }
         });
+        running.tasks.push(task.abort_handle());
+        running.reader = Some(Reader { task, end });
     }
     Ok(LiveSource { events, naming, running, degraded, takes })
 }
@@ -238,14 +262,17 @@ fn tell(degradation: &Degradation, clock: ObservationClock) -> Event {
 /// A part that fails later is told like one that is not there; what is polled goes on.
 async fn go_on_without(
     error: &anyhow::Error,
-    mut polled: mpsc::Receiver<Vec<Event>>,
+    inputs: kernel::Inputs,
     events: mpsc::Sender<Vec<Event>>,
     clock: ObservationClock,
 ) {
+    let kernel::Inputs { mut polled, mut end } = inputs;
     let mut batch = vec![tell(&Degradation::new(kernel::PART, error, WITHOUT_ALL), clock)];
-    // It ends when nobody listens any more.
+    // It ends when nobody listens any more, too.
     while events.send(batch).await.is_ok() {
-        let Some(next) = polled.recv().await else { return };
-        batch = next;
+        batch = tokio::select! {
+            Some(polled) = polled.recv() => polled,
+            _ = &mut end => return,
+        };
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use observer_core::{Milestone, Timestamp};
 
-/// Points that are kept: as many as the judgement looks at (observer-core/src/connection/history.rs).
+/// Points that are kept: as many as the judgement looks at (observer-core/src/connection/curve.rs).
 const MOST: usize = 64;
 
 /// How far two points are apart at least, in bytes or in time: what comes closer moves the last one. The server's buffer,

@@ -1,6 +1,6 @@
 //! What both ends say in MySQL's protocol, as far as it bears on how long the server waits.
 
-use observer_core::{Greeting, SocketEventKind, Statement, Timestamp, capability};
+use observer_core::{Greeting, SocketEventKind, Statement, Timestamp, capability, error_number};
 
 use super::asked::Asked;
 use crate::mysql::{Command, Login, Reply, Statements, Tail, greeting, lone_error};
@@ -18,9 +18,8 @@ pub(super) struct Said<'a> {
     pub(super) answers_all: bool,
 }
 
-/// With which errors a server takes its leave of a running statement: ER_SERVER_SHUTDOWN, and ER_CONNECTION_KILLED of
-/// MariaDB.
-const PARTING: [u16; 2] = [1053, 1927];
+/// With which errors a server takes its leave of a running statement.
+const PARTING: [u16; 2] = [error_number::SERVER_SHUTDOWN, error_number::CONNECTION_KILLED];
 
 /// What is known of one session.
 #[derive(Debug, Default)]

@@ -31,7 +31,7 @@ impl Parts {
     ) -> anyhow::Result<(Self, u64)> {
         let parts = of(directory, observation)?;
         if let Some([before, after]) =
-            parts.array_windows().find(|[one, other]| one.number() + 1 < other.number())
+            parts.array_windows().find(|[one, other]| one.next().number() < other.number())
         {
             bail!(
                 "a part is missing between {} and {}; give the files before or after it by their names",

@@ -262,9 +262,10 @@ fn refused(error: EbpfError, ring_bytes: u32, ring_buffers: impl FnOnce() -> boo
 fn attach_to_cgroup(ebpf: &mut Ebpf, cgroup: &Cgroup, steps: &mut Vec<Step>) -> anyhow::Result<()> {
     let place =
         File::open(&cgroup.path).with_context(|| format!("opening cgroup {}", cgroup.path.display()))?;
-    for (program, way) in
-        [("observer_egress", CgroupSkbAttachType::Egress), ("observer_ingress", CgroupSkbAttachType::Ingress)]
-    {
+    for (program, way, part) in [
+        ("observer_egress", CgroupSkbAttachType::Egress, "cgroup_skb/egress"),
+        ("observer_ingress", CgroupSkbAttachType::Ingress, "cgroup_skb/ingress"),
+    ] {
         let loaded: &mut CgroupSkb = ebpf
             .program_mut(program)
             .with_context(|| format!("the object has no program {program}"))?
@@ -274,11 +275,7 @@ fn attach_to_cgroup(ebpf: &mut Ebpf, cgroup: &Cgroup, steps: &mut Vec<Step>) -> 
         loaded
             .attach(&place, way, CgroupAttachMode::Single)
             .with_context(|| format!("attaching {program} to {}", cgroup.path.display()))?;
-        let part = format!(
-            "cgroup_skb/{}",
-            if matches!(way, CgroupSkbAttachType::Egress) { "egress" } else { "ingress" }
-        );
-        steps.push(Step { part, outcome: Ok("attached".to_owned()) });
+        steps.push(Step { part: part.to_owned(), outcome: Ok("attached".to_owned()) });
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use observer_common::name;
 use observer_core::{Event, EventKind, LossPoint, SourceEvent};
 use tokio::io::Interest;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyMutGuard};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::census::Census;
@@ -60,8 +60,17 @@ pub(crate) struct Others {
     pub(crate) waits: Option<Waits>,
 }
 
-/// Reads until nobody listens any more. While the listener is behind nothing is read: the ring buffer fills, and the
-/// kernel counts what it has no place for. What was `polled` is told in its place among the records.
+/// What comes to the reader from the other parts.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    /// What the socket diagnostics have found.
+    pub(crate) polled: mpsc::Receiver<Vec<Event>>,
+    /// Closed when the end has come.
+    pub(crate) end: oneshot::Receiver<()>,
+}
+
+/// Reads until the end, and then what is from before it; or until nobody listens any more. While the listener is behind nothing is read: the ring buffer fills, and the
+/// kernel counts what it has no place for. What was polled is told in its place among the records.
 ///
 /// # Errors
 ///
@@ -72,7 +81,7 @@ pub(crate) async fn read(
     period: Duration,
     statements: Statements,
     others: Others,
-    polled: &mut mpsc::Receiver<Vec<Event>>,
+    inputs: &mut Inputs,
     events: mpsc::Sender<Vec<Event>>,
 ) -> anyhow::Result<()> {
     let Others { diag, mut sockets, owners, reads, waits } = others;
@@ -104,7 +113,7 @@ pub(crate) async fn read(
                         rest_until = Some(Instant::now() + REST);
                     }
                 }
-                Some(batch) = polled.recv() => *held.events() = batch,
+                Some(batch) = inputs.polled.recv() => *held.events() = batch,
                 _ = pass_is_due.tick() => {
                     sampler.begin_pass();
                     in_pass = true;
@@ -135,6 +144,7 @@ pub(crate) async fn read(
                 () = tokio::task::yield_now(), if in_pass => {
                     in_pass = sampler.continue_pass(&decoder, held.events());
                 }
+                _ = &mut inputs.end => break,
             }
         }
         if held.waits() {
@@ -156,6 +166,21 @@ pub(crate) async fn read(
             return Ok(());
         }
         owners.ask(asks);
+    }
+    let end = decoder.now();
+    loop {
+        let mut batch = Vec::new();
+        let emptied = records.drain(ring.get_mut(), &mut sampler, &mut batch);
+        let is_last = emptied || batch.last().is_some_and(|record| end < record.at);
+        if is_last {
+            sampler.tell_losses(&decoder, &mut batch);
+        }
+        if let Some(scope) = &mut scope {
+            scope.limit(&mut batch);
+        }
+        if events.send(batch).await.is_err() || is_last {
+            return Ok(());
+        }
     }
 }
 

@@ -31,14 +31,14 @@ impl Surroundings {
     /// Without cgroup v2.
     pub(super) fn find(cgroup: Option<&Path>, steps: &mut Vec<Step>) -> anyhow::Result<Self> {
         let mut private = Private::default();
+        let is_given = cgroup.is_some();
         let (cgroup, how) = match cgroup {
             Some(path) => (Cgroup::at(path)?, "as given"),
             None => Self::cgroup(&mut private)?,
         };
-        let whole = cgroup.whole_host || how == "as given";
         steps.push(Step {
             part: "cgroup v2".to_owned(),
-            outcome: if whole {
+            outcome: if cgroup.whole_host || is_given {
                 Ok(format!("{} ({how})", cgroup.path.display()))
             } else {
                 Err(part_only(&cgroup))

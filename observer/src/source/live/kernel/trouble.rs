@@ -53,9 +53,9 @@ impl Trouble {
     pub(super) fn look(&mut self, cookie: u64, at: Timestamp, look: Look) {
         let Look { is_closed, closings, has_moved } = look;
         let known = self.0.get(&cookie).copied();
-        let closed_since = known.is_some_and(|known| known.closings != closings);
+        let has_closed_again = known.is_some_and(|known| known.closings != closings);
         let moved_at = if has_moved { at } else { known.map_or(Timestamp::EPOCH, |known| known.moved_at) };
-        if (is_closed || closed_since) && at.since(moved_at) <= QUIET {
+        if (is_closed || has_closed_again) && at.since(moved_at) <= QUIET {
             self.0.insert(cookie, Known { closings, moved_at });
         } else {
             self.0.remove(&cookie);

@@ -114,9 +114,10 @@ fn decoded(text: &str) -> Result<String, String> {
     let mut rest = text.as_bytes();
     while let [first, behind @ ..] = rest {
         if *first == b'%' {
-            let (digits, behind) = behind.split_at_checked(2).ok_or(WRONG)?;
-            let digits = std::str::from_utf8(digits).map_err(|_| WRONG)?;
-            bytes.push(u8::from_str_radix(digits, 16).map_err(|_| WRONG)?);
+            let [high, low, behind @ ..] = behind else { return Err(WRONG.to_owned()) };
+            let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            let (high, low) = digit(*high).zip(digit(*low)).ok_or(WRONG)?;
+            bytes.push(high << 4 | low);
             rest = behind;
         } else {
             bytes.push(*first);
@@ -186,6 +187,7 @@ mod tests {
             "mysql://db1?tls=1",
             "mysql://db1?ssl-mode=on",
             "mysql://%zz@db1",
+            "mysql://%+5@db1",
             "mysql://%ff@db1",
             "mysql://db%1",
         ] {

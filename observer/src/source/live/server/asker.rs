@@ -137,8 +137,9 @@ impl Asker {
                 let answers = self.round(&mut session, &roll).await?;
                 self.pause = PAUSES[0];
                 if !answers.is_empty() {
-                    // Without room for them, the next ones will do.
-                    let _ = self.events.try_send(answers);
+                    // Not all of it is told again: without room for it the next question has to wait. Nobody listens
+                    // any more: nobody to tell.
+                    let _ = self.events.send(answers).await;
                 }
                 continue;
             }
@@ -156,7 +157,9 @@ impl Asker {
     async fn round(&mut self, session: &mut Session, roll: &Roll) -> Result<Vec<Event>, Trouble> {
         let now = self.clock.now();
         let troubled = || roll.troubled.iter().take(CLOSELY).map(|named| named.socket);
-        let is_new = troubled().any(|socket| !self.known.contains_key(&socket));
+        // One that was looked for and not found is another server's: looked for again when all are named anew.
+        let is_new =
+            troubled().any(|socket| !self.known.contains_key(&socket) && !session.troubled.contains(&socket));
         let mut events = Vec::new();
         if is_new || session.has_news(roll) || session.all_at + CALM <= now {
             events.extend(self.recognise(session, roll).await?);
@@ -302,4 +305,96 @@ fn about(at: Timestamp, socket: SocketRef, kind: SocketEventKind) -> Event {
 
 fn own(at: Timestamp, socket: SocketRef) -> Event {
     about(at, socket, SocketEventKind::ObserversOwn)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+    use super::*;
+
+    fn result_set(columns: u8, rows: &[&[u8]]) -> Vec<Vec<u8>> {
+        let eof = || b"\xfe\0\0\x02\0".to_vec();
+        let mut packets = vec![vec![columns]];
+        packets.extend((0..columns).map(|_| b"\x03def".to_vec()));
+        packets.push(eof());
+        packets.extend(rows.iter().map(|row| row.to_vec()));
+        packets.push(eof());
+        packets
+    }
+
+    /// A server that has no session, and counts how often it is asked for all of them.
+    async fn serve(mut wire: DuplexStream, lists: Arc<AtomicUsize>) {
+        let mut header = [0; 4];
+        while wire.read_exact(&mut header).await.is_ok() {
+            let mut question = vec![0; usize::from(header[0]) | usize::from(header[1]) << 8];
+            wire.read_exact(&mut question).await.unwrap();
+            let question = String::from_utf8(question).unwrap();
+            let answer = if question.contains("@@version") {
+                result_set(5, &[b"\x017\x03o@%\x043306\x0260\x0711.4.10"])
+            } else if question.contains("SELECT ID, USER") {
+                lists.fetch_add(usize::from(!question.contains("WHERE")), Ordering::Relaxed);
+                result_set(6, &[])
+            } else {
+                vec![b"\xff\x76\x04#42000denied".to_vec()]
+            };
+            for (number, packet) in (1..).zip(answer) {
+                let header = [u8::try_from(packet.len()).unwrap(), 0, 0, number];
+                wire.write_all(&[&header, packet.as_slice()].concat()).await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_another_server_is_looked_for_once() {
+        let (wire, client) = tokio::io::duplex(1 << 12);
+        let lists = Arc::<AtomicUsize>::default();
+        tokio::spawn(serve(wire, lists.clone()));
+        let mut client = Client::over(client, "11.4.10-MariaDB");
+        let faculties = Faculties::of(&mut client, Statements::None).await.unwrap();
+        let url = "mysql://o@localhost?socket=/s".parse().unwrap();
+        let server = Server::all(&[url], &[]).unwrap().remove(0);
+        let clock = ObservationClock::new().unwrap();
+        let mut asker = Asker::new(
+            server,
+            Statements::None,
+            watch::channel(Roll::default()).1,
+            mpsc::channel(1).0,
+            clock,
+        );
+        let flow =
+            Flow { client: "10.0.0.1:40000".parse().unwrap(), server: "10.0.0.2:3306".parse().unwrap() };
+        let named = |port: u16| Named {
+            socket: SocketRef {
+                flow: Flow { client: (flow.client.ip(), port).into(), ..flow },
+                seen_at: Vantage::Client,
+                cookie: None,
+            },
+            thread_id: None,
+            is_server_here: false,
+            is_troubled: true,
+            due: None,
+        };
+        let mut roll = Roll { all: Arc::default(), troubled: Arc::new(vec![named(1)]) };
+        let mut session = Session {
+            client,
+            faculties,
+            asked_at: clock.now(),
+            all_at: clock.now(),
+            all: Arc::clone(&roll.all),
+            troubled: HashSet::new(),
+        };
+        for _ in 0..3 {
+            asker.round(&mut session, &roll).await.unwrap();
+        }
+        assert_eq!(lists.load(Ordering::Relaxed), 1);
+        roll.troubled = Arc::new(vec![named(1), named(2)]);
+        asker.round(&mut session, &roll).await.unwrap();
+        assert_eq!(lists.load(Ordering::Relaxed), 2, "one that was not looked for yet");
+        roll.all = Arc::new(vec![named(1), named(2)]);
+        asker.round(&mut session, &roll).await.unwrap();
+        assert_eq!(lists.load(Ordering::Relaxed), 3, "all were named anew");
+    }
 }

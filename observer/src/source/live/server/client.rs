@@ -20,6 +20,9 @@ const LOGIN: Duration = Duration::from_secs(5);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(2);
 
+/// An answer's rows at most, in bytes: several times as long as any that is asked for.
+const LONGEST_ANSWER: usize = 32 << 20;
+
 /// The columns of an answer at most.
 const COLUMNS: u8 = 16;
 
@@ -67,6 +70,12 @@ impl Client {
         Ok(client)
     }
 
+    /// A session with a server that is at the other end of this.
+    #[cfg(test)]
+    pub(super) fn over(wire: tokio::io::DuplexStream, version: &str) -> Self {
+        Self { packets: Packets::new(wire), version: version.to_owned(), address: None }
+    }
+
     pub(super) fn is_mariadb(&self) -> bool {
         self.version.contains("MariaDB")
     }
@@ -94,7 +103,7 @@ impl Client {
         if !is_eof(&self.packets.read().await?) {
             return Err(Trouble::Protocol("its answer is not understood"));
         }
-        let mut rows = Vec::new();
+        let (mut rows, mut length) = (Vec::new(), 0);
         loop {
             let packet = self.packets.read().await?;
             if is_eof(&packet) {
@@ -102,6 +111,10 @@ impl Client {
             }
             if rows.len() >= most {
                 return Err(Trouble::Protocol("its answer has more rows than were asked for"));
+            }
+            length += packet.len();
+            if length > LONGEST_ANSWER {
+                return Err(Trouble::Protocol("its answer is too long"));
             }
             rows.push(
                 row(&packet, columns).ok_or(Trouble::Protocol("a row of its answer is not understood"))?,
@@ -157,7 +170,7 @@ fn row(mut packet: &[u8], columns: usize) -> Option<Row> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
@@ -173,10 +186,37 @@ mod tests {
     #[tokio::test]
     async fn it_takes_leave() {
         let (mut server, client) = tokio::io::duplex(64);
-        drop(Client { packets: Packets::new(client), version: String::new(), address: None });
+        drop(Client::over(client, ""));
         let mut sent = Vec::new();
         server.read_to_end(&mut sent).await.unwrap();
         assert_eq!(sent, b"\x01\0\0\0\x01");
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_not_read_without_end() {
+        let (mut server, client) = tokio::io::duplex(1 << 16);
+        let serving = tokio::spawn(async move {
+            let nulls = [0xfb; 15];
+            // A row as long as a packet may be: one text, and fifteen that are NULL.
+            let text = (1 << 20) - 19;
+            let row =
+                [&b"\xfd"[..], &u32::to_le_bytes(text)[..3], &vec![b'a'; text as usize], &nulls].concat();
+            let before = std::iter::once(vec![16]).chain((0..16).map(|_| b"\x03def".to_vec()));
+            let before = before.chain(std::iter::once(b"\xfe\0\0\x02\0".to_vec()));
+            let mut number = 0_u8;
+            for packet in before.chain(std::iter::repeat(row)) {
+                number = number.wrapping_add(1);
+                let [low, middle, high, _] = u32::try_from(packet.len()).unwrap().to_le_bytes();
+                server.write_all(&[low, middle, high, number]).await?;
+                server.write_all(&packet).await?;
+            }
+            std::io::Result::Ok(())
+        });
+        let mut client = Client::over(client, "");
+        let trouble = client.ask("SELECT", 20_000).await.unwrap_err();
+        assert_eq!(trouble.to_string(), "its answer is too long");
+        drop(client);
+        assert!(serving.await.unwrap().is_err());
     }
 
     #[test]

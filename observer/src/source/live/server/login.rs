@@ -6,6 +6,7 @@
 
 use mysql_common::auth::plugins::caching_sha2_password::scramble_sha256;
 use mysql_common::auth::plugins::mysql_native_password::scramble_native;
+use observer_core::capability::{CONNECT_ATTRS, PLUGIN_AUTH, PROTOCOL_41, SECURE_CONNECTION, SSL};
 
 use super::key;
 use super::option_file::Login;
@@ -13,15 +14,8 @@ use super::packets::Packets;
 use super::tls::Tls;
 use super::trouble::Trouble;
 
-/// What observer wants of the protocol, and cannot do without: CLIENT_PROTOCOL_41, CLIENT_SECURE_CONNECTION and
-/// CLIENT_PLUGIN_AUTH.
-const NEEDED: u32 = 1 << 9 | 1 << 15 | 1 << 19;
-
-/// CLIENT_SSL.
-const SSL: u32 = 1 << 11;
-
-/// CLIENT_CONNECT_ATTRS.
-const CONNECT_ATTRS: u32 = 1 << 20;
+/// What observer wants of the protocol, and cannot do without.
+const NEEDED: u32 = PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH;
 
 /// What is taken where the server has it; the first is CLIENT_LONG_PASSWORD.
 const WANTED: u32 = 1 | CONNECT_ATTRS;

@@ -168,15 +168,32 @@ fn option(line: &str) -> anyhow::Result<(String, Option<String>)> {
     Ok((name.trim().replace('_', "-"), value))
 }
 
-/// A value without its quotes, with what its escapes stand for. A `#` behind it begins a comment.
+/// A value without its quotes, with what its escapes stand for, and without the comment behind it.
 fn unquoted(text: &str) -> anyhow::Result<String> {
+    let text = without_comment(text);
     if let Some(quote @ ('"' | '\'')) = text.chars().next() {
         let (inside, behind) = text[1..].rsplit_once(quote).context("a quote is not closed")?;
-        let behind = behind.trim_start();
-        ensure!(behind.is_empty() || behind.starts_with('#'), "something stands behind the closing quote");
+        ensure!(behind.is_empty(), "something stands behind the closing quote");
         return Ok(unescaped(inside));
     }
-    Ok(unescaped(text.split_once(" #").map_or(text, |(value, _)| value.trim_end())))
+    Ok(unescaped(text))
+}
+
+/// What stands before a `#` that is not within quotes. MySQL's clients take one within a word for a comment too
+/// (`remove_end_comment` in mysys/my_default.cc): a file must not mean another password here than there.
+fn without_comment(text: &str) -> &str {
+    let (mut quote, mut is_escaped) = (None, false);
+    for (index, letter) in text.char_indices() {
+        match letter {
+            '#' if quote.is_none() => return text[..index].trim_end(),
+            '"' | '\'' if !is_escaped && quote.is_none_or(|quote| quote == letter) => {
+                quote = if quote.is_none() { Some(letter) } else { None };
+            }
+            _ => {}
+        }
+        is_escaped = letter == '\\' && !is_escaped;
+    }
+    text
 }
 
 fn unescaped(text: &str) -> String {
@@ -248,9 +265,14 @@ mod tests {
             ("password = 'it''s'", "it''s"),
             ("password=\"\"", ""),
             ("password=a=b", "a=b"),
-            ("password=x#y", "x#y"),
+            ("password=x#y", "x"),
             ("password=x #y", "x"),
             ("password=\\q", "\\q"),
+            ("password='a b' # it's the loader's", "a b"),
+            ("password=\"a # b\"# \"c\"", "a # b"),
+            ("password='a\\' # b'", "a' # b"),
+            ("password='x#y'", "x#y"),
+            ("password=#x", ""),
         ] {
             let login = Login::parse(&format!("[client]\n{line}\n")).unwrap();
             assert_eq!(login.password.as_deref(), Some(value), "{line}");
