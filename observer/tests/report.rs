@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use observer::text::width;
-use observer_core::{End, Event, EventKind, Process, SocketEventKind, TcpState};
+use observer_core::{End, Event, EventKind, Process, SeqNumber, SocketEventKind, TcpState};
 use support::recording::write_log;
 use support::story::{Story, degraded, events_lost, together};
 use tempfile::TempDir;
@@ -274,6 +274,34 @@ fn a_timeout_can_be_given_afterwards() {
     );
     let report = place.report(&["log", "--net-write-timeout", "8"]);
     assert!(report.contains("8 s (given to observer)"), "{report}");
+}
+
+/// The rest of its result had fitted into the server's send buffer: nothing but the goodbye shows that it was not lost.
+#[test]
+fn a_deadline_that_was_none_is_not_told() {
+    let stalled = Story::of("10.2.7.31:51844", 1000)
+        .greeting(1010)
+        .stream(1500, 8_000, 1_200_000, 3_100_000)
+        .zero_window(9_000)
+        .probes([9_230, 9_700]);
+    let bye = SocketEventKind::Command { length: 1, text: "\u{1}".to_owned() };
+    let went_on = stalled
+        .clone()
+        .window_update(30_000, 800_000)
+        .then(30_001, bye)
+        .then(30_002, SocketEventKind::Fin { by: End::Client, seq: SeqNumber(1100), in_result: None })
+        .fin_by_server(30_003);
+    let place = Place::new()
+        .log("stalled", &stalled.then(30_000, SocketEventKind::ZeroWindowProbeAck { by: End::Client }).events)
+        .log("went on", &went_on.events);
+    for (log, verdict, is_told) in [("stalled", "net_write_timeout", true), ("went on", "recovered", false)] {
+        let report = place.report(&[log, "--all", "--net-write-timeout", "6", "--format", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let connection = &report["connections"][0];
+        assert_eq!(connection["verdict"]["kind"], verdict);
+        let moments = connection["moments"].as_array().unwrap();
+        assert_eq!(moments.iter().any(|moment| moment["what"] == "deadline"), is_told, "{moments:?}");
+    }
 }
 
 /// What is wrong with a file, where, and what the user can do.

@@ -92,4 +92,29 @@ mod tests {
             assert_eq!(without_attributes(&query[..cut]), None, "{cut} bytes");
         }
     }
+
+    #[test]
+    fn as_many_as_are_believed_are_skipped_with_values_of_every_length() {
+        let types = [1, 2, 13, 3, 9, 4, 5, 8];
+        let lengths = [1, 2, 2, 4, 4, 4, 8, 8];
+        let named = types.iter().flat_map(|known| [*known, 0x80, 1, b'n']);
+        // The third and the last are null: of them no value follows.
+        let values = lengths.iter().enumerate().filter(|(index, _)| ![2, 7].contains(index));
+        let values = values.flat_map(|(_, length)| vec![0xaa; *length]);
+        let query: Vec<u8> = [8, 1, 0b1000_0100, 1].into_iter().chain(named).chain(values).collect();
+        assert_eq!(without_attributes(&[&query[..], b"SET a=1"].concat()), Some(&b"SET a=1"[..]));
+        for cut in 2..query.len() {
+            assert_eq!(without_attributes(&query[..cut]), None, "{cut} bytes");
+        }
+    }
+
+    #[test]
+    fn attributes_without_types_or_with_a_length_beyond_the_packet_give_no_text() {
+        assert_eq!(without_attributes(b"\x01\x01\0\0SET a=1"), None);
+        assert_eq!(
+            without_attributes(b"\x01\x01\0\x01\xfe\0\x01n\xfe\xff\xff\xff\xff\xff\xff\xff\xffSET"),
+            None
+        );
+        assert_eq!(without_attributes(b"\x01\x01\0\x01\xfe\0\x01n\x20SET a=1"), None);
+    }
 }

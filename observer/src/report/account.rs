@@ -220,7 +220,10 @@ impl Account {
                     self.marks.remove(&mark);
                 }
             }
-            FindingKind::Verdict(verdict) => self.verdict = Some((**verdict).clone()),
+            FindingKind::Verdict(verdict) => {
+                self.take_losses_back(verdict.kind);
+                self.verdict = Some((**verdict).clone());
+            }
             _ => {}
         }
         if let Some(connection) = connection {

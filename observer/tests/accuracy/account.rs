@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use observer_core::{
-    Confidence, Config, FindingKind, TimeRange, Timeout, TimeoutSource, Timestamp, Tracker, VerdictKind,
+    Confidence, Config, Finding, FindingKind, TimeRange, Timeout, TimeoutSource, Timestamp, Tracker, Verdict,
+    VerdictKind,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::harness::log::Log;
+use crate::harness::log::{Log, listed};
 use crate::matrix::TIMEOUT;
 use crate::play::Truth;
 
@@ -25,7 +26,7 @@ const JUST_BEFORE: Duration = Duration::from_millis(5);
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     /// What became of it.
-    pub(crate) verdict: Option<(VerdictKind, Confidence)>,
+    pub(crate) verdict: Option<Said>,
     /// When the server gives up, as last shown before it did.
     pub(crate) abort: Option<TimeRange>,
     /// When the warning was told that was not taken back; only of what was told while it happened.
@@ -34,32 +35,49 @@ pub(crate) struct Account {
     pub(crate) lost: Option<Timestamp>,
     /// Whether that was said as a guess, for nothing had shown it.
     pub(crate) is_guess: bool,
-    /// Findings that were told later than they are stamped.
-    pub(crate) late: Vec<String>,
+    /// Whether it was said afterwards that it was not so.
+    pub(crate) is_taken_back: bool,
+    /// What is wrong whatever the truth is.
+    pub(crate) misses: Vec<String>,
 }
 
 impl Account {
-    /// By what was told live, and what the report says of the log of that.
-    pub(crate) fn live(log: &Log, reports: &Reports, truth: &Truth) -> Self {
+    /// By what was told live, what the log of that gives when it is `replayed`, and what the report says of it.
+    pub(crate) fn live(log: &Log, replayed: &[Finding], reports: &Reports, truth: &Truth) -> Self {
         let findings = log.findings_of(truth.client);
         let abort = truth.aborted.and_then(|aborted| shown(log, truth.client, aborted - JUST_BEFORE));
         let mut account = Self { abort, ..Self::default() };
         let before = |at: Timestamp| truth.aborted.is_none_or(|aborted| at <= aborted + JITTER);
-        for finding in findings {
+        for finding in &findings {
             match &finding.kind {
                 FindingKind::Warning { .. } => account.warned = account.warned.or(Some(finding.at)),
                 FindingKind::Recovered { .. } if before(finding.at) => account.warned = None,
                 FindingKind::Lost { seen, .. } => {
                     account.is_guess = !seen && (account.is_guess || account.lost.is_none());
                     account.lost = account.lost.or(Some(finding.at));
+                    let sentence = finding.sentence();
+                    if *seen == sentence.contains("probably") {
+                        account.misses.push(format!("seen is {seen}, and it was said: {sentence}"));
+                    }
                 }
-                FindingKind::Verdict(verdict) => account.verdict = Some((verdict.kind, verdict.confidence)),
+                FindingKind::Verdict(verdict) => account.verdict = Some(Said::of(verdict)),
                 _ => {}
             }
-            account.late.extend(log.ensure_in_time(finding, JITTER).err().map(|error| error.to_string()));
+            account.is_taken_back = match &finding.kind {
+                FindingKind::Lost { .. } => false,
+                FindingKind::Recovered { .. } => true,
+                FindingKind::Verdict(verdict) if lived(verdict.kind) => true,
+                _ => account.is_taken_back,
+            };
+            account.misses.extend(log.ensure_in_time(finding, JITTER).err().map(|error| error.to_string()));
+        }
+        let again: Vec<_> = replayed.iter().filter(|finding| is_of(finding, truth.client)).collect();
+        if again != findings {
+            let [live, again] = [listed(findings), listed(again)];
+            account.misses.push(format!("live was found{live}\n    and in its log{again}"));
         }
         if let Some(report) = reports.of_client(truth.client) {
-            account.verdict = account.verdict.or(Some(report.verdict()));
+            account.verdict = account.verdict.or(Some(report.said()));
         }
         account
     }
@@ -68,7 +86,7 @@ impl Account {
     pub(crate) fn capture(reports: &Reports, truth: &Truth) -> Self {
         let mut account = Self::default();
         if let Some(report) = reports.of_client(truth.client) {
-            account.verdict = Some(report.verdict());
+            account.verdict = Some(report.said());
             account.abort = report.abort;
             account.lost =
                 report.moments.iter().filter(|moment| moment.is_loss()).map(|moment| moment.at).min();
@@ -76,6 +94,16 @@ impl Account {
         }
         account
     }
+}
+
+/// Whether a finding is about a connection of `client`.
+pub(crate) fn is_of(finding: &Finding, client: SocketAddr) -> bool {
+    finding.flow.is_some_and(|flow| flow.client == client)
+}
+
+/// Whether that can only become of a connection that was not lost.
+fn lived(kind: VerdictKind) -> bool {
+    matches!(kind, VerdictKind::Recovered | VerdictKind::ClientClosed)
 }
 
 /// What the view showed of `client` at a moment: the same judgement of the same events gives the same.
@@ -102,7 +130,8 @@ struct Document {
 struct Report {
     client: SocketAddr,
     abort: Option<TimeRange>,
-    verdict: Said,
+    verdict: InReport,
+    incomplete: Option<bool>,
     moments: Vec<Moment>,
 }
 
@@ -120,14 +149,31 @@ impl Moment {
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct InReport {
     kind: VerdictKind,
     confidence: Confidence,
 }
 
+/// A verdict, as far as it is the same for everybody who has seen enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Said {
+    #[serde(rename = "verdict")]
+    pub(crate) kind: VerdictKind,
+    pub(crate) confidence: Confidence,
+    /// Whether the application lacks a part of the result.
+    pub(crate) incomplete: Option<bool>,
+}
+
+impl Said {
+    fn of(verdict: &Verdict) -> Self {
+        Self { kind: verdict.kind, confidence: verdict.confidence, incomplete: verdict.incomplete }
+    }
+}
+
 impl Report {
-    fn verdict(&self) -> (VerdictKind, Confidence) {
-        (self.verdict.kind, self.verdict.confidence)
+    fn said(&self) -> Said {
+        let InReport { kind, confidence } = self.verdict;
+        Said { kind, confidence, incomplete: self.incomplete }
     }
 }
 

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use observer::demo::Dialect;
-use observer_core::{End, Timestamp};
+use observer_core::{Confidence, End, Timestamp};
 use serde::Serialize;
 
-use crate::account::Account;
+use crate::account::{Account, Said};
 use crate::case::{Abort, Case, server_name};
 use crate::play::Truth;
 
@@ -17,6 +17,8 @@ const OUTSIDE: f64 = 0.3;
 const WIDTH: f64 = 0.5;
 /// The same on the server's host, where its own wait is seen.
 const OWN_WIDTH: f64 = 0.1;
+/// How far from the moment a loss may be stamped where that moment can be known.
+const TOLD: f64 = 0.5;
 /// The share of the timeout that must be left at the warning.
 const WARNED: f64 = 0.2;
 
@@ -43,17 +45,20 @@ pub(crate) struct Row {
     pub(crate) end: End,
     /// And how.
     pub(crate) way: Way,
-    /// The verdict, by its name in the report.
-    pub(crate) verdict: Option<String>,
+    /// The verdict.
+    #[serde(flatten)]
+    pub(crate) verdict: Option<Said>,
     /// How long before the server gave up the warning came.
     pub(crate) warned_before: Option<f64>,
     /// By how much the server gave up outside the range; negative where it was earlier.
     pub(crate) outside: Option<f64>,
     /// How wide the range was.
     pub(crate) width: Option<f64>,
+    /// By how much later than the loss it was called lost; negative where it was earlier.
+    pub(crate) told_after: Option<f64>,
     /// Whether the connection was called lost while it lived.
     pub(crate) false_alarm: bool,
-    /// Whether that was said as a guess, and is not known better from there.
+    /// Whether that was said as a guess, is not known better from there, and was taken back.
     pub(crate) guess: bool,
     /// What is wrong, in words.
     pub(crate) misses: Vec<String>,
@@ -74,32 +79,48 @@ pub(crate) fn judge(
         client: truth.client,
         end,
         way,
-        verdict: account.verdict.map(|(kind, _)| name(&kind)),
+        verdict: account.verdict,
         warned_before: None,
         outside: None,
         width: None,
+        told_after: None,
         false_alarm: false,
         guess: false,
-        misses: account.late.clone(),
+        misses: account.misses.clone(),
     };
     row.judge_verdict(case, account);
     if let (Some(expected), Some(aborted)) = (case.expected.abort, truth.aborted) {
         row.judge_abort(expected, aborted, account);
+        row.judge_certainty(server);
+        row.judge_told(expected, aborted, server, account);
     }
     row.judge_loss(case, truth, account);
     row
+}
+
+/// Two captures of the same packets, at the client's end and at the server's, have to give the same verdict. `rows` are
+/// those of one client.
+pub(crate) fn compare_captures(rows: &mut [Row]) {
+    let mut captures = rows.iter_mut().filter(|row| row.way == Way::Capture);
+    if let (Some(one), Some(other)) = (captures.next(), captures.next())
+        && one.verdict != other.verdict
+    {
+        other
+            .misses
+            .push(format!("its verdict is {:?}, that at the other end {:?}", other.verdict, one.verdict));
+    }
 }
 
 impl Row {
     fn judge_verdict(&mut self, case: &Case, account: &Account) {
         let expected = &case.expected;
         let right = match account.verdict {
-            Some((kind, _)) => expected.verdicts.contains(&kind),
+            Some(said) => expected.verdicts.contains(&said.kind),
             None => expected.or_nothing,
         };
         if !right {
             let wanted: Vec<_> = expected.verdicts.iter().map(name).collect();
-            let said = self.verdict.as_deref().unwrap_or("nothing");
+            let said = self.verdict.map_or_else(|| "nothing".to_owned(), |said| name(&said.kind));
             self.misses.push(format!("the verdict is {said}, right is {}", wanted.join(" or ")));
         }
     }
@@ -119,9 +140,8 @@ impl Row {
                     self.misses.push(format!("the server gave up {outside:+.3} s outside the range"));
                 }
                 // A capture does not hold what the server's kernel knows of its send buffer.
-                let server_host = self.end == End::Server && self.way == Way::Live;
-                let widest = if server_host { OWN_WIDTH } else { WIDTH };
-                if (expected.full_stall || server_host) && width > widest {
+                let widest = if self.sees_socket() { OWN_WIDTH } else { WIDTH };
+                if (expected.full_stall || self.sees_socket()) && width > widest {
                     self.misses.push(format!("the range is {width:.3} s wide"));
                 }
             }
@@ -140,14 +160,45 @@ impl Row {
         }
     }
 
+    /// What was seen is certain, and what was concluded is not; the rest of the result is lacking in any case.
+    fn judge_certainty(&mut self, server: Dialect) {
+        let Some(Said { confidence, incomplete, .. }) = self.verdict else { return };
+        let is_seen = self.sees_socket() || server == Dialect::MariaDb;
+        if is_seen != (confidence == Confidence::Certain) {
+            self.misses.push(format!("the verdict is {}", name(&confidence)));
+        }
+        if incomplete != Some(true) {
+            self.misses.push(format!("whether the result is incomplete: {incomplete:?}"));
+        }
+    }
+
+    /// Whether it was called lost when it was: where the end of the wait can be known, or is seen.
+    fn judge_told(&mut self, expected: Abort, aborted: Timestamp, server: Dialect, account: &Account) {
+        self.told_after = account.lost.map(|lost| {
+            let [late, early] = [lost.since(aborted), aborted.since(lost)];
+            late.as_secs_f64() - early.as_secs_f64()
+        });
+        // MariaDB's RST comes at once to both ends.
+        let can_know = expected.full_stall || self.sees_socket() || server == Dialect::MariaDb;
+        match self.told_after {
+            None if can_know => self.misses.push("it was not called lost".to_owned()),
+            Some(after) if can_know && after.abs() > TOLD => {
+                self.misses.push(format!("it was called lost {after:+.3} s after the server gave up"));
+            }
+            _ => {}
+        }
+    }
+
     fn judge_loss(&mut self, case: &Case, truth: &Truth, account: &Account) {
         let Some(lost) = account.lost else { return };
-        let sees_socket = self.end == End::Server && self.way == Way::Live;
-        if truth.lost.is_none() && case.expected.looks_lost && account.is_guess && !sees_socket {
-            (self.false_alarm, self.guess) = (true, true);
-            return;
-        }
         let too_early = match truth.lost {
+            None if case.expected.looks_lost && account.is_guess && !self.sees_socket() => {
+                (self.false_alarm, self.guess) = (true, account.is_taken_back);
+                if self.guess {
+                    return;
+                }
+                "the guess that it is lost was not taken back".to_owned()
+            }
             None => "it was called lost, and lived".to_owned(),
             Some(truth) => {
                 let early = truth.since(lost).as_secs_f64();
@@ -159,6 +210,11 @@ impl Row {
         };
         self.false_alarm = true;
         self.misses.push(too_early);
+    }
+
+    /// Whether what is seen there is the server's socket, and not only what is sent.
+    fn sees_socket(&self) -> bool {
+        self.end == End::Server && self.way == Way::Live
     }
 }
 

@@ -20,6 +20,8 @@ mod judge;
 mod matrix;
 mod play;
 mod recording;
+#[path = "../support/replayed.rs"]
+mod replayed;
 mod rig;
 mod table;
 

@@ -5,21 +5,22 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use observer::demo::{Client, ClientOptions, Dialect};
-use observer_core::End;
+use observer_core::{End, Finding};
 
-use crate::account::{Account, Reports};
+use crate::account::{Account, Reports, is_of};
 use crate::case::{Case, Fate, server_name};
 use crate::harness::Setup;
 use crate::harness::capture::Capture;
 use crate::harness::lab::{Lab, Side};
 use crate::harness::observer::{Observer, Vantage};
 use crate::harness::server::Server;
-use crate::judge::{Row, Way, judge, name};
+use crate::judge::{Row, Way, compare_captures, judge, name};
 use crate::matrix::TIMEOUT;
 use crate::play::Play;
 use crate::recording::Recording;
+use crate::replayed::replayed;
 
 /// Between the queries of two clients. Together they would keep every CPU from everybody for a second, observers included.
 const STAGGER: Duration = Duration::from_millis(100);
@@ -107,11 +108,18 @@ pub(crate) fn run(
             keep_file(&log_file, &name.with_extension("log"))?;
             keep_file(&recorded.path(), &name.with_extension("pcap"))?;
         }
+        let again = replayed(&log_file).context("judging the log of an observer again")?;
+        // Those of a case are compared where it is judged.
+        let of_nobody = |findings: &[Finding]| {
+            let is_of_case = |finding: &&Finding| truths.iter().any(|truth| is_of(finding, truth.client));
+            findings.iter().filter(|finding| !is_of_case(finding)).cloned().collect::<Vec<_>>()
+        };
+        ensure!(of_nobody(&log.findings) == of_nobody(&again), "the log of an observer gives other findings");
         let live = Reports::of(&log_file, lab.port)?;
         let capture = Reports::of(&recorded.path(), lab.port)?;
         let of_truth = |truth| {
             [
-                (Way::Live, Account::live(&log, &live, truth)),
+                (Way::Live, Account::live(&log, &again, &live, truth)),
                 (Way::Capture, Account::capture(&capture, truth)),
             ]
         };
@@ -119,11 +127,14 @@ pub(crate) fn run(
     }
     let mut rows = Vec::new();
     for (number, (case, truth)) in cases.iter().zip(&truths).enumerate() {
+        let mut of_case = Vec::new();
         for (end, accounts) in &accounts {
             for (way, account) in &accounts[number] {
-                rows.push(judge(case, dialect, *end, *way, truth, account));
+                of_case.push(judge(case, dialect, *end, *way, truth, account));
             }
         }
+        compare_captures(&mut of_case);
+        rows.extend(of_case);
     }
     drop((plays, server));
     Ok(rows)

@@ -54,11 +54,15 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { version, kernel_release, cpus, rows, missed, .. } = self;
         writeln!(f, "observer {version} on Linux {kernel_release}, {cpus} CPUs; times in seconds\n")?;
-        writeln!(f, "{:<36}{:<9}{:<21}{:>7}{:>9}{:>15}", "", "", "", "warned", "abort", "width of range")?;
         writeln!(
             f,
-            "{:<36}{:<9}{:<21}{:>7}{:>9}{:>8}{:>8}  holds",
-            "case", "server", "verdict", "before", "outside", "others", "server"
+            "{:<31}{:<8}{:<25}{:>7}{:>8}{:>16}{:>7}{:>8}",
+            "", "", "", "warned", "abort", "width of range", "told", "false"
+        )?;
+        writeln!(
+            f,
+            "{:<31}{:<8}{:<25}{:>7}{:>8}{:>8}{:>8}{:>7}{:>8}  holds",
+            "case", "server", "verdict", "before", "outside", "others", "server", "after", "alarms"
         )?;
         for rows in rows.chunk_by(|a, b| (a.case, a.server) == (b.case, b.server)) {
             print(rows, f)?;
@@ -71,25 +75,37 @@ impl fmt::Display for Table {
 /// One line for a case and a server, with the worst number of all vantages, and one for each miss.
 fn print(rows: &[Row], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let Some(Row { case, server: name_of_server, .. }) = rows.first() else { return Ok(()) };
-    let mut verdicts: Vec<_> = rows.iter().map(|row| row.verdict.as_deref().unwrap_or("-")).collect();
-    verdicts.dedup();
+    let mut verdicts: Vec<String> = Vec::new();
+    for row in rows {
+        let verdict = row.verdict.map_or_else(|| "-".to_owned(), |said| name(&said.kind));
+        if !verdicts.contains(&verdict) {
+            verdicts.push(verdict);
+        }
+    }
     let warned = rows.iter().filter_map(|row| row.warned_before).reduce(f64::min);
-    let outside =
-        rows.iter().filter_map(|row| row.outside).reduce(|a, b| if a.abs() < b.abs() { b } else { a });
+    let worst =
+        |times: &mut dyn Iterator<Item = f64>| times.reduce(|a, b| if a.abs() < b.abs() { b } else { a });
+    let outside = worst(&mut rows.iter().filter_map(|row| row.outside));
+    let told = worst(&mut rows.iter().filter_map(|row| row.told_after));
+    let alarms = rows.iter().filter(|row| row.false_alarm).count();
     // A capture from the server's end knows no more of it than one from the client's.
     let observer_at_server = |row: &&Row| row.end == End::Server && row.way == Way::Live;
     let (server, others): (Vec<_>, Vec<_>) = rows.iter().partition(observer_at_server);
     let width = |rows: &[&Row]| rows.iter().filter_map(|row| row.width).reduce(f64::max);
-    let seconds = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"));
+    let seconds = |time: Option<f64>| {
+        // What is rounded to nothing has no sign.
+        time.map_or_else(|| "-".to_owned(), |time| format!("{:.3}", (time * 1e3).round() / 1e3 + 0.0))
+    };
     let held = rows.iter().filter(|row| row.misses.is_empty()).count();
     writeln!(
         f,
-        "{case:<36}{name_of_server:<9}{:<21}{:>7}{:>9}{:>8}{:>8}  {held}/{}",
+        "{case:<31}{name_of_server:<8}{:<25}{:>7}{:>8}{:>8}{:>8}{:>7}{alarms:>8}  {held}/{}",
         verdicts.join(", "),
         seconds(warned),
         seconds(outside),
         seconds(width(&others)),
         seconds(width(&server)),
+        seconds(told),
         rows.len()
     )?;
     for row in rows {

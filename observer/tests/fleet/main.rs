@@ -20,7 +20,8 @@ mod shipped;
 mod support;
 mod thousands;
 
-use support::recording::{header, replayed, write_log};
+use support::recording::{header, write_log};
+use support::replayed::replayed;
 use support::story::{Story, at, events_lost, together};
 
 const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/fleet");
@@ -116,7 +117,7 @@ impl Fleet {
         for event in events {
             log.event(event, event.at);
         }
-        for finding in replayed(&judged) {
+        for finding in replayed(&judged).unwrap() {
             log.finding(&finding, finding.at);
         }
         log.flush(at(0));

@@ -26,7 +26,6 @@ fn of_map(id: u32) -> Option<(&'static str, usize)> {
     let fits = |key_size: usize, value_size: usize| (key as usize, value as usize) == (key_size, value_size);
     Some(match info.name_as_str()? {
         "CONNECTIONS" => ("CONNECTIONS", count::<8, { size_of::<ConnectionState>() }>(id, fits)),
-        "COMMANDS" => ("COMMANDS", count::<8, { size_of::<CommandHead>() }>(id, fits)),
         "PREPARED" => ("PREPARED", count::<8, { size_of::<CommandHead>() }>(id, fits)),
         "WAITS" => ("WAITS", count::<8, { size_of::<Wait>() }>(id, fits)),
         "SERVERS" => ("SERVERS", count::<4, 1>(id, fits)),

@@ -37,15 +37,21 @@ impl Account {
             && same_socket
     }
 
+    /// One that read on was not lost: what was thought so is not told.
+    pub(super) fn take_losses_back(&mut self, verdict: VerdictKind) {
+        if verdict == VerdictKind::Recovered {
+            self.marks.retain(|mark, _| !matches!(mark, Mark::Deadline | Mark::GaveUp));
+        }
+    }
+
     /// Tells on with what a later observation has told of it.
     pub(in crate::report) fn go_on(&mut self, later: Self) {
         let gap = self.gap_before(&later);
         let verdict_stays = stays(self.verdict.as_ref(), later.verdict.as_ref());
         if !verdict_stays {
             (self.timeout, self.abort) = (later.timeout, later.abort);
-            if later.verdict.as_ref().is_some_and(|verdict| verdict.kind == VerdictKind::Recovered) {
-                // They were not so.
-                self.marks.retain(|mark, _| !matches!(mark, Mark::Deadline | Mark::GaveUp));
+            if let Some(verdict) = &later.verdict {
+                self.take_losses_back(verdict.kind);
             }
             self.verdict = later.verdict;
         }

@@ -124,6 +124,12 @@ impl Connections {
         self.losses.due.get_or_insert(at + LOSS_PACE);
     }
 
+    /// The connections that are followed, and the moments that something is due of them.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> [usize; 2] {
+        [self.table.len(), self.due.len()]
+    }
+
     /// The end of the capture: tells what was not told yet.
     pub(super) fn finish(&mut self, at: Timestamp, events: &mut VecDeque<Event>) {
         for flow in std::mem::take(&mut self.due).into_values() {

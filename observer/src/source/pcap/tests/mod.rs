@@ -1,10 +1,12 @@
 //! Captures built in memory, and what is read of them.
 
+mod connector_j;
 mod damage;
 mod files;
 mod formats;
 mod gaps;
 mod headers;
+mod ports;
 mod properties;
 mod room;
 mod session;

@@ -1,19 +1,35 @@
-//! What holds for any bytes: no panic, and no more memory than for a healthy capture.
+//! What holds for any bytes: no panic, and no more is kept than for a healthy capture: as many connections as there is room
+//! for, one moment of each at which something is due, and the events of one packet. A connection is of a fixed size, and the
+//! bytes go through one buffer (`tests/report_memory.rs` measures the whole program).
 
+use std::num::NonZeroUsize;
+
+use observer_core::End;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::files::{Order, Pcap};
 use super::talk::{Talk, story};
-use super::{Reader, options};
+use super::{PcapOptions, Reader, options};
+
+/// So many connections are followed at once.
+const ROOM: usize = 3;
+
+/// Most events that one packet makes: what was due of every connection, what was lost, and its own.
+const AT_ONCE: usize = 4 * ROOM + 12;
 
 /// Reads some bytes as far as it goes.
 fn take(capture: &[u8]) {
-    let Ok(reader) = Reader::new(capture, options()) else { return };
+    let options = PcapOptions { max_connections: NonZeroUsize::new(ROOM).unwrap(), ..options() };
+    let Ok(mut reader) = Reader::new(capture, options) else { return };
     let mut errors = 0;
-    for event in reader {
+    while let Some(event) = reader.next() {
         assert_eq!(errors, 0, "an error is the last that is told");
         errors += u32::from(event.is_err());
+        let [connections, due] = reader.packets.connections.held();
+        assert!(connections <= ROOM, "{connections} connections are followed");
+        assert!(due <= connections, "{due} moments of {connections} connections");
+        assert!(reader.events.len() < AT_ONCE, "{} events wait", reader.events.len());
     }
 }
 
@@ -64,6 +80,21 @@ proptest! {
             format.record(i64::from(*at), &packet)
         });
         take(&format.header().into_iter().chain(records).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn segments_of_many_connections(
+        segments in vec((0_u16..20, any::<bool>(), any::<u32>(), any::<u8>(), vec(any::<u8>(), 0..60)), 0..200),
+    ) {
+        let mut all = Talk::new();
+        for (client, by_client, seq, flags, payload) in &segments {
+            let client = ([10, 0, 0, 5], 40_000 + client).into();
+            let mut talk = Talk::between(client, ([10, 0, 0, 9], super::PORT).into());
+            talk.wait(i64::try_from(all.packets.len()).unwrap() * 100_000);
+            talk.segment(if *by_client { End::Client } else { End::Server }, *seq, *flags, payload);
+            all.packets.append(&mut talk.packets);
+        }
+        take(&Pcap::default().file(&all));
     }
 
     #[test]

@@ -59,6 +59,20 @@ fn a_command_that_changes_the_session_is_told_with_its_reply() {
 }
 
 #[test]
+fn a_set_behind_attributes_is_told_without_them() {
+    let mut talk = Talk::new().logged_in();
+    let attributes = b"\x02\x01\0\x01\xfe\0\x04user\x03\0\x01n\x05alice\x01\x02\x03\x04";
+    talk.say(Client, &packet(0, &[b"\x03", &attributes[..], b"SET net_write_timeout=9"].concat()));
+    talk.say(Server, OK);
+    let [SocketEventKind::Command { length, text }, SocketEventKind::Reply { ok: true }] =
+        &session(&talk)[..]
+    else {
+        panic!("{:?}", session(&talk))
+    };
+    assert_eq!((*length, text.as_str()), (49, "\u{3}SET net_write_timeout=9"));
+}
+
+#[test]
 fn the_command_behind_a_set_statement_is_told_as_its_end() {
     let mut talk = Talk::new().logged_in();
     for text in [&b"\x03SET STATEMENT net_write_timeout=9 FOR SELECT 1"[..], b"\x03SELECT 2", b"\x03SELECT 3"]
