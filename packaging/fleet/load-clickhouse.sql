@@ -1,6 +1,7 @@
 -- load.sql for ClickHouse: the same tables, in the directory that file() reads from (user_files), or with s3(…) in its place.
 -- The questions need list(DISTINCT x ORDER BY x) replaced by arraySort(groupUniqArray(x)), and in hosts.sql `part` for
--- json_extract_string(part, '$'). Parts that are there with and without .gz count twice here: bring finished ones alone.
+-- json_extract_string(part, '$'). Parts that are there with and without .gz count twice here, and so do lines that an agent has sent
+-- twice: bring finished ones alone.
 -- Tried by hand with chdb 4.4.0 (ClickHouse 26.9), not by a test.
 SET join_use_nulls = 1;
 

@@ -5,7 +5,8 @@
     spark.sql(open("services.sql").read().rstrip().rstrip(";")).show()
 
 The questions need list(DISTINCT x ORDER BY x) replaced by array_sort(collect_set(x)), and in hosts.sql `part` for
-json_extract_string(part, '$'). Parts that are there with and without .gz count twice here: bring finished ones alone.
+json_extract_string(part, '$'). Parts that are there with and without .gz count twice here, and so do lines that an agent has sent
+twice: bring finished ones alone.
 Tried by hand with PySpark 3.5.5, not by a test.
 """
 

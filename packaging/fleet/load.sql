@@ -5,9 +5,10 @@
 -- docs/LOG-FORMAT.md and docs/REPORT-FORMAT.md describe the fields; docs/FLEET.md this and what differs elsewhere.
 
 -- Only the fields that are asked for: others are passed over, those of a newer observer too, and what a line does not
--- have is NULL. A last line that is still being written cannot be read, and is left for the next time.
+-- have is NULL. A last line that is still being written cannot be read, and is left for the next time. One that is there
+-- twice counts once: an agent that cannot know whether a line has arrived sends it again.
 CREATE OR REPLACE TABLE line AS
-SELECT * EXCLUDE "at", "at" AS moment,  -- "at" is a word of SQL
+SELECT DISTINCT * EXCLUDE "at", "at" AS moment,  -- "at" is a word of SQL
        parse_path(filename)[-2] AS directory,
        -- The parts of one observation; connections are numbered within it.
        regexp_extract(filename, 'observer-([0-9TZ]+)-[0-9]+', 1) AS observation

@@ -2,13 +2,13 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::support::process::{PATIENCE, Process};
-use super::{Fleet, PART, ask, columns, installed, python};
+use super::{Fleet, PART, ask_all, columns, installed, python};
 
 const HOST: &str = include_str!("../../../packaging/fleet/rsyslog-host.conf");
 const COLLECTOR: &str = include_str!("../../../packaging/fleet/rsyslog-collector.conf");
@@ -20,6 +20,24 @@ struct Rsyslog {
 }
 
 impl Rsyslog {
+    /// The collector, which writes to `collected`, with its port and the first connection to it. A sender that finds nobody
+    /// there waits for half a minute.
+    fn collect(&self, collected: &Path) -> (Process, String, TcpStream) {
+        // One that was free a moment ago.
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let port = free.port().to_string();
+        let config = COLLECTOR.replace("/srv/fleet", collected.to_str().unwrap()).replace("10514", &port);
+        let collector = self.run("collector", "", &config);
+        let begun = Instant::now();
+        loop {
+            match TcpStream::connect(free) {
+                Ok(connection) => return (collector, port, connection),
+                Err(error) => assert!(begun.elapsed() < PATIENCE, "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     fn run(&self, name: &str, settings: &str, config: &str) -> Process {
         let work = self.place.path().join(name);
         fs::create_dir(&work).unwrap();
@@ -51,18 +69,13 @@ fn what_is_sent_line_by_line_has_the_same_answers() {
     let rsyslog = Rsyslog { installed, place: tempfile::tempdir().unwrap() };
     let fleet = Fleet::new();
     let collected = rsyslog.place.path().join("fleet");
-    // One that was free a moment ago.
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-    let port = free.port().to_string();
-    let collector = COLLECTOR.replace("/srv/fleet", collected.to_str().unwrap()).replace("10514", &port);
-    let _collector = rsyslog.run("collector", "", &collector);
+    let (_collector, port, _) = rsyslog.collect(&collected);
     let _senders = ["app1", "app2", "db1"].map(|host| {
         let log = fleet.0.path().join(host);
         let config = HOST
             .replace("/var/log/observer", log.to_str().unwrap())
             .replace("logs.example.com", "127.0.0.1")
             .replace("10514", &port);
-        // It tries again until the collector listens.
         rsyslog.run(host, &format!("localHostname=\"{host}\""), &config)
     });
     for host in ["app1", "app2", "db1"] {
@@ -81,8 +94,13 @@ fn what_is_sent_line_by_line_has_the_same_answers() {
     fs::remove_file(&written).unwrap();
     wait_for(&collected.join("app2").join(PART), &whole);
 
+    // As if the sender had not known whether it arrived.
+    fs::write(collected.join("app2").join(PART), whole.repeat(2)).unwrap();
+
     let of = |place: &Path| {
-        columns(&ask(place, &python, "services"), &["account", "place", "stalls", "lost", "hosts"])
+        let [services, hosts] = ask_all(place, &python, ["services", "hosts"]);
+        let services = columns(&services, &["account", "place", "stalls", "lost", "hosts"]);
+        (services, columns(&hosts, &["host", "lost_by", "events"]))
     };
     assert_eq!(of(&collected), of(fleet.0.path()));
 }
@@ -93,18 +111,7 @@ fn who_sends_something_else_has_nothing_written() {
     let Some(installed) = installed(test, "rsyslog") else { return };
     let rsyslog = Rsyslog { installed, place: tempfile::tempdir().unwrap() };
     let collected = rsyslog.place.path().join("fleet");
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let collector =
-        COLLECTOR.replace("/srv/fleet", collected.to_str().unwrap()).replace("10514", &port.to_string());
-    let _collector = rsyslog.run("collector", "", &collector);
-    let begun = Instant::now();
-    let mut connection = loop {
-        match std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
-            Ok(connection) => break connection,
-            Err(error) => assert!(begun.elapsed() < PATIENCE, "{error}"),
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
+    let (_collector, _, mut connection) = rsyslog.collect(&collected);
     for (host, file) in [("..", PART), (".", PART), ("db1", "../x.jsonl"), ("db1", "passwd"), ("db1", PART)] {
         let line = format!("<134>1 2024-05-04T14:03:00.000000Z {host} {file} - - - {{}}\n");
         connection.write_all(line.as_bytes()).unwrap();
