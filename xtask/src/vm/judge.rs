@@ -12,6 +12,19 @@ const RESIDENT_MIB: f64 = 15.0;
 const IDLE_SHARE: f64 = 0.01;
 const STORY_SHARE: f64 = 0.02;
 
+/// What the programs on the cgroup tell of a connection that is lost, and what those on tracepoints do.
+const OF_CGROUP_PROGRAMS: [&str; 8] = [
+    "syn",
+    "greeting",
+    "login",
+    "zero_window",
+    "zero_window_probe",
+    "zero_window_probe_ack",
+    "window_update",
+    "fin",
+];
+const OF_TRACEPOINTS: [&str; 3] = ["state", "server_waits", "server_wait_ends"];
+
 /// The least of [`SLEEP`] that the clocks of a machine show, which tell its beginning and end by whole seconds.
 const ASLEEP: f64 = SLEEP.as_secs_f64() - 2.0;
 const DAY: f64 = 86_400.0;
@@ -26,6 +39,7 @@ pub(super) fn misses(variant: Variant, seen: &Seen) -> Vec<String> {
     fault(variant.fault(), seen, &mut misses);
     parts(variant, seen, &mut misses);
     statuses(variant, seen, &mut misses);
+    events(variant, seen, &mut misses);
     verdicts(seen, &mut misses);
     costs(seen, &mut misses);
     misses
@@ -115,6 +129,21 @@ fn statuses(variant: Variant, seen: &Seen, misses: &mut Vec<String>) {
         let status = seen.statuses.get(command).map_or("", String::as_str);
         if status != wanted {
             misses.push(format!("observer {command} ended with {status:?} and not {wanted}"));
+        }
+    }
+}
+
+/// A program that is attached and silent is as good as none: of the client that is lost each kind has told what it sees, and
+/// none has that is not there.
+fn events(variant: Variant, seen: &Seen, misses: &mut Vec<String>) {
+    let of_export = seen.clients.get("export").and_then(|client| seen.events.get(client));
+    let has = |event: &str| of_export.is_some_and(|events| events.contains(event));
+    for (told_by, wanted) in [
+        (&OF_CGROUP_PROGRAMS[..], variant.has_cgroup_programs()),
+        (&OF_TRACEPOINTS, variant.has_tracepoints()),
+    ] {
+        for event in told_by.iter().filter(|event| has(event) != wanted) {
+            misses.push(format!("of export, {event} was {}told", if wanted { "not " } else { "" }));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What came out of a machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -28,6 +28,8 @@ pub(super) struct Seen {
     pub(super) btf: bool,
     /// The client's address of each part in the story.
     pub(super) clients: BTreeMap<String, String>,
+    /// What `live` has observed, by the names of the log: of each client, which kinds of events.
+    pub(super) events: BTreeMap<String, BTreeSet<String>>,
     /// The findings in the log of `live`.
     pub(super) findings: Vec<Value>,
     /// The report on that log.
@@ -87,6 +89,7 @@ impl Seen {
             mounts: text("mounts")?,
             btf: text("btf")?.lines().any(|file| file == "vmlinux"),
             clients: text("demo.txt")?.lines().filter_map(part).collect(),
+            events: events(&text("log.jsonl")?),
             findings: text("log.jsonl")?.lines().filter_map(finding).collect(),
             report: report(log, observer)?,
             fault: text("fault").unwrap_or_default(),
@@ -120,6 +123,16 @@ fn part(line: &str) -> Option<(String, String)> {
     let (_time, part, address) = (words.next()?, words.next()?, words.next()?);
     let _: std::net::SocketAddr = address.parse().ok()?;
     Some((part.to_owned(), address.to_owned()))
+}
+
+fn events(log: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut events = BTreeMap::<_, BTreeSet<_>>::new();
+    for line in log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        if let (Some(client), Some(event)) = (line["client"].as_str(), line["event"].as_str()) {
+            events.entry(client.to_owned()).or_default().insert(event.to_owned());
+        }
+    }
+    events
 }
 
 fn finding(line: &str) -> Option<Value> {
@@ -162,6 +175,14 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn knows_the_kinds_of_events_of_each_client() {
+        let log = "{\"type\":\"header\"}\n{\"type\":\"event\",\"event\":\"syn\",\"client\":\"[::1]:1\"}\n\
+                   {\"type\":\"event\",\"event\":\"sockets_polled\"}\n{\"type\":\"finding\",\"client\":\"[::1]:2\"}\n{\"torn";
+        let of_client = ("[::1]:1".to_owned(), BTreeSet::from(["syn".to_owned()]));
+        assert_eq!(events(log), BTreeMap::from([of_client]));
+    }
 
     #[test]
     fn reads_what_was_used() {

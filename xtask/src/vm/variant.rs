@@ -118,10 +118,17 @@ impl Variant {
 
     /// How many kernel programs there are then.
     pub(super) fn programs(self) -> usize {
-        match self {
-            Self::Plain | Self::NoBtf | Self::NotMounted => CGROUP_PROGRAMS.len() + TRACEPOINTS.len(),
-            Self::NoCgroup => 0,
-            Self::NoTracefs => CGROUP_PROGRAMS.len(),
-        }
+        let of = |are_there: bool, programs: usize| if are_there { programs } else { 0 };
+        of(self.has_cgroup_programs(), CGROUP_PROGRAMS.len()) + of(self.has_tracepoints(), TRACEPOINTS.len())
+    }
+
+    /// Whether there is what the programs on the cgroup need. All others are there with them only.
+    pub(super) fn has_cgroup_programs(self) -> bool {
+        self != Self::NoCgroup
+    }
+
+    /// Whether there is what the programs on tracepoints need.
+    pub(super) fn has_tracepoints(self) -> bool {
+        self.has_cgroup_programs() && self != Self::NoTracefs
     }
 }
