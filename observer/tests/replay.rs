@@ -6,13 +6,17 @@ mod support;
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use observer::demo::{Client, ClientOptions, Server, ServerOptions};
+use observer::source::live::ObservationClock;
 use observer_core::Event;
+use support::process::Process;
 use support::pty::{Pty, observer};
 use support::recording::write_log;
 use support::story::{Story, at, together};
@@ -160,6 +164,40 @@ fn a_log_that_is_being_written_is_followed() {
     assert_eq!(output.status.code(), Some(0));
     let talk = String::from_utf8(output.stderr).unwrap();
     assert!(talk.contains("following") && !talk.contains("could not be read"), "{talk}");
+}
+
+/// What a running observer finds, whoever follows its log is told in the same words.
+#[test]
+fn the_log_of_a_running_observer_is_followed() {
+    let place = tempfile::tempdir().unwrap();
+    let log = place.path().join("log");
+    let clock = ObservationClock::new().unwrap();
+    let options = ServerOptions { listen: (Ipv4Addr::LOCALHOST, 0).into(), ..ServerOptions::default() };
+    let server = Server::start(options, clock, |_| {}).unwrap();
+    let mut live = Command::new(env!("CARGO_BIN_EXE_observer"));
+    live.args(["live", "--plain", "--no-kernel", "--poll", "0.2"]);
+    live.args(["--port", &server.address().port().to_string(), "--log"]).arg(&log);
+    let mut live = Process::spawn("observer live", &mut live).unwrap();
+    live.wait_stderr("its beginning", |line| line.contains("watching ").then_some(())).unwrap();
+    let mut follower = Command::new(env!("CARGO_BIN_EXE_observer"));
+    let mut follower =
+        Process::spawn("observer replay", follower.args(["replay", "--plain", "--follow"]).arg(&log))
+            .unwrap();
+    follower.wait_stderr("its beginning", |line| line.contains("following ").then_some(())).unwrap();
+
+    let mut client = Client::connect(server.address(), &ClientOptions::default()).unwrap();
+    // So many rows are more than all buffers between the two hold.
+    client.query("SELECT id LIMIT 400000").unwrap();
+    client.read_rows(1).unwrap();
+    let found = [&live, &follower].map(|process| {
+        let stalled = |line: &str| line.contains("has stopped reading").then(|| line.to_owned());
+        process.wait_stdout("the stall", stalled).unwrap()
+    });
+    assert_eq!(found[0], found[1]);
+    for process in [&mut live, &mut follower] {
+        process.signal(Signal::SIGTERM).unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(0), "{:?}", process.stderr.all());
+    }
 }
 
 #[test]

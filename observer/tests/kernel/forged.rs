@@ -97,6 +97,8 @@ fn what_the_kernel_does_not_take_says_nothing() {
         for flags in [0, flag::FIN] {
             raw::send(&Segment { flags, window: 0, ..forged });
         }
+        // Within the window, but not the next byte (RFC 5961, 3.2).
+        raw::send(&Segment { seq: forged.seq.wrapping_add(1), flags: flag::RST, ..forged });
         one.settle().await;
         assert_eq!(one.turns().len(), opening, "{:#?}", one.of_client());
 

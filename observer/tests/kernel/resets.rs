@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use observer_core::{Config, End, Phase, SocketEventKind, Tracker, Vantage};
+use observer_core::{Config, End, Phase, SocketEventKind, SourceEvent, Tracker, Vantage};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -83,5 +83,7 @@ fn a_port_that_is_used_again_at_once_makes_another_connection() {
         told.until("ten connections, one of them open", |told| (judged(told) == (10, 1)).then_some(())).await;
         drop(last);
         told.until("the end of all", |told| (judged(told) == (10, 0)).then_some(())).await;
+        let is_loss = |event: &SourceEvent| matches!(event, SourceEvent::EventsLost { .. });
+        assert!(!told.source_events().any(is_loss), "{:#?}", told.events);
     });
 }

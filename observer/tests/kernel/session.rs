@@ -148,6 +148,24 @@ fn commands_are_told_with_their_answers() {
     });
 }
 
+/// Attributes stand before the statement, in binary: they are passed over and never told.
+#[test]
+fn a_set_behind_attributes_is_told_without_them() {
+    run("a_set_behind_attributes_is_told_without_them", async {
+        let capabilities = PLAIN | capability::QUERY_ATTRIBUTES;
+        let mut session = Session::begin(capabilities).await;
+        let set = "SET net_write_timeout=5";
+        // One attribute, not null, a string by the name of `trace`.
+        let attributes: &[u8] = b"\x01\x01\0\x01\xfe\0\x05trace\x06secret";
+        let statement = [b"\x03", attributes, set.as_bytes()].concat();
+        session.client_says(&packet(0, &statement)).await;
+        session.server_says(&packet(1, OK)).await;
+        let length = u32::try_from(statement.len()).unwrap();
+        let told = SocketEventKind::Command { length, text: format!("\u{3}{set}") };
+        assert_told(session.end().await, &[login(capabilities, false), told, reply(true)], None);
+    });
+}
+
 #[test]
 fn the_command_behind_set_statement_is_told_without_its_text() {
     run("the_command_behind_set_statement_is_told_without_its_text", async {
