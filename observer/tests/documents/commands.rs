@@ -1,16 +1,20 @@
-//! Commands: run beside the files that the documents name where that needs no privilege and no time, understood
-//! otherwise.
+//! Commands: run beside the files that the documents name, those that watch until they are told to end. Without root these
+//! are only understood.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::Write as _;
+use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use clap::{CommandFactory as _, Parser as _};
 use flate2::{Compression, write::GzEncoder};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use observer::cli::Cli;
 
+use crate::privilege::is_root;
 use crate::shell::commands;
 use crate::{Document, documents, repository};
 
@@ -30,13 +34,11 @@ const OTHERS: &[(&str, &str)] = &[
     ("tcpdump", "it needs root and traffic; tests/e2e takes captures with it"),
 ];
 
-/// Commands of the observer that are only understood, each with the reason.
-const NOT_RUN: &[(&str, &str)] = &[
-    ("live", "it watches a host until it is told to end; tests/e2e runs it"),
-    ("record", "the same; tests/record.rs runs it"),
-    ("demo", "it takes half a minute; tests/e2e runs it"),
-    ("doctor", "what it says is that of the host; tests/doctor.rs runs it"),
-];
+/// Commands of the observer that go on until they are told to end, and how each says that it has begun.
+const WATCHING: &[(&str, &str)] = &[("live", "watching "), ("record", "recording ")];
+
+/// The network that such a command is run in: nothing but itself, with the address that the documents serve metrics at.
+const NETWORK: &str = "ip link set lo up; ip address add 10.2.0.7/32 dev lo; exec \"$@\"";
 
 /// The files that the documents name.
 fn place() -> tempfile::TempDir {
@@ -63,6 +65,16 @@ fn place() -> tempfile::TempDir {
     let mut packed = GzEncoder::new(packed, Compression::fast());
     packed.write_all(&fs::read(capture).unwrap()).unwrap();
     packed.finish().unwrap();
+    fs::create_dir_all(place.path().join("etc/observer")).unwrap();
+    for (name, text) in [
+        ("etc/observer/my.cnf", "[observer]\npassword=secret\n"),
+        ("etc/observer/alert-header", "Authorization: Bearer secret\n"),
+    ] {
+        let name = place.path().join(name);
+        fs::write(&name, text).unwrap();
+        // They are refused where others may read them.
+        fs::set_permissions(name, Permissions::from_mode(0o600)).unwrap();
+    }
     place
 }
 
@@ -87,15 +99,50 @@ fn wrong(words: &[String], place: &Path) -> Option<String> {
         return (!is_help).then(|| error.to_string());
     }
     let subcommand = args.first().filter(|first| !first.starts_with('-')).map_or("live", String::as_str);
-    if NOT_RUN.iter().any(|(name, _)| *name == subcommand) || args.iter().any(|arg| arg == "--follow") {
+    // What is followed has to be written meanwhile: tests/replay.rs and tests/record.rs do that.
+    if args.iter().any(|arg| arg == "--follow") {
         return None;
     }
     // Directories of the system are those of the place.
-    let args = args.iter().map(|arg| arg.strip_prefix('/').unwrap_or(arg));
+    let args: Vec<_> = args.iter().map(|arg| arg.strip_prefix('/').unwrap_or(arg)).collect();
+    if let Some((_, begun)) = WATCHING.iter().find(|(name, _)| *name == subcommand) {
+        return is_root("every_command_runs_or_is_understood", "a network namespace")
+            .then(|| watches(&args, begun, place))?;
+    }
     let mut command = Command::new(env!("CARGO_BIN_EXE_observer"));
     let output = command.args(args).current_dir(place).stdin(Stdio::null()).output().unwrap();
-    let is_good = output.status.success() && !output.stdout.is_empty();
-    (!is_good).then(|| format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr)))
+    // The doctor tells by status 1 that something is missing.
+    let is_good = output.status.success() || subcommand == "doctor" && output.status.code() == Some(1);
+    (!is_good || output.stdout.is_empty()).then(|| told_of(&output))
+}
+
+/// Runs a command until it says that it has `begun`, and ends it. What was wrong with that.
+fn watches(args: &[&str], begun: &str, place: &Path) -> Option<String> {
+    let mut observer = Command::new("unshare")
+        .args(["--net", "sh", "-ec", NETWORK, "sh", env!("CARGO_BIN_EXE_observer")])
+        .args(args)
+        .current_dir(place)
+        .env("OBSERVER_DIRECTORY", place.join("var/log/recorded"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut talk = BufReader::new(observer.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut said = Vec::new();
+    let has_begun = talk.by_ref().any(|line| {
+        said.push(line);
+        said.last().is_some_and(|line| line.contains(begun))
+    });
+    // It may have ended by itself.
+    let _ = kill(Pid::from_raw(observer.id().cast_signed()), Signal::SIGTERM);
+    said.extend(talk);
+    let ended = observer.wait_with_output().unwrap();
+    (!has_begun || !ended.status.success()).then(|| format!("{}: {said:#?}", ended.status))
+}
+
+fn told_of(output: &Output) -> String {
+    format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr))
 }
 
 #[test]

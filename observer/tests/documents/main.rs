@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 mod commands;
 mod links;
+#[path = "../support/privilege.rs"]
+#[expect(dead_code, reason = "no test runs as another user")]
+mod privilege;
 mod shell;
 
 /// A file of Markdown.
