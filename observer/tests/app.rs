@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::convert::Infallible;
 use std::future::ready;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -111,6 +112,31 @@ fn run(events: Vec<Event>, delay: Duration, end: u64, fail_on: Option<Severity>,
     })
 }
 
+/// The parts of a program that writes lines and a log, and has no keyboard.
+type Logging<S, E, C> = Parts<Plain<Paper, Paper>, stream::Pending<io::Result<Infallible>>, S, E, C, Paper>;
+
+/// The program in lines that nobody reads, with a log.
+fn logging<S, E>(
+    events: mpsc::Receiver<Vec<Event>>,
+    stop: S,
+    last_words: E,
+    log: Paper,
+) -> Logging<S, E, impl Fn() -> Timestamp> {
+    Parts {
+        events,
+        inputs: stream::pending(),
+        stop,
+        last_words,
+        clock: clock(),
+        output: Plain::new(Paper::default(), Paper::default()),
+        listeners: Vec::new(),
+        log: Some(Writer::new(log, &header("db1")).unwrap()),
+        config: Config::default(),
+        grace: GRACE,
+        fail_on: None,
+    }
+}
+
 /// The client stops reading and is lost; the story of the other is over in time.
 fn events() -> Vec<Event> {
     let lost = Story::of("10.2.7.31:51844", 1000)
@@ -209,20 +235,8 @@ fn the_log_is_at_most_a_second_behind() {
         let log = Paper::default();
         let (sender, receiver) = mpsc::channel(4);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let parts = Parts {
-            events: receiver,
-            inputs: stream::pending(),
-            stop: async move { drop(stopped.await) },
-            last_words: ready(()),
-            clock: clock(),
-            output: Plain::new(Paper::default(), Paper::default()),
-            listeners: Vec::new(),
-            log: Some(Writer::new(log.clone(), &header("db1")).unwrap()),
-            config: Config::default(),
-            grace: GRACE,
-            fail_on: None,
-        };
-        let program = spawn_local(app::run(parts));
+        let stopped = async move { drop(stopped.await) };
+        let program = spawn_local(app::run(logging(receiver, stopped, ready(()), log.clone())));
         let quiet = Story::of("10.2.7.31:51844", 0).events;
         let count = quiet.len();
         sender.send(quiet).await.unwrap();
@@ -252,27 +266,15 @@ fn the_source_has_the_last_word() {
         runtime.block_on(async {
             let (sender, receiver) = mpsc::channel(4);
             let said = sender.clone();
-            let parts = Parts {
-                events: receiver,
-                inputs: stream::pending(),
-                stop: ready(()),
-                last_words: async move {
-                    for at in 0..9 {
-                        said.send(vec![events_lost(at, 1)]).await.unwrap();
-                    }
-                    if !ends {
-                        std::future::pending::<()>().await;
-                    }
-                },
-                clock: clock(),
-                output: Plain::new(Paper::default(), Paper::default()),
-                listeners: Vec::new(),
-                log: Some(Writer::new(log.clone(), &header("db1")).unwrap()),
-                config: Config::default(),
-                grace: GRACE,
-                fail_on: None,
+            let last_words = async move {
+                for at in 0..9 {
+                    said.send(vec![events_lost(at, 1)]).await.unwrap();
+                }
+                if !ends {
+                    std::future::pending::<()>().await;
+                }
             };
-            app::run(parts).await.unwrap();
+            app::run(logging(receiver, ready(()), last_words, log.clone())).await.unwrap();
         });
         let lost = log_lines(&log).into_iter().filter(|line| {
             let Line::Event(event) = line else { return false };

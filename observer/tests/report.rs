@@ -1,120 +1,15 @@
-//! `observer report` as it is called: what it says of scripted observations, in all forms, and of files that are not
-//! what they should be.
-
-#![expect(clippy::unwrap_used, reason = "a report that cannot be made is a failure")]
+//! `observer report` as it is called: what it says of scripted observations, in all forms.
 
 mod support;
 
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use observer::text::width;
-use observer_core::{End, Event, EventKind, Process, SeqNumber, SocketEventKind, TcpState};
-use support::recording::write_log;
+use observer_core::{End, Event, EventKind, SeqNumber, SocketEventKind};
+use support::endings::{full_stall, greeting, killed, mariadb, recovered};
+use support::place::Place;
 use support::story::{Story, degraded, events_lost, together};
-use tempfile::TempDir;
-
-/// Files, and the program run beside them.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn log(self, name: &str, events: &[Event]) -> Self {
-        write_log(&self.path().join(name), "db1", events);
-        self
-    }
-
-    fn file(self, name: &str, content: &[u8]) -> Self {
-        std::fs::write(self.path().join(name), content).unwrap();
-        self
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_observer"));
-        command.current_dir(self.path()).args(args).stdin(Stdio::null());
-        command
-    }
-
-    /// Runs it to its end: standard output, standard error and status.
-    fn run(&self, args: &[&str]) -> (String, String, i32) {
-        let Output { stdout, stderr, status } = self.command(args).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (text(stdout), text(stderr), status.code().unwrap())
-    }
-
-    /// What it reports.
-    fn report(&self, args: &[&str]) -> String {
-        let (stdout, stderr, status) = self.run(&[&["report"], args].concat());
-        assert_eq!((stderr.as_str(), status), ("", 0));
-        stdout
-    }
-}
-
-fn greeting(version: &str) -> SocketEventKind {
-    SocketEventKind::Greeting { version: version.to_owned(), thread_id: 8812, capabilities: None }
-}
-
-fn state(from: TcpState, to: TcpState) -> SocketEventKind {
-    SocketEventKind::State {
-        from,
-        to,
-        process: Some(Process { pid: 4711, tid: None, comm: "python3".to_owned() }),
-    }
-}
-
-/// The client stops reading for two minutes, reads on and fails.
-fn full_stall() -> Story {
-    Story::of("10.2.7.31:51844", 1000)
-        .then(1010, greeting("9.7.4"))
-        .stream(1500, 8_000, 1_200_000, 3_100_000)
-        .zero_window(8_800)
-        .probes([9_030, 9_480, 10_400, 12_200, 15_800, 23_000, 37_400, 66_200])
-        .window_update(128_800, 800_000)
-        .fin_by_server(128_900)
-        .then(128_900, state(TcpState::Established, TcpState::CloseWait))
-        .then(129_400, state(TcpState::CloseWait, TcpState::LastAck))
-        .then(129_401, SocketEventKind::Destroyed)
-}
-
-fn mariadb() -> Story {
-    Story::of("10.2.7.31:51850", 1000)
-        .then(1010, greeting("5.5.5-10.11.19-MariaDB"))
-        .stream(1500, 8_000, 1_200_000, 3_100_000)
-        .zero_window(8_800)
-        .probes([9_030, 9_480, 10_400, 12_200, 15_800, 23_000, 37_400, 66_200])
-        .then(68_800, SocketEventKind::Reset { by: End::Server })
-        .then(68_800, state(TcpState::Established, TcpState::Closed))
-        .then(130_000, SocketEventKind::Destroyed)
-}
-
-fn recovered() -> Story {
-    Story::of("10.2.7.31:51846", 2000)
-        .stream(2500, 8_000, 1_200_000, 3_100_000)
-        .zero_window(9_000)
-        .probes([9_230, 9_690])
-        .window_update(20_000, 800_000)
-        .stream(20_500, 24_000, 1_200_000, 3_100_000)
-}
-
-/// The server closes in the middle of a stream that never stood still.
-fn killed() -> Story {
-    Story::of("10.2.7.31:51848", 2000)
-        .then(2010, greeting("9.7.4"))
-        .stream(2500, 8_000, 1_200_000, 3_100_000)
-        .fin_by_server(8_100)
-        .socket(8_150, 300_000, 0)
-        .then(8_200, state(TcpState::CloseWait, TcpState::LastAck))
-        .then(8_201, SocketEventKind::Destroyed)
-}
 
 /// Everything a story can end in, and what was lost of it.
 fn stories() -> [(&'static str, Vec<Event>); 5] {
@@ -177,18 +72,6 @@ fn what_is_missing_stands_before_what_is_said() {
     let report = place.report(&["log", "--format", "json"]);
     before(&report, "\"lost_events\": 12", "\"connections\"");
     before(&report, "\"degraded\"", "\"connections\"");
-}
-
-#[test]
-fn standard_input_is_a_file_too() {
-    let place = Place::new().log("log", &full_stall().events);
-    let log = std::fs::File::open(place.path().join("log")).unwrap();
-    let output = place.command(&["report", "-"]).stdin(log).output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    let report = String::from_utf8(output.stdout).unwrap();
-    // Lines are broken elsewhere.
-    let words = |report: &str| report.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(words(&report).replace("standard input", "log"), words(&place.report(&["log"])));
 }
 
 /// The server's host tells the same story, by a clock that is ahead.
@@ -304,87 +187,6 @@ fn a_deadline_that_was_none_is_not_told() {
     }
 }
 
-/// What is wrong with a file, where, and what the user can do.
-#[test]
-fn a_bad_file_is_status_2_and_says_where() {
-    let place = Place::new().log("log", &full_stall().events);
-    let log = std::fs::read_to_string(place.path().join("log")).unwrap();
-    let (header, rest) = log.split_once('\n').unwrap();
-    let place = place
-        .file("empty", b"")
-        .file("noise", b"\x7fELF\x02\x01\x01")
-        .file("packed", b"\x1f\x8b\x08\x00")
-        .file("torn header", &header.as_bytes()[..100])
-        .file("newer", log.replace("observer.log/1", "observer.log/2").as_bytes())
-        .file("no header", rest.as_bytes())
-        .file("not json", format!("{header}\n{{\"type\":\n{rest}").as_bytes())
-        .file("no time", log.replacen("\"at\":", "\"when\":", 1).as_bytes())
-        .file("short capture", b"\xd4\xc3\xb2\xa1\x02\0\x04\0");
-    for (file, reasons) in [
-        ("empty", &["reading empty: ", "empty"][..]),
-        ("noise", &["reading noise: ", "no capture"]),
-        ("packed", &["reading packed: ", "decompressing", "cut off"]),
-        (".", &["reading .: ", "directory"]),
-        ("missing", &["reading missing: ", "No such file"]),
-        ("/proc/self/mem", &["reading /proc/self/mem: ", "error"]),
-        ("torn header", &["reading torn header: ", "line 1: cut off"]),
-        ("newer", &["reading newer: ", "line 1: ", "\"observer.log/2\"", "newer one"]),
-        ("no header", &["reading no header: ", "line 1: "]),
-        ("not json", &["reading not json: ", "line 2: "]),
-        ("no time", &["reading no time: ", "line 2: ", "missing field `at`"]),
-        ("short capture", &["reading short capture: "]),
-    ] {
-        for command in [&["report"][..], &["report", "--format", "json"], &["replay"]] {
-            let (stdout, stderr, status) = place.run(&[command, &[file]].concat());
-            assert_eq!((stdout.as_str(), status), ("", 2), "{command:?} {file}: {stderr}");
-            for reason in reasons {
-                assert!(
-                    stderr.starts_with("observer: ") && stderr.contains(reason),
-                    "{command:?} {file}: {stderr}"
-                );
-            }
-        }
-    }
-}
-
-#[test]
-fn a_gap_is_counted_and_seen_and_does_not_hide_the_rest() {
-    let place = Place::new().log("log", &full_stall().events);
-    let log = std::fs::read_to_string(place.path().join("log")).unwrap();
-    let (head, tail) = log.split_at(log.find('\n').unwrap() + 1);
-    let newer = format!("{head}{{\"type\":\"event\",\"event\":\"stars_aligned\"}}\n{tail}");
-    let place = place.file("torn", &log.as_bytes()[..log.len() - 30]).file("newer", newer.as_bytes());
-    let line = log.lines().count();
-    for (file, gap) in [
-        ("torn", format!("torn, line {line}, could not be read: cut off")),
-        ("newer", "newer, line 2, could not be read: unknown kind `stars_aligned`".to_owned()),
-    ] {
-        let report = place.report(&[file]);
-        let told = report.split_whitespace().collect::<Vec<_>>().join(" ").replace("! ", "");
-        assert!(told.contains("1 event was lost (1 in the log)") && told.contains(&gap), "{report}");
-        assert!(told.contains("10.2.7.31:51844"), "{report}");
-        let json: serde_json::Value =
-            serde_json::from_str(&place.report(&[file, "--format", "json"])).unwrap();
-        assert_eq!(json["lost_events"], 1);
-        assert_eq!(json["source"]["files"][0]["lines_not_read"], 1);
-        let (lines, ..) = place.run(&["replay", "--plain", file]);
-        assert!(lines.contains("1 event was lost in the log"), "{lines}");
-    }
-}
-
-#[test]
-fn a_log_of_an_older_observer_is_read() {
-    let place = Place::new();
-    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/observer-log-1.jsonl");
-    let report: serde_json::Value =
-        serde_json::from_str(&place.report(&[fixture, "--format", "json"])).unwrap();
-    assert_eq!((&report["lost_events"], &report["connections_seen"]), (&0.into(), &1.into()));
-    let connection = &report["connections"][0];
-    assert_eq!(connection["client"], "127.0.0.1:47716");
-    assert_eq!(connection["net_write_timeout"]["seconds"], 12.0);
-    assert_eq!(connection["thread_id"], 3);
-}
-
 #[test]
 fn what_others_wrote_controls_nothing() {
     let hostile = "9.7\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}\n|<script>";
@@ -413,16 +215,4 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         let output = child.wait_with_output().unwrap();
         assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{format}");
     }
-}
-
-#[test]
-fn of_several_files_none_is_read_once_only() {
-    let place = Place::new().log("log", &full_stall().events);
-    let mut child =
-        place.command(&["report", "log", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It may have ended before it reads.
-    let _ = child.stdin.take().unwrap().write_all(b"{}");
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("save it to a file first"));
 }

@@ -3,18 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use clap::{CommandFactory as _, Parser as _};
 use flate2::{Compression, write::GzEncoder};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use observer::cli::Cli;
 
 use crate::privilege::is_root;
+use crate::process::Process;
 use crate::shell::commands;
 use crate::{Document, documents, repository};
 
@@ -118,27 +118,17 @@ fn wrong(words: &[String], place: &Path) -> Option<String> {
 
 /// Runs a command until it says that it has `begun`, and ends it. What was wrong with that.
 fn watches(args: &[&str], begun: &str, place: &Path) -> Option<String> {
-    let mut observer = Command::new("unshare")
-        .args(["--net", "sh", "-ec", NETWORK, "sh", env!("CARGO_BIN_EXE_observer")])
-        .args(args)
-        .current_dir(place)
-        .env("OBSERVER_DIRECTORY", place.join("var/log/recorded"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut talk = BufReader::new(observer.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let mut said = Vec::new();
-    let has_begun = talk.by_ref().any(|line| {
-        said.push(line);
-        said.last().is_some_and(|line| line.contains(begun))
-    });
-    // It may have ended by itself.
-    let _ = kill(Pid::from_raw(observer.id().cast_signed()), Signal::SIGTERM);
-    said.extend(talk);
-    let ended = observer.wait_with_output().unwrap();
-    (!has_begun || !ended.status.success()).then(|| format!("{}: {said:#?}", ended.status))
+    let mut command = Command::new("unshare");
+    command.args(["--net", "sh", "-ec", NETWORK, "sh", env!("CARGO_BIN_EXE_observer")]).args(args);
+    command.current_dir(place).env("OBSERVER_DIRECTORY", place.join("var/log/recorded"));
+    let mut observer = Process::spawn("observer", &mut command).unwrap();
+    let has_begun = observer.wait_stderr("its beginning", |line| line.contains(begun).then_some(()));
+    if let Err(error) = has_begun {
+        return Some(format!("{error:#}"));
+    }
+    observer.signal(Signal::SIGTERM).unwrap();
+    let status = observer.wait().unwrap();
+    (!status.success()).then(|| format!("{status}: {:#?}", observer.stderr.all()))
 }
 
 fn told_of(output: &Output) -> String {

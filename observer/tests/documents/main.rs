@@ -12,6 +12,9 @@ mod links;
 #[path = "../support/privilege.rs"]
 #[expect(dead_code, reason = "no test runs as another user")]
 mod privilege;
+#[path = "../support/process.rs"]
+#[expect(dead_code, reason = "nothing is said to the processes")]
+mod process;
 mod shell;
 
 /// A file of Markdown.

@@ -1,15 +1,14 @@
 //! What is there on demand.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use observer::source::live::LiveOptions;
 use observer_core::{End, SocketEventKind, Vantage};
 
 use crate::harness::{Observed, connect, listen, run};
+use crate::process::Process;
 
 /// The verifier sees other programs when they log.
 #[test]
@@ -32,19 +31,16 @@ fn what_the_programs_log_is_printed() {
     run("what_the_programs_log_is_printed", async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let server = listener.local_addr().unwrap();
-        let mut observer = Command::new(env!("CARGO_BIN_EXE_observer"))
-            .args(["live", "--plain", "--bpf-log", "--port", &server.port().to_string()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut talk = BufReader::new(observer.stderr.take().unwrap()).lines().map(Result::unwrap);
-        assert!(talk.by_ref().any(|line| line.contains("watching")), "it has ended");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_observer"));
+        command.args(["live", "--plain", "--bpf-log", "--port", &server.port().to_string()]);
+        let mut observer = Process::spawn("observer live", &mut command).unwrap();
+        observer.wait_stderr("its beginning", |line| line.contains("watching").then_some(())).unwrap();
         drop(TcpStream::connect(server).unwrap());
-        let logged = talk.find(|line| line.starts_with("kernel: socket ")).expect("it has ended");
+        let logged = |line: &str| line.starts_with("kernel: socket ").then(|| line.to_owned());
+        let logged = observer.wait_stderr("what is logged", logged).unwrap();
         assert!(logged.contains(": transitions ") && logged.contains(", window "), "{logged}");
-        kill(Pid::from_raw(observer.id().cast_signed()), Signal::SIGTERM).unwrap();
-        let ended = observer.wait_with_output().unwrap();
-        assert!(ended.status.success() && ended.stdout.is_empty(), "{ended:?}");
+        observer.signal(Signal::SIGTERM).unwrap();
+        assert!(observer.wait().unwrap().success(), "{:#?}", observer.stderr.all());
+        assert!(observer.stdout.all().is_empty(), "{:#?}", observer.stdout.all());
     });
 }

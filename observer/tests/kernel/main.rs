@@ -11,6 +11,9 @@ mod losses;
 #[path = "../support/privilege.rs"]
 #[expect(dead_code, reason = "no test runs as another user")]
 mod privilege;
+#[path = "../support/process.rs"]
+#[expect(dead_code, reason = "nothing is said to the processes")]
+mod process;
 mod raw;
 mod resets;
 mod samples;

@@ -5,8 +5,10 @@
 
 pub(crate) mod capture;
 pub(crate) mod connection;
+pub(crate) mod endings;
 pub(crate) mod http;
 pub(crate) mod page;
+pub(crate) mod place;
 pub(crate) mod privilege;
 pub(crate) mod process;
 pub(crate) mod pty;
