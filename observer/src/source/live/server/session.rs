@@ -71,11 +71,9 @@ async fn hold(link: Link, server: UnixStream) -> io::Result<()> {
     while let Some((statement, _)) = incoming.next::<String>().await? {
         let answering = answer(&mut session, statement, &mut outgoing);
         let Some(answered) = while_wanted(&mut incoming, answering).await else { return Ok(()) };
-        let last = match answered? {
-            Ok(()) => Answer::Done,
-            Err(error) => Answer::Failed(trouble(&order.tls, error)),
-        };
-        outgoing.say(&last).await?;
+        outgoing
+            .say(&answered.map_or_else(|error| Answer::Failed(trouble(&order.tls, error)), |()| Answer::Done))
+            .await?;
     }
     // The server would count a client that aborts otherwise (`Aborted_clients`), and log it.
     let leaving = async { (session.close().await, passing.await) };
@@ -131,31 +129,22 @@ async fn open(order: &Order) -> Result<MySqlConnection, sqlx::Error> {
     .await
 }
 
-/// Passes the rows of an answer on. It fails as a whole where nobody takes them.
+/// Passes the rows of an answer on.
 async fn answer(
     session: &mut MySqlConnection,
     statement: String,
     outgoing: &mut Outgoing,
-) -> io::Result<Result<(), sqlx::Error>> {
+) -> Result<(), sqlx::Error> {
     // The statements are observer's own, and hold nothing but numbers of sessions.
     let mut rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(session);
-    loop {
-        let row = match rows.try_next().await {
-            Ok(Some(row)) => row,
-            Ok(None) => return Ok(Ok(())),
-            Err(error) => return Ok(Err(error)),
-        };
-        // All values of a text result set are text, whatever their column is.
+    while let Some(row) = rows.try_next().await? {
+        // Of such an answer all values are text, whatever their columns are.
         let cells = (0..row.len()).map(|index| row.try_get_unchecked::<Option<Vec<u8>>, _>(index));
-        match cells.collect::<Result<Vec<_>, _>>() {
-            Ok(cells) => {
-                let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-                let cells = cells.into_iter().map(|cell| cell.map(text)).collect();
-                outgoing.say(&Answer::Row(cells)).await?;
-            }
-            Err(error) => return Ok(Err(error)),
-        }
+        let text = |cell: Option<Vec<u8>>| cell.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let row = cells.map(|cell| cell.map(text)).collect::<Result<Vec<_>, _>>()?;
+        outgoing.say(&Answer::Row(row)).await?;
     }
+    Ok(())
 }
 
 /// The words for an error of the library.

@@ -124,6 +124,10 @@ impl Tls {
                  ssl-mode=VERIFY_CA does without it",
                 self.host
             ),
+            // Nobody vouches for it, but what it signs has to be read.
+            rustls::Error::InvalidCertificate(error) if self.mode < Mode::VerifyCa => format!(
+                "its certificate is of no use ({error}): it has to be of X.509 version 3; ssl-mode=DISABLED asks without it"
+            ),
             rustls::Error::InvalidCertificate(error) => format!("its certificate is not valid: {error}"),
             other if self.mode >= Mode::Required => format!("TLS with it fails: {other}"),
             other => format!("TLS with it fails: {other}; ssl-mode=DISABLED asks without it"),
@@ -177,6 +181,24 @@ mod tests {
         assert_eq!(named(&odd, Mode::Preferred).unwrap(), "127.0.0.1");
         assert!(named(&odd, Mode::VerifyIdentity).unwrap_err().to_string().contains("db 1"));
         assert_eq!(named(&Place::Socket("/s".into()), Mode::Required).unwrap(), "localhost");
+    }
+
+    #[test]
+    fn what_can_be_done_without_tls_is_said_where_it_is_not_demanded() {
+        let tls = |mode| Tls {
+            mode,
+            host: "db1".to_owned(),
+            authorities: "ca.pem".to_owned(),
+            certificates: String::new(),
+        };
+        let bad = rustls::Error::InvalidCertificate(CertificateError::BadEncoding);
+        assert!(tls(Mode::Preferred).trouble(&bad).contains("version 3; ssl-mode=DISABLED"));
+        assert!(!tls(Mode::VerifyCa).trouble(&bad).contains("DISABLED"));
+        let broken = rustls::Error::DecryptError;
+        assert!(tls(Mode::Preferred).trouble(&broken).contains("ssl-mode=DISABLED"));
+        assert!(!tls(Mode::Required).trouble(&broken).contains("DISABLED"));
+        let strange = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        assert!(tls(Mode::VerifyCa).trouble(&strange).contains("ca.pem (ssl-ca)"));
     }
 
     #[test]
