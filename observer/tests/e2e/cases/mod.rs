@@ -8,6 +8,7 @@ use observer_core::{FindingKind, Timestamp};
 use crate::harness::Setup;
 
 mod asked;
+mod binlog;
 mod calm;
 mod clients;
 mod containers;
@@ -63,6 +64,8 @@ pub(crate) const ALL: &[Case] = &[
     ("what_a_client_of_mysql_asked_for_is_known", wire::mysql),
     ("what_a_client_of_mariadb_asked_for_is_known", wire::mariadb),
     ("what_a_client_asked_for_under_tls_is_said_to_be_hidden", wire::tls),
+    ("a_reader_of_mysqls_binary_log_is_told_as_one", binlog::mysql),
+    ("a_reader_of_mariadbs_binary_log_is_told_as_one", binlog::mariadb),
     ("mysql_tells_a_sessions_timeout_and_that_it_is_gone", asked::mysql),
     ("mariadb_tells_what_it_can", asked::mariadb),
     ("mysql_is_asked_by_tls", asked::tls::mysql),

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     MysqlWithTls,
     /// `mariadb --quick` into a pipe, run by nobody.
     Mariadb,
+    /// PyMySQL, as a replica: its query fills the binary log, which it reads.
+    Replica,
 }
 
 /// What a program tells. Each order has one answer.
@@ -131,6 +133,7 @@ fn command(setup: &Setup, kind: Kind, side: &Side, server: SocketAddr, query: &s
     match kind {
         Kind::Aiomysql => reads(&python, "aiomysql"),
         Kind::PyMysql => reads(&python, "pymysql"),
+        Kind::Replica => reads(&python, "replica"),
         Kind::ConnectorPython => reads(&python, "connector-python"),
         Kind::ConnectorPythonPure => reads(&python, "connector-python-pure"),
         Kind::Mysql2 => {

@@ -1,12 +1,14 @@
 """A client that reads a result row by row, by a library of Python's or as what a command-line client writes into.
 
-`reads.py HOST PORT HOW QUERY COMMAND…`, where HOW is the name of a library, or `pipe`: then COMMAND is that of a client.
+`reads.py HOST PORT HOW QUERY COMMAND…`, where HOW is the name of a library, or `pipe`: then COMMAND is that of a client, or
+`replica`: then QUERY fills the binary log, and the rows are events of that.
 An order a line on standard input: `query` sends the query and reads the first row, `more` reads some thousand rows, `rest` reads
 to the end. What came of it is told on standard output, a JSON object a line.
 """
 
 import json
 import os
+import struct
 import subprocess
 import sys
 
@@ -58,6 +60,30 @@ def connector_python(where, **how):
     return connection.connection_id, lambda query, _=connection: cursor.execute(query), cursor.fetchmany
 
 
+def replica(where):
+    """Asks for the whole binary log, and waits for what will be written to it, as a replica does."""
+    import pymysql
+
+    COM_REGISTER_SLAVE, COM_BINLOG_DUMP, NUMBER = 0x15, 0x12, 77
+    with pymysql.connect(database="story", autocommit=True, **where) as writer:
+        for statement in query.split(";"):
+            writer.cursor().execute(statement)
+    connection = pymysql.connect(program_name="reads.py", **where)
+    # That it knows the checksums of a server's events; the names are MySQL's, its older one is MariaDB's too.
+    connection.cursor().execute("SET @source_binlog_checksum = 'NONE', @master_binlog_checksum = 'NONE'")
+
+    def dump(_):
+        connection._execute_command(COM_REGISTER_SLAVE, struct.pack("<IBBBHII", NUMBER, 0, 0, 0, 0, 0, 0))
+        connection._read_ok_packet()
+        # From the first event of the first file on.
+        connection._execute_command(COM_BINLOG_DUMP, struct.pack("<IHI", 4, 0, NUMBER))
+
+    def read(n):
+        return [connection._read_packet() for _ in range(n)]
+
+    return connection.thread_id(), dump, read
+
+
 def pipe(command):
     """Takes from the client's standard output what it is told to take, and nothing ahead."""
     ends = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -87,6 +113,8 @@ if how == "aiomysql":
     thread_id, execute, fetchmany = aiomysql(where)
 elif how == "pymysql":
     thread_id, execute, fetchmany = pymysql(where)
+elif how == "replica":
+    thread_id, execute, fetchmany = replica(where)
 elif how == "connector-python":
     thread_id, execute, fetchmany = connector_python(where)
 elif how == "connector-python-pure":
