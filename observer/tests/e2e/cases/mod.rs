@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use observer_core::{FindingKind, Timestamp};
+use observer_core::{FindingKind, TimeRange, Timestamp};
 
 use crate::harness::Setup;
 
@@ -68,6 +68,8 @@ pub(crate) const ALL: &[Case] = &[
     ("a_reader_of_mariadbs_binary_log_is_told_as_one", binlog::mariadb),
     ("mysql_tells_a_sessions_timeout_and_that_it_is_gone", asked::mysql),
     ("mariadb_tells_what_it_can", asked::mariadb),
+    ("mysql_is_asked_by_a_session_that_only_reads", asked::read_only::mysql),
+    ("mariadb_is_asked_by_a_session_that_only_reads", asked::read_only::mariadb),
     ("mysql_is_asked_by_tls", asked::tls::mysql),
     ("mariadb_is_asked_by_tls", asked::tls::mariadb),
     ("a_server_that_stands_still_is_waited_for_in_vain", asked::stopped),
@@ -101,6 +103,18 @@ const CLOSE: Duration = Duration::from_millis(500);
 fn ensure_close(what: &str, seen: Timestamp, truth: Timestamp, tolerance: Duration) -> anyhow::Result<()> {
     let apart = seen.since(truth).max(truth.since(seen));
     ensure!(apart <= tolerance, "{what} at {seen}, in truth at {truth}: {apart:?} apart");
+    Ok(())
+}
+
+/// How far the observer's stamp of a read may lie outside of what the reader measured: it looks at the first read of a kernel
+/// tick (10 ms at most), and took the distance of the kernel's clock from the wall clock when it started, since when the wall
+/// clock may have been slewed (by 500 millionths, adjtimex(2)).
+const CLOCKS: Duration = Duration::from_millis(25);
+
+/// Fails when a read was told of a moment at which the reader did not read.
+fn ensure_read_within(read: Timestamp, truth: TimeRange) -> anyhow::Result<()> {
+    let is_within = truth.earliest - CLOCKS <= read && read <= truth.latest + CLOCKS;
+    ensure!(is_within, "told to have read at {read}, while the reader read within {truth:?}");
     Ok(())
 }
 

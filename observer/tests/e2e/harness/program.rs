@@ -5,12 +5,14 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::bail;
+use observer_core::TimeRange;
 use serde::Deserialize;
 
 use super::Setup;
 use super::lab::Side;
 use super::privilege::NOBODY;
 use super::process::Process;
+use super::reader::stamp;
 
 /// The library, or the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +41,20 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 enum Told {
-    Connected { pid: u32, port: u16, thread_id: u32 },
-    Done { rows: u64 },
-    Failed { error: String },
+    Connected {
+        pid: u32,
+        port: u16,
+        thread_id: u32,
+    },
+    Done {
+        rows: u64,
+    },
+    Failed {
+        #[expect(dead_code, reason = "for messages")]
+        error: String,
+        began: f64,
+        ended: f64,
+    },
 }
 
 /// A running client.
@@ -83,10 +96,12 @@ impl Program {
         self.order("more").and_then(succeeded)
     }
 
-    /// Reads on to the end, which is that the connection fails: gives what the application is told.
-    pub(crate) fn read_until_it_fails(&mut self) -> anyhow::Result<String> {
+    /// Reads on to the end, which is that the connection fails: gives from when to when it read, by its own clock.
+    pub(crate) fn read_until_it_fails(&mut self) -> anyhow::Result<TimeRange> {
         match self.order("rest")? {
-            Told::Failed { error } => Ok(error),
+            Told::Failed { began, ended, .. } => {
+                Ok(TimeRange { earliest: stamp(began), latest: stamp(ended) })
+            }
             other => bail!("the connection did not fail: {other:?}"),
         }
     }

@@ -3,7 +3,7 @@
 `reads.py HOST PORT HOW QUERY COMMAND…`, where HOW is the name of a library, or `pipe`: then COMMAND is that of a client, or
 `replica`: then QUERY fills the binary log, and the rows are events of that.
 An order a line on standard input: `query` sends the query and reads the first row, `more` reads some thousand rows, `rest` reads
-to the end. What came of it is told on standard output, a JSON object a line.
+to the end. What came of it is told on standard output, a JSON object a line, with the time before and after.
 """
 
 import json
@@ -11,6 +11,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 
 
 def tell(what, **more):
@@ -125,6 +126,7 @@ tell("connected", pid=pid, port=port_of(pid, int(port)), thread_id=thread_id)
 rows = 0
 for line in sys.stdin:
     order = line.strip()
+    began = time.time()
     try:
         if order == "query":
             execute(query)
@@ -134,7 +136,7 @@ for line in sys.stdin:
         elif order == "rest":
             while batch := fetchmany(1000):
                 rows += len(batch)
-        tell("done", rows=rows)
+        tell("done", rows=rows, began=began, ended=time.time())
     except Exception as error:
-        tell("failed", rows=rows, error=f"{type(error).__name__}: {error}")
+        tell("failed", began=began, ended=time.time(), error=f"{type(error).__name__}: {error}")
         break
