@@ -177,7 +177,7 @@ fn gave_up(facts: &Facts<'_>) -> Option<String> {
     let waited = stall_of(facts).map_or_else(String::new, |stall| {
         format!(", {} after its wait began", Seconds(at.since(stall.clock.started.earliest)))
     });
-    let queued = facts.connection.queued().filter(|queued| *queued > 1);
+    let queued = facts.history().and_then(|history| history.queued).filter(|queued| *queued > 1);
     let queued =
         queued.map_or_else(String::new, |queued| format!(", with {} still in its send queue", Bytes(queued)));
     Some(format!("The server's socket left ESTABLISHED at {}{waited}{queued}.", TimeOfDay(at)))

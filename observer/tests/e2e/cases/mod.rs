@@ -17,6 +17,7 @@ mod drain;
 mod faults;
 mod loss;
 mod many;
+mod orphan;
 mod owners;
 mod session;
 mod silence;
@@ -75,6 +76,7 @@ pub(crate) const ALL: &[Case] = &[
     ("a_server_that_stands_still_is_waited_for_in_vain", asked::stopped),
     ("servers_that_do_not_answer_are_told_once", asked::refused),
     ("a_client_that_reads_on_fails_when_it_was_foretold", drain::mysql),
+    ("an_orphan_of_mysql_stays_with_what_it_holds_until_it_has_drained", orphan::mysql),
     ("a_client_that_comes_back_to_a_server_that_is_gone_too_is_told_by_rst", silence::orphan),
     ("a_network_that_is_gone_is_called_the_network", silence::path),
     ("a_server_that_is_killed_has_crashed", faults::server_killed),

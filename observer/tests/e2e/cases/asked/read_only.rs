@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context as _, ensure};
 use observer::demo::Dialect;
+use observer_core::FindingKind;
 
 use super::account::{Account, url};
 use super::{is_lost, told};
@@ -37,10 +38,12 @@ fn read_only(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
     let client = reader.address;
     let account = Account::new(&["get-server-public-key"])?;
     let observer = account.observe(&lab, &[&url("asker", lab.address())])?;
+    observer.wait_log("the session", |log| !told(log, client).is_empty())?;
     reader.query_and_pause()?;
     // By then all has been asked that ever is.
-    observer.wait_log("the session", |log| !told(log, client).is_empty())?;
-    observer.wait_finding("the loss", client, is_lost)?;
+    observer.wait_finding("the loss", client, |kind| {
+        is_lost(kind) || matches!(kind, FindingKind::ServerClosed { .. })
+    })?;
     observer.stop()?;
 
     let log = server.file("general.log")?;
@@ -50,7 +53,8 @@ fn read_only(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
         let first =
             statements.iter().position(|statement| statement.contains("FROM")).context("a question")?;
         let set = statements.iter().position(|statement| statement == READ_ONLY);
-        ensure!(set.is_some_and(|set| set < first), "it asks before it is read-only: {statements:#?}");
+        let before = &statements[..=first];
+        ensure!(set.is_some_and(|set| set < first), "it asks before it is read-only: {before:#?}");
         let reads = |statement: &String| {
             ["SELECT ", "SHOW ", "SET SESSION "].iter().any(|verb| statement.starts_with(verb))
         };
