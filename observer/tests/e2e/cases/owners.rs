@@ -146,7 +146,8 @@ pub(crate) fn forked_and_passed(_: &Setup) -> anyhow::Result<()> {
     wait_read(&observer, client, (child, within))?;
     wait("the child that reads, and its parent", client, &[child, opener.pid()])?;
 
-    let mut stranger = Holder::wait_at(&lab.client, &door)?;
+    // Elsewhere: what was passed to it is told of its network namespace and cgroup, not of those of who passed it.
+    let mut stranger = Holder::wait_at(lab.server(), &door)?;
     opener.order(&format!("pass {}", door.display()), "passed")?;
     let (reads, within) = stranger.read("read")?;
     ensure!(reads == stranger.pid(), "the stranger reads");
@@ -160,7 +161,8 @@ pub(crate) fn forked_and_passed(_: &Setup) -> anyhow::Result<()> {
     let log = observer.stop()?;
     ensure!(processes(&log, client, Seen::Client) == [stranger.pid()], "it stays known when it is gone");
     for owner in owners(&log, client, Seen::Client).iter().flat_map(|told| &told.processes) {
-        ensure_of(owner, &lab.client)?;
+        let side = if owner.process.pid == stranger.pid() { lab.server() } else { &lab.client };
+        ensure_of(owner, side)?;
     }
     Ok(())
 }
