@@ -14,24 +14,36 @@ use crate::harness::server::Server;
 /// What makes the server write a binary log, as it stands after what the others do without.
 const LOGGED: [&str; 3] = ["--log-bin=binlog", "--server-id=1", "--loose-binlog-format=ROW"];
 
-/// 40 MB of it: more than the buffers of both ends hold.
-const FILL: &str = "CREATE TABLE logged (filling LONGTEXT) ENGINE=MyISAM; INSERT INTO logged \
-                    WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < 1000) \
-                    SELECT REPEAT('x', 40000) FROM ids";
+/// 40 MB of it, more than the buffers of both ends hold. `mariadb-binlog` reads a statement to its end before it writes any of
+/// it: so there are many.
+fn fill() -> String {
+    let insert = "INSERT INTO logged WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < 100) \
+                  SELECT REPEAT('x', 20000) FROM ids";
+    let create = "CREATE TABLE logged (filling LONGTEXT) ENGINE=MyISAM";
+    [create].into_iter().chain([insert; 20]).collect::<Vec<_>>().join(";")
+}
 
 pub(crate) fn mysql(setup: &Setup) -> anyhow::Result<()> {
-    replica(setup, Dialect::MySql)
+    stops_reading(setup, Dialect::MySql, Kind::Replica)
 }
 
 pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
-    replica(setup, Dialect::MariaDb)
+    stops_reading(setup, Dialect::MariaDb, Kind::Replica)
 }
 
-fn replica(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
+pub(crate) fn mysqlbinlog(setup: &Setup) -> anyhow::Result<()> {
+    stops_reading(setup, Dialect::MySql, Kind::MysqlBinlog)
+}
+
+pub(crate) fn mariadb_binlog(setup: &Setup) -> anyhow::Result<()> {
+    stops_reading(setup, Dialect::MariaDb, Kind::MariadbBinlog)
+}
+
+fn stops_reading(setup: &Setup, dialect: Dialect, kind: Kind) -> anyhow::Result<()> {
     let lab = Lab::new()?;
     let server = Server::start_with(setup, dialect, lab.server(), lab.port, TIMEOUT, &LOGGED)?;
     let observer = Observer::start(Vantage::Host, &["--port", &lab.port.to_string()])?;
-    let mut program = Program::start(setup, Kind::Replica, &lab.client, lab.address(), FILL)?;
+    let mut program = Program::start(setup, kind, &lab.client, lab.address(), &fill())?;
     let client = program.address;
     program.query_and_pause()?;
     observer.wait_finding("the loss", client, is_lost)?;

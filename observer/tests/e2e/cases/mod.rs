@@ -67,6 +67,8 @@ pub(crate) const ALL: &[Case] = &[
     ("what_a_client_asked_for_under_tls_is_said_to_be_hidden", wire::tls),
     ("a_reader_of_mysqls_binary_log_is_told_as_one", binlog::mysql),
     ("a_reader_of_mariadbs_binary_log_is_told_as_one", binlog::mariadb),
+    ("mysqlbinlog_is_told_as_what_it_reads", binlog::mysqlbinlog),
+    ("mariadb_binlog_is_told_as_what_it_reads", binlog::mariadb_binlog),
     ("mysql_tells_a_sessions_timeout_and_that_it_is_gone", asked::mysql),
     ("mariadb_tells_what_it_can", asked::mariadb),
     ("mysql_is_asked_by_a_session_that_only_reads", asked::read_only::mysql),

@@ -35,6 +35,10 @@ pub(crate) enum Kind {
     Mariadb,
     /// PyMySQL, as a replica: its query fills the binary log, which it reads.
     Replica,
+    /// `mysqlbinlog`, which does not stop at the end of the log, into a pipe.
+    MysqlBinlog,
+    /// `mariadb-binlog`, the same.
+    MariadbBinlog,
 }
 
 /// What a program tells. Each order has one answer.
@@ -149,6 +153,17 @@ fn command(setup: &Setup, kind: Kind, side: &Side, server: SocketAddr, query: &s
         Kind::Aiomysql => reads(&python, "aiomysql"),
         Kind::PyMysql => reads(&python, "pymysql"),
         Kind::Replica => reads(&python, "replica"),
+        Kind::MysqlBinlog => {
+            let mut command = reads(&python, "binlog");
+            command.arg("chroot").arg(setup.mysql_root()).arg("mysqlbinlog").args(REMOTE).args(to);
+            command.args(["--ssl-mode=DISABLED", FIRST_LOG]);
+            command
+        }
+        Kind::MariadbBinlog => {
+            let mut command = reads(&python, "binlog");
+            command.arg("mariadb-binlog").args(REMOTE).args(to).args(["--skip-ssl", FIRST_LOG]);
+            command
+        }
         Kind::ConnectorPython => reads(&python, "connector-python"),
         Kind::ConnectorPythonPure => reads(&python, "connector-python-pure"),
         Kind::Mysql2 => {
@@ -170,6 +185,10 @@ fn command(setup: &Setup, kind: Kind, side: &Side, server: SocketAddr, query: &s
         }
     }
 }
+
+/// Options of the programs that read a server's binary log, and its first file.
+const REMOTE: [&str; 4] = ["--no-defaults", "--read-from-remote-server", "--stop-never", "--user=reader"];
+const FIRST_LOG: &str = "binlog.000001";
 
 /// Options of the command-line clients: rows as they come, each statement at once, and hints, which are comments, left in.
 const QUICK: [&str; 8] = [
