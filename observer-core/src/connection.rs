@@ -277,9 +277,18 @@ impl Connection {
         self.client.socket.as_ref().map(|sample| u64::from(sample.1.recv_queue))
     }
 
-    /// Bytes that wait at the server, where the server's end is on this host.
+    /// Bytes that wait at the server, where the server's end is on this host; of a socket that is gone those that it took
+    /// with it, which are none if its FIN, the last it sends, had gone out.
     pub fn queued(&self) -> Option<u64> {
-        self.server.socket.as_ref().map(|sample| u64::from(sample.1.send_queue))
+        let (_, sample) = self.server.socket.as_deref()?;
+        let is_done = self.server.gone && self.server.finished;
+        Some(if is_done { 0 } else { sample.send_queue.into() })
+    }
+
+    /// Bytes that the server's socket still holds though the server has given up, as long as it is there.
+    pub fn held_by_orphan(&self) -> Option<u64> {
+        let is_orphan = self.phase == Phase::Lost && self.is_abort_seen() && self.server.is_alive();
+        self.queued().filter(|queued| is_orphan && *queued > 1)
     }
 
     /// The rate at which the application reads what is left after the server gave up, in bytes a second.

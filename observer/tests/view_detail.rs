@@ -4,7 +4,7 @@ mod support;
 
 use crossterm::event::KeyCode;
 use observer_core::{End, Event, SocketEventKind};
-use support::scenes::{calm, closing, lost, stalled, stalled_at_server, troubled};
+use support::scenes::{calm, closing, lost, orphan, stalled, stalled_at_server, troubled};
 use support::screen::Screen;
 use support::story::together;
 
@@ -72,6 +72,24 @@ fn one_stall_at_both_ends() {
 #[test]
 fn a_lost_connection() {
     assert_page("lost", &together([lost()]), 82_000, "");
+}
+
+#[test]
+fn an_orphan_of_the_server() {
+    assert_page("orphan", &together([orphan()]), 82_000, "");
+}
+
+#[test]
+fn when_the_client_read_last_is_told_while_its_window_is_closed() {
+    let page = |story| {
+        let mut screen = Screen::after((120, 40), &together([story]), 60_000);
+        screen.press(KeyCode::Enter);
+        screen.picture()
+    };
+    let line = |picture: &str| picture.lines().find(|line| line.contains("last read")).map(str::to_owned);
+    let told = line(&page(stalled().read(55_000)));
+    assert!(told.as_ref().is_some_and(|line| line.contains("5.0 s ago")), "{told:?}");
+    assert_eq!(line(&page(stalled())), None, "it was not seen to read");
 }
 
 #[test]

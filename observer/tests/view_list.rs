@@ -5,7 +5,7 @@ mod support;
 use crossterm::event::KeyCode;
 use observer::view::Wishes;
 use observer_core::{End, Event, EventKind, SocketEventKind};
-use support::scenes::{calm, closing, lost, stalled_at_server, troubled};
+use support::scenes::{calm, closing, lost, orphan, stalled_at_server, troubled};
 use support::screen::Screen;
 use support::story::{Story, at, together};
 
@@ -73,6 +73,11 @@ fn after_the_end() {
 #[test]
 fn the_servers_host_knows_what_is_queued_and_which_thread_writes() {
     assert_scene("server", &together([stalled_at_server()]), 60_000);
+}
+
+#[test]
+fn an_orphan_of_the_server_stays_with_what_it_holds() {
+    assert_scene("orphan", &together([orphan()]), 82_000);
 }
 
 #[test]

@@ -24,9 +24,9 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 15)]
     rounds: u32,
     /// Measure only the kernel programs, a real server's throughput, memory and CPU, the judgement by itself, the
-    /// reading of a capture, the host's traffic under load, the search for owners among 10,000 processes, or a picture of
-    /// the view
-    #[arg(long, value_parser = ["kernel", THROUGHPUT, MEMORY, "tracker", CAPTURE, OWNERS, LOAD, FRAME])]
+    /// reading of a capture, the host's system calls while a server's waits are followed, its traffic under load, the search
+    /// for owners among 10,000 processes, or a picture of the view
+    #[arg(long, value_parser = ["kernel", THROUGHPUT, MEMORY, "tracker", CAPTURE, "calls", OWNERS, LOAD, FRAME])]
     only: Option<String>,
     /// Measure this program where one runs [default: the one that `cargo xtask dist` packages]
     #[arg(long, value_name = "FILE")]

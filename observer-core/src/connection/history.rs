@@ -21,6 +21,8 @@ pub(crate) struct History {
     pub(crate) past: Past,
     /// When the server's own socket showed that it has closed.
     pub(crate) gave_up: Option<Timestamp>,
+    /// Bytes that its socket had yet to send then, or to see acknowledged, by the last poll before.
+    pub(crate) queued: Option<u64>,
     /// The server's process list no longer had the session.
     pub(crate) gone: Option<Gone>,
     /// Whether the server's process ended and left it to the kernel to close.

@@ -165,7 +165,11 @@ impl Connection {
         stall.abort_seen = true;
         if self.phase < Phase::Lost {
             self.phase = Phase::Lost;
+            let queued = self.queued();
             self.find(at, FindingKind::Lost { clock, seen: true }, cx);
+            if let Some(history) = self.history.as_deref_mut() {
+                history.queued = queued;
+            }
         }
     }
 }

@@ -77,7 +77,9 @@ fn at_risk_text(count: usize, first: &Connection, clock: &WriteClock, now: Times
 /// What is said of several has to hold for each: only what was `seen` of all is a fact.
 fn lost_text(count: usize, first: &Connection, clock: &WriteClock, seen: bool, now: Timestamp) -> String {
     let whom = if count > 1 { format!("{count} clients") } else { first.flow().client.to_string() };
-    format!("{}{NOT_ON_THE_WIRE}.", lost(first.server_program(), &whom, clock, seen, now))
+    let held = first.held_by_orphan().filter(|_| count == 1);
+    let held = held.map_or_else(String::new, |held| format!("; its socket still holds {}", Bytes(held)));
+    format!("{}{held}{NOT_ON_THE_WIRE}.", lost(first.server_program(), &whom, clock, seen, now))
 }
 
 fn closing_text(count: usize, first: &Connection, now: Timestamp) -> String {

@@ -81,10 +81,14 @@ fn against_write_timeout(facts: &Facts<'_>) -> Vec<String> {
 fn longer_timeout(facts: &Facts<'_>) -> Option<String> {
     let needed = needed(facts)?;
     let seconds = with_margin(needed).as_secs();
-    Some(format!(
-        "SET SESSION net_write_timeout = {seconds} before the query would have held: the client read too little for {}.",
-        Seconds(needed)
-    ))
+    let how = if facts.reads_binary_log() {
+        format!(
+            "A net_write_timeout of {seconds} s would have held: SET GLOBAL it at the server, for replicas that connect"
+        )
+    } else {
+        format!("SET SESSION net_write_timeout = {seconds} before the query would have held")
+    };
+    Some(format!("{how}: the client read too little for {}.", Seconds(needed)))
 }
 
 /// The timeout that leaves a client that was close to it as much time again; nothing where it has that already.
@@ -93,9 +97,12 @@ fn more_room(facts: &Facts<'_>) -> Option<String> {
     let timeout = with_margin(needed);
     (timeout > stall_of(facts)?.clock.timeout.duration).then(|| {
         let (seconds, needed) = (timeout.as_secs(), Seconds(needed));
-        format!(
-            "SET SESSION net_write_timeout = {seconds} before such a query leaves more room: this time the server waited {needed}."
-        )
+        let how = if facts.reads_binary_log() {
+            format!("A net_write_timeout of {seconds} s, SET GLOBAL at the server for replicas that connect,")
+        } else {
+            format!("SET SESSION net_write_timeout = {seconds} before such a query")
+        };
+        format!("{how} leaves more room: this time the server waited {needed}.")
     })
 }
 
@@ -114,7 +121,7 @@ fn with_margin(needed: Duration) -> Duration {
 }
 
 fn read_faster(facts: &Facts<'_>) -> String {
-    if facts.connection.statement().is_some_and(|asked| asked.command == StatementKind::BinlogDump) {
+    if facts.reads_binary_log() {
         return "Or find what keeps the replica from taking the binary log: its disk, or relay_log_space_limit."
             .to_owned();
     }
@@ -123,8 +130,11 @@ fn read_faster(facts: &Facts<'_>) -> String {
             .to_owned()
 }
 
-/// What there is for it in the client's own library.
+/// What there is for it in the client's own library, which is about results.
 fn connector(facts: &Facts<'_>) -> Option<String> {
+    if facts.reads_binary_log() {
+        return None;
+    }
     let connector = facts.connection.account()?.connector.as_ref()?;
     setting_of(connector).map(str::to_owned)
 }

@@ -2,6 +2,7 @@
 
 use crate::connection::{Gone, Phase};
 use crate::flow::End;
+use crate::statement::StatementKind;
 use crate::text::{Bytes, Seconds, clean, logged_in, setting, waits_for};
 use crate::verdict::VerdictKind;
 use crate::verdict::cause::Cause;
@@ -66,11 +67,17 @@ fn client(facts: &Facts<'_>) -> Option<String> {
 fn asked(facts: &Facts<'_>) -> Option<String> {
     stall_of(facts)?;
     let statement = facts.connection.statement()?;
-    let what = waits_for(statement, STATEMENT);
     // What the connection knows is of now; a closed one has no result any more.
     let in_flight = facts.connection.result_in_flight().or(statement.in_result);
     let under_way = if in_flight == Some(true) { "; the answer was under way" } else { "" };
-    Some(format!("It waited for {what}, sent at {}{under_way}.", TimeOfDay(statement.sent_at)))
+    let sent_at = TimeOfDay(statement.sent_at);
+    Some(if statement.command == StatementKind::BinlogDump {
+        format!(
+            "It had asked for the binary log at {sent_at}, as a replica does or who reads like one{under_way}."
+        )
+    } else {
+        format!("It waited for {}, sent at {sent_at}{under_way}.", waits_for(statement, STATEMENT))
+    })
 }
 
 fn earlier_stalls(facts: &Facts<'_>) -> Option<String> {
@@ -170,7 +177,7 @@ fn gave_up(facts: &Facts<'_>) -> Option<String> {
     let waited = stall_of(facts).map_or_else(String::new, |stall| {
         format!(", {} after its wait began", Seconds(at.since(stall.clock.started.earliest)))
     });
-    let queued = facts.connection.queued().filter(|queued| *queued > 1);
+    let queued = facts.history().and_then(|history| history.queued).filter(|queued| *queued > 1);
     let queued =
         queued.map_or_else(String::new, |queued| format!(", with {} still in its send queue", Bytes(queued)));
     Some(format!("The server's socket left ESTABLISHED at {}{waited}{queued}.", TimeOfDay(at)))
@@ -222,9 +229,9 @@ fn ending(facts: &Facts<'_>) -> Option<String> {
         (Some(by), true) => format!("The {by} sent an RST at {at}."),
         (Some(End::Server), false) => {
             let cut = match facts.fin().and_then(|fin| fin.in_result) {
-                Some(true) => ", in the middle of a result",
-                Some(false) => ", with no result under way",
-                None => "",
+                Some(true) => format!(", in the middle of {}", facts.answer()),
+                Some(false) => ", with no result under way".to_owned(),
+                None => String::new(),
             };
             format!("The server's FIN came at {at}{cut}.")
         }
@@ -296,6 +303,8 @@ fn log_line(facts: &Facts<'_>, kind: VerdictKind) -> Option<String> {
         (VerdictKind::NetWriteTimeout, Some(true)) | (VerdictKind::ClientVanished, _) => {
             "Got an error writing communication packets"
         }
+        // Its thread has words of its own (`Binlog_sender::send_packet`, sql/rpl_binlog_sender.cc).
+        (VerdictKind::NetWriteTimeout, _) if facts.reads_binary_log() => "Failed on my_net_write()",
         (VerdictKind::NetWriteTimeout, _) => "Got timeout writing communication packets",
         (VerdictKind::IdleTimeout, Some(true)) => "Got timeout reading communication packets",
         (VerdictKind::IdleTimeout, _) => "The client was disconnected by the server because of inactivity",

@@ -6,6 +6,7 @@ use crate::clock::{TimeoutSource, WriteClock};
 use crate::config::Config;
 use crate::connection::{Connection, Ending, Gone, Greeting, History, Phase, ServerFin, Siblings};
 use crate::flow::End;
+use crate::statement::StatementKind;
 use crate::time::Timestamp;
 
 /// What a server says when it closes it says at most this long before.
@@ -202,6 +203,16 @@ impl<'a> Facts<'a> {
     /// Whether the client's last message had not been answered when it ended.
     pub(super) fn was_waiting(&self) -> bool {
         self.command() > self.reply()
+    }
+
+    /// Whether the client was sent the binary log, which has no end.
+    pub(super) fn reads_binary_log(&self) -> bool {
+        self.connection.statement().is_some_and(|asked| asked.command == StatementKind::BinlogDump)
+    }
+
+    /// What a client that waits is sent.
+    pub(super) fn answer(&self) -> &'static str {
+        if self.reads_binary_log() { "the binary log" } else { "a result" }
     }
 
     /// How long the server waits for a command.

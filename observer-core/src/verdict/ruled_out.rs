@@ -49,7 +49,8 @@ fn not_net_write_timeout(facts: &Facts<'_>) -> Option<String> {
 
 fn not_idle_timeout(facts: &Facts<'_>) -> Option<String> {
     if stall_of(facts).is_some() || facts.fin().and_then(|fin| fin.in_result) == Some(true) {
-        return Some("the server was sending a result, it did not wait for a command".to_owned());
+        let answer = facts.answer();
+        return Some(format!("the server was sending {answer}, it did not wait for a command"));
     }
     if facts.ended_by(End::Client) {
         return Some("the client ended it".to_owned());

@@ -15,7 +15,11 @@ use crate::verdict::words::counted;
 pub(super) fn sentence(facts: &Facts<'_>, cause: Cause, incomplete: Option<bool>) -> String {
     let mut text = what_happened(facts, cause);
     if incomplete == Some(true) {
-        text.push_str(" The client's result is incomplete.");
+        text.push_str(if facts.reads_binary_log() {
+            " What the client was sent of the binary log ends there."
+        } else {
+            " The client's result is incomplete."
+        });
     }
     if let Some(fails) = still_to_fail(facts) {
         text.push(' ');
@@ -193,11 +197,11 @@ fn still_for(facts: &Facts<'_>, stall: &Standstill) -> String {
     format!(" of {}", Seconds(end.since(stall.since)))
 }
 
-/// ` in the middle of a result`, ` while it was idle for 3.0 s`.
+/// ` in the middle of a result`, or of the binary log, ` while it was idle for 3.0 s`.
 fn in_what(facts: &Facts<'_>) -> String {
     let cut = facts.fin().and_then(|fin| fin.in_result) == Some(true);
     match facts.idle() {
-        _ if cut => " in the middle of a result".to_owned(),
+        _ if cut => format!(" in the middle of {}", facts.answer()),
         _ if facts.stall().is_some() => " while it stood still".to_owned(),
         _ if facts.was_waiting() => " while its command ran".to_owned(),
         Some(idle) if idle < Duration::from_secs(1) => " while it was in use".to_owned(),

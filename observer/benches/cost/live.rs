@@ -1,10 +1,11 @@
 //! The observer as a user starts it.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
@@ -43,6 +44,14 @@ impl Live {
     /// Its directory in /proc.
     pub(crate) fn proc(&self) -> PathBuf {
         Path::new("/proc").join(self.pid().to_string())
+    }
+
+    /// How many of its programs are attached: each is a link, to a tracepoint before 5.15 a perf event.
+    pub(crate) fn attached(&self) -> anyhow::Result<usize> {
+        let links = fs::read_dir(self.proc().join("fd")).context("reading its open files")?;
+        let links = links.flatten().filter_map(|link| fs::read_link(link.path()).ok());
+        let attached = ["anon_inode:bpf_link", "anon_inode:[perf_event]"];
+        Ok(links.filter(|link| link.to_str().is_some_and(|link| attached.contains(&link))).count())
     }
 
     /// How many lines it has printed on standard output.

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to who started it")]
 
 mod actors;
+mod calls;
 mod capture;
 mod cpus;
 #[path = "../../tests/support/crowd.rs"]
@@ -76,6 +77,9 @@ const MOST_LOADS: u32 = 7;
 /// Finding owners takes twenty.
 const MOST_SEARCHES: u32 = 5;
 
+/// A round of system calls takes ten.
+const MOST_CALLS: u32 = 7;
+
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
@@ -91,6 +95,8 @@ enum Part {
     Capture,
     /// Finding whose a socket is among 10,000 processes
     Owners,
+    /// System calls of the host while a server's waits are followed
+    Calls,
     /// Bursts, packets of others and a full ring buffer beside the observer; 20,000 open connections
     Load,
 }
@@ -133,6 +139,9 @@ fn run(cli: &Cli) -> anyhow::Result<bool> {
     if wanted(Part::Capture) {
         report.capture =
             capture::measure(cli.rounds).context("measuring the reading of a capture").map(Some)?;
+    }
+    if wanted(Part::Calls) {
+        report.calls = calls::measure(cli.rounds.min(MOST_CALLS)).context("measuring system calls")?;
     }
     if wanted(Part::Load) {
         report.load = load::measure(cli.rounds.min(MOST_LOADS)).context("measuring load").map(Some)?;

@@ -11,6 +11,7 @@ use nix::sys::utsname::uname;
 use serde::Serialize;
 
 use crate::actors::Mix;
+use crate::calls::{self, Call};
 use crate::capture::Reading;
 use crate::kernel::Cost;
 use crate::load::Load;
@@ -52,6 +53,7 @@ pub(crate) struct Report {
     pub(crate) memory: Option<Memory>,
     pub(crate) tracker: Option<Judgement>,
     pub(crate) capture: Option<Reading>,
+    pub(crate) calls: Vec<Call>,
     pub(crate) load: Option<Load>,
     pub(crate) owners: Vec<Search>,
     budgets: Vec<Budget>,
@@ -93,6 +95,7 @@ impl Report {
             memory: None,
             tracker: None,
             capture: None,
+            calls: Vec::new(),
             load: None,
             owners: Vec::new(),
             budgets: Vec::new(),
@@ -177,6 +180,7 @@ impl fmt::Display for Report {
         self.print_memory(f)?;
         self.print_tracker(f)?;
         self.print_capture(f)?;
+        calls::print(&self.calls, f)?;
         if let Some(load) = &self.load {
             write!(f, "{load}")?;
         }

@@ -152,9 +152,10 @@ pub(super) fn sentence(connection: &Connection, now: Timestamp) -> String {
     match connection.phase() {
         Phase::Flowing => "Nothing stands still.".to_owned(),
         Phase::Stalled | Phase::Warning | Phase::Critical => stalled(connection, now),
-        Phase::Lost if connection.is_abort_seen() => {
-            "The server has given up; its FIN is stuck behind unread data.".to_owned()
-        }
+        Phase::Lost if connection.is_abort_seen() => match connection.held_by_orphan() {
+            Some(held) => format!("The server has given up; its FIN is stuck behind {}.", Bytes(held)),
+            None => "The server has given up; its FIN is stuck behind unread data.".to_owned(),
+        },
         Phase::Lost => "The server has probably given up, with its FIN stuck behind unread data.".to_owned(),
         Phase::ServerClosed => match connection.unread().filter(|unread| *unread > 1) {
             Some(unread) => {

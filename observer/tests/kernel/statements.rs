@@ -1,7 +1,11 @@
 //! Who logs in, and what is told of what a client waits for.
 
+use std::fs;
+
+use aya::maps::{HashMap, Map, MapData};
 use observer::mysql::Statements;
 use observer::source::live::LiveOptions;
+use observer_common::ConnectionState;
 use observer_core::{Account, Connector, SocketEventKind, Statement, StatementKind, Vantage, capability};
 
 use crate::harness::{fill, run};
@@ -122,4 +126,39 @@ fn nothing_is_told_of_statements_where_that_is_not_wanted_or_tls_hides_them() {
             assert!(!session.told.sockets().any(|event| matches!(event.kind, SocketEventKind::Statement(_))));
         }
     });
+}
+
+#[test]
+fn what_is_not_wanted_is_not_kept_in_the_kernel_either() {
+    run("what_is_not_wanted_is_not_kept_in_the_kernel_either", async {
+        for (statements, marker, kept) in
+            [(Statements::None, "not_wanted", false), (Statements::default(), "wanted", true)]
+        {
+            let query = packet(0, format!("\x03SELECT {marker}_by_this_test").as_bytes());
+            let mut session = stalled(statements, PLAIN, &[(&query, b"\x01\0\0\x01\x01")]).await;
+            let is_probe = |kind: &SocketEventKind| matches!(kind, SocketEventKind::ZeroWindowProbe { .. });
+            for seen_at in BOTH {
+                session.told.until_told(seen_at, "a probe", is_probe).await;
+            }
+            assert_eq!(is_in_the_kernel(format!(" {marker}_by").as_bytes()), kept, "{statements:?}");
+        }
+    });
+}
+
+/// Whether these bytes stand in a map of connections that this process has open.
+fn is_in_the_kernel(bytes: &[u8]) -> bool {
+    let files = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
+    // Other tests open and close files meanwhile, and their maps.
+    let infos = files.filter_map(|file| fs::read_to_string(file.path()).ok());
+    let ids = infos.filter_map(|info| {
+        info.lines().find_map(|line| line.strip_prefix("map_id:"))?.trim().parse::<u32>().ok()
+    });
+    ids.filter_map(|id| MapData::from_id(id).ok()).any(|map| {
+        let is_it = map.info().is_ok_and(|info| info.name_as_str() == Some("CONNECTIONS"));
+        is_it && {
+            let map: HashMap<_, u64, [u8; size_of::<ConnectionState>()]> =
+                Map::LruHashMap(map).try_into().unwrap();
+            map.iter().flatten().any(|(_, state)| state.windows(bytes.len()).any(|part| part == bytes))
+        }
+    })
 }

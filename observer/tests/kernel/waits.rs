@@ -1,7 +1,8 @@
 //! A server's own waits: the one that was under way before anybody could know of it, and the one after it.
 
 use std::net::{Ipv4Addr, TcpStream as StdStream};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -10,8 +11,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::time::TimeSpec;
 use observer::source::live::ObservationClock;
-use observer_core::{SocketEventKind, TimeRange, Timestamp, Vantage};
+use observer_core::{SocketEventKind, SourceEvent, TimeRange, Timestamp, Vantage};
 use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 
 use crate::harness::{Observed, connect, fill, listen, run};
 
@@ -20,6 +22,9 @@ const FIRST: Duration = Duration::from_millis(2500);
 
 /// The wait after it.
 const SECOND: Duration = Duration::from_secs(7);
+
+/// Processes for which there is room (observer-ebpf/src/maps.rs).
+const SERVERS: usize = 64;
 
 /// How far two stamps of the same moment may be apart: on a busy host a thread waits for a CPU between the two.
 const CLOSE: Duration = Duration::from_millis(250);
@@ -92,6 +97,52 @@ async fn waits_are_told(by: By) {
     is_close("the start of the first", before.earliest, first.began);
     assert_eq!(after.earliest, after.latest, "it began while it was followed");
     is_close("the start of the second", after.earliest, second.began);
+}
+
+/// More servers than there is room for: it is said, once.
+#[test]
+fn servers_whose_waits_cannot_be_followed_are_told() {
+    run("servers_whose_waits_cannot_be_followed_are_told", async {
+        let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
+        let mut told = Observed::start(&listener).await;
+        let (mut clients, mut servers) = (Vec::new(), Vec::new());
+        for _ in 0..=SERVERS {
+            let (client, server) = connect(&listener).await;
+            // More than the client has room for.
+            server.try_write(&vec![b'r'; 200_000]).unwrap();
+            clients.push(client);
+            servers.push(Heir::of(server));
+        }
+        let of_more = |event: &SourceEvent| match event {
+            SourceEvent::Degraded { part, because, .. } if part == "waits of more servers" => {
+                Some(because.clone())
+            }
+            _ => None,
+        };
+        let because = told.until("what is missing", |told| told.source_events().find_map(of_more)).await;
+        let all = format!("{} server processes stand still, of {SERVERS} ", SERVERS + 1);
+        assert!(because.contains(&all), "{because}");
+        told.end().await;
+        assert_eq!(told.source_events().filter_map(of_more).count(), 1);
+    });
+}
+
+/// A process that has a server's socket, alone; it ends with this.
+struct Heir(std::process::Child);
+
+impl Heir {
+    fn of(socket: TcpStream) -> Self {
+        let socket = OwnedFd::from(socket.into_std().unwrap());
+        Self(Command::new("sleep").arg("1000").stdin(socket).spawn().unwrap())
+    }
+}
+
+impl Drop for Heir {
+    fn drop(&mut self) {
+        // It sleeps: there is somebody to kill and to wait for.
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
 
 /// What stops a server for a moment, a debugger or the suspend of its host, interrupts its wait; so does a signal that it

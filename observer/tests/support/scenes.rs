@@ -1,6 +1,6 @@
 //! What the pictures are of.
 
-use observer_core::End;
+use observer_core::{End, SocketEventKind, TcpState};
 
 use super::story::Story;
 
@@ -65,6 +65,16 @@ pub(crate) fn closing() -> Story {
 /// The server has given up; nothing on the wire shows it yet.
 pub(crate) fn lost() -> Story {
     stalled().socket(60_000, 1_130_000, 0).socket(80_000, 1_130_000, 0)
+}
+
+/// The same at the server's host: its socket has no owner any more, and the client has begun to take what it holds.
+pub(crate) fn orphan() -> Story {
+    let (from, to) = (TcpState::Established, TcpState::FinWait1);
+    stalled_at_server()
+        .then(79_000, SocketEventKind::State { from, to, process: None })
+        .orphan(79_500, 1_340_001)
+        .window_update(80_500, 400_000)
+        .orphan(81_500, 940_001)
 }
 
 /// What `stalled` looks like from the server's host, whose thread and version are known.

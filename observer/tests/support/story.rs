@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use observer_core::{
-    DirectionSample, End, Event, EventKind, Flow, LossPoint, MILESTONE_STEP, Milestone, Owner, Owners,
-    Process, SeqNumber, SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent, TcpState,
+    DirectionSample, End, Event, EventKind, Flow, LastRead, LossPoint, MILESTONE_STEP, Milestone, Owner,
+    Owners, Process, SeqNumber, SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent, TcpState,
     TimerKind, Timestamp, Vantage, WireSample,
 };
 
@@ -27,6 +27,7 @@ pub(crate) struct Story {
     window: u32,
     zero_windows: u32,
     milestones: Vec<Milestone>,
+    last_read: Option<LastRead>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -43,6 +44,7 @@ impl Story {
             window: 65_536,
             zero_windows: 0,
             milestones: vec![],
+            last_read: None,
             events: vec![],
         };
         let syn = |by, seq| SocketEventKind::Syn { by, window_scale: Some(7), seq: SeqNumber(seq) };
@@ -151,12 +153,28 @@ impl Story {
         self.then(millis, SocketEventKind::Fin { by: End::Server, seq, in_result: None })
     }
 
+    /// The process that opened it reads, but nothing that would open the window.
+    pub(crate) fn read(mut self, millis: u64) -> Self {
+        let process = Process { pid: 4711, tid: None, comm: "python3".to_owned() };
+        self.last_read = Some(LastRead { at: at(millis), process });
+        self.wire(millis)
+    }
+
     /// Socket diagnostics with these queues.
     pub(crate) fn socket(self, millis: u64, recv_queue: u32, send_queue: u32) -> Self {
+        self.socket_in(TcpState::Established, millis, recv_queue, send_queue)
+    }
+
+    /// Those of a socket that its server has closed, and that has yet to send.
+    pub(crate) fn orphan(self, millis: u64, send_queue: u32) -> Self {
+        self.socket_in(TcpState::FinWait1, millis, 0, send_queue)
+    }
+
+    fn socket_in(self, state: TcpState, millis: u64, recv_queue: u32, send_queue: u32) -> Self {
         let at_server = self.socket.seen_at == Vantage::Server;
         let timer = if at_server && self.window == 0 { TimerKind::Persist } else { TimerKind::None };
         let sample = SocketSample {
-            state: TcpState::Established,
+            state,
             recv_queue,
             send_queue,
             timer,
@@ -167,7 +185,7 @@ impl Story {
             recv_buffer: 6_291_456,
             recv_buffer_used: recv_queue,
             uid: 1000,
-            inode: 70_000,
+            inode: if state == TcpState::Established { 70_000 } else { 0 },
             rto: Duration::from_millis(204),
             rtt: Duration::from_micros(310),
             backoff: 0,
@@ -209,7 +227,7 @@ impl Story {
         let sample = WireSample {
             client: direction(60, self.acknowledged, SeqNumber(1061), self.ack(), self.window),
             server: direction(self.sent, 60, next, SeqNumber(1061), 65_536),
-            last_read: None,
+            last_read: self.last_read.clone(),
             untold_by_client: 0,
             untold_by_server: 0,
         };

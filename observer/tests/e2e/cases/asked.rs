@@ -1,6 +1,7 @@
 //! Servers that are asked: what they tell, and what becomes of those that do not.
 
 mod account;
+pub(crate) mod read_only;
 pub(crate) mod tls;
 
 use std::fs;
@@ -25,6 +26,9 @@ use crate::harness::server::{Server, story_query};
 
 /// What the doctor says of an account that may know all.
 const ALL: &str = "tells sessions, timeouts and statements";
+
+/// What MySQL says that a thread does which writes a result.
+const SENDING: &str = "executing";
 
 /// What the session has set before it is observed.
 const OWN: Duration = Duration::from_secs(4);
@@ -71,6 +75,7 @@ pub(crate) fn mysql(setup: &Setup) -> anyhow::Result<()> {
     let statement = session.statement.as_deref().unwrap_or_default();
     ensure!(statement.contains("RECURSIVE") && !statement.contains("400000"), "{statement}");
     ensure!(session.thread_id == u64::from(thread_id) && session.user == "reader", "{session:?}");
+    ensure!(session.command == "Query" && session.state.as_deref() == Some(SENDING), "{session:?}");
     ensure!(degraded(&log).is_empty(), "{:?}", degraded(&log));
     ensure_only(&log, client)
 }

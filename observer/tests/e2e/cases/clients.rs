@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use observer::demo::Dialect;
-use observer_core::{FindingKind, SocketEventKind, TcpState, Timeout, TimeoutSource};
+use observer_core::{FindingKind, SocketEventKind, TcpState, TimeRange, Timeout, TimeoutSource};
 use serde_json::{Value, json};
 
 mod expected;
 
 use self::expected::{ALL, Expected};
-use super::{is_closed, is_lost, wire};
+use super::{ensure_read_within, is_closed, is_lost, wire};
 use crate::harness::Setup;
 use crate::harness::lab::{Lab, Side};
 use crate::harness::log::Log;
@@ -41,6 +41,8 @@ struct Player<'a> {
     side: Side,
     server: SocketAddr,
     program: Program,
+    /// From when to when it read last.
+    read: Option<TimeRange>,
 }
 
 fn all(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
@@ -51,7 +53,7 @@ fn all(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
     for expected in &ALL {
         let (side, address) = lab.another_client(expected.cgroup)?;
         let program = Program::start(setup, expected.kind, &side, address, story_query(dialect))?;
-        players.push(Player { expected, side, server: address, program });
+        players.push(Player { expected, side, server: address, program, read: None });
     }
     for player in &mut players {
         player.program.query_and_pause()?;
@@ -66,7 +68,7 @@ fn all(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
         observer.wait_finding("the loss", player.program.address, is_lost)?;
     }
     for player in &mut players {
-        player.program.read_until_it_fails()?;
+        player.read = Some(player.program.read_until_it_fails()?);
     }
     for player in &players {
         observer.wait_finding("the end", player.program.address, is_closed)?;
@@ -148,7 +150,8 @@ impl Player<'_> {
         }
         let command = holder["command"].as_str().unwrap_or_default();
         ensure!(command.contains(expected.command), "{holder}");
-        ensure!(holder["last_read"].is_string(), "{holder}");
+        let last_read = serde_json::from_value(holder["last_read"].clone()).context("when it last read")?;
+        ensure_read_within(last_read, self.read.context("it has read")?)?;
         let name = match dialect {
             Dialect::MySql => "mysqld",
             Dialect::MariaDb => "mariadbd",

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use observer_core::{FindingKind, Timestamp};
+use observer_core::{FindingKind, TimeRange, Timestamp};
 
 use crate::harness::Setup;
 
 mod asked;
+mod binlog;
 mod calm;
 mod clients;
 mod containers;
@@ -16,6 +17,7 @@ mod drain;
 mod faults;
 mod loss;
 mod many;
+mod orphan;
 mod owners;
 mod session;
 mod silence;
@@ -63,13 +65,20 @@ pub(crate) const ALL: &[Case] = &[
     ("what_a_client_of_mysql_asked_for_is_known", wire::mysql),
     ("what_a_client_of_mariadb_asked_for_is_known", wire::mariadb),
     ("what_a_client_asked_for_under_tls_is_said_to_be_hidden", wire::tls),
+    ("a_reader_of_mysqls_binary_log_is_told_as_one", binlog::mysql),
+    ("a_reader_of_mariadbs_binary_log_is_told_as_one", binlog::mariadb),
+    ("mysqlbinlog_is_told_as_what_it_reads", binlog::mysqlbinlog),
+    ("mariadb_binlog_is_told_as_what_it_reads", binlog::mariadb_binlog),
     ("mysql_tells_a_sessions_timeout_and_that_it_is_gone", asked::mysql),
     ("mariadb_tells_what_it_can", asked::mariadb),
+    ("mysql_is_asked_by_a_session_that_only_reads", asked::read_only::mysql),
+    ("mariadb_is_asked_by_a_session_that_only_reads", asked::read_only::mariadb),
     ("mysql_is_asked_by_tls", asked::tls::mysql),
     ("mariadb_is_asked_by_tls", asked::tls::mariadb),
     ("a_server_that_stands_still_is_waited_for_in_vain", asked::stopped),
     ("servers_that_do_not_answer_are_told_once", asked::refused),
     ("a_client_that_reads_on_fails_when_it_was_foretold", drain::mysql),
+    ("an_orphan_of_mysql_stays_with_what_it_holds_until_it_has_drained", orphan::mysql),
     ("a_client_that_comes_back_to_a_server_that_is_gone_too_is_told_by_rst", silence::orphan),
     ("a_network_that_is_gone_is_called_the_network", silence::path),
     ("a_server_that_is_killed_has_crashed", faults::server_killed),
@@ -98,6 +107,18 @@ const CLOSE: Duration = Duration::from_millis(500);
 fn ensure_close(what: &str, seen: Timestamp, truth: Timestamp, tolerance: Duration) -> anyhow::Result<()> {
     let apart = seen.since(truth).max(truth.since(seen));
     ensure!(apart <= tolerance, "{what} at {seen}, in truth at {truth}: {apart:?} apart");
+    Ok(())
+}
+
+/// How far the observer's stamp of a read may lie outside of what the reader measured: it looks at the first read of a kernel
+/// tick (10 ms at most), and took the distance of the kernel's clock from the wall clock when it started, since when the wall
+/// clock may have been slewed (by 500 millionths, adjtimex(2)).
+const CLOCKS: Duration = Duration::from_millis(25);
+
+/// Fails when a read was told of a moment at which the reader did not read.
+fn ensure_read_within(read: Timestamp, truth: TimeRange) -> anyhow::Result<()> {
+    let is_within = truth.earliest - CLOCKS <= read && read <= truth.latest + CLOCKS;
+    ensure!(is_within, "told to have read at {read}, while the reader read within {truth:?}");
     Ok(())
 }
 

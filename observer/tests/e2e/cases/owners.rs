@@ -4,13 +4,14 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use nix::sys::signal::Signal;
 use observer::demo::Dialect;
-use observer_core::{EventKind, Owner, Owners, SocketEventKind, SourceEvent, Vantage as Seen};
+use observer_core::{EventKind, Owner, Owners, SocketEventKind, SourceEvent, TimeRange, Vantage as Seen};
 
-use super::TIMEOUT;
+use super::{CLOCKS, TIMEOUT, ensure_read_within};
 use crate::harness::Setup;
 use crate::harness::holder::{Holder, serve};
 use crate::harness::lab::{Lab, Side};
@@ -19,6 +20,11 @@ use crate::harness::names::temporary_directory;
 use crate::harness::observer::{Observer, Vantage};
 use crate::harness::reader::Reader;
 use crate::harness::server::{Server, story_query};
+
+/// How often a client reads until somebody follows that, and how long each time is told of at the latest: a connection in
+/// trouble is looked at several times a second.
+const READS: usize = 20;
+const SOON: Duration = Duration::from_secs(1);
 
 /// What was told of the owners of the socket that `client` has at one end, oldest first.
 pub(super) fn owners(log: &Log, client: SocketAddr, seen_at: Seen) -> Vec<&Owners> {
@@ -91,7 +97,17 @@ fn servers_and_clients(setup: &Setup, dialect: Dialect, program: &str) -> anyhow
     Ok(())
 }
 
-/// A connection that a child reads, that is passed on to a stranger, and that dies with it.
+/// Waits until the last read of `client` is told, whoever it is of and whenever it was: judges both.
+fn wait_read(observer: &Observer, client: SocketAddr, (pid, within): (u32, TimeRange)) -> anyhow::Result<()> {
+    let told = |log: &Log| log.last_reads(client).into_iter().rev().find(|(reader, _)| *reader == pid);
+    observer
+        .wait_log("who read last", |log| told(log).is_some_and(|(_, at)| at >= within.earliest - CLOCKS))?;
+    let (_, at) = told(&observer.log()?).context("it was told")?;
+    ensure_read_within(at, within)
+}
+
+/// A connection that its opener reads, and a child of it, that is passed on to a stranger, and that dies with it: each is told
+/// in its place, with the moment at which it read.
 pub(crate) fn forked_and_passed(_: &Setup) -> anyhow::Result<()> {
     let lab = Lab::new()?;
     serve(&lab)?;
@@ -113,14 +129,29 @@ pub(crate) fn forked_and_passed(_: &Setup) -> anyhow::Result<()> {
         !log.times_of(client, zero).is_empty()
     })?;
 
-    let child = opener.order("fork", "read")?;
+    // The first reads may come before that.
+    let is_followed = |opener: &mut Holder| -> anyhow::Result<bool> {
+        opener.read("read")?;
+        observer.is_logged_within(SOON, |log| !log.last_reads(client).is_empty())
+    };
+    for _ in 0..READS {
+        if is_followed(&mut opener)? {
+            break;
+        }
+    }
+    wait_read(&observer, client, opener.read("read")?)?;
+
+    let (child, within) = opener.read("fork")?;
     ensure!(child != opener.pid(), "the child reads");
+    wait_read(&observer, client, (child, within))?;
     wait("the child that reads, and its parent", client, &[child, opener.pid()])?;
 
-    let mut stranger = Holder::wait_at(&lab.client, &door)?;
+    // Elsewhere: what was passed to it is told of its network namespace and cgroup, not of those of who passed it.
+    let mut stranger = Holder::wait_at(lab.server(), &door)?;
     opener.order(&format!("pass {}", door.display()), "passed")?;
-    let reads = stranger.order("read", "read")?;
+    let (reads, within) = stranger.read("read")?;
     ensure!(reads == stranger.pid(), "the stranger reads");
+    wait_read(&observer, client, (reads, within))?;
     wait("the stranger alone", client, &[stranger.pid()])?;
 
     stranger.0.signal(Signal::SIGKILL)?;
@@ -129,6 +160,10 @@ pub(crate) fn forked_and_passed(_: &Setup) -> anyhow::Result<()> {
     })?;
     let log = observer.stop()?;
     ensure!(processes(&log, client, Seen::Client) == [stranger.pid()], "it stays known when it is gone");
+    for owner in owners(&log, client, Seen::Client).iter().flat_map(|told| &told.processes) {
+        let side = if owner.process.pid == stranger.pid() { lab.server() } else { &lab.client };
+        ensure_of(owner, side)?;
+    }
     Ok(())
 }
 

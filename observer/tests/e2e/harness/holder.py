@@ -2,13 +2,15 @@
 
 `open HOST PORT` connects; `take PATH` waits for a socket that another passes on at PATH. Then, a line each on standard
 input: `read` reads, `fork` makes a child that reads, `pass PATH` gives the socket to who waits at PATH and lets go of
-it, here and in the child. What was done is told on standard output, with the process that did it.
+it, here and in the child. What was done is told on standard output, with the process that did it; of a read with the time
+before and after it.
 """
 
 import os
 import signal
 import socket
 import sys
+import time
 
 
 def tell(pid, *more):
@@ -27,8 +29,9 @@ def take(path):
 
 
 def read(connection):
+    began = time.time()
     connection.recv(64 * 1024, socket.MSG_WAITALL)
-    tell(os.getpid(), "read")
+    tell(os.getpid(), "read", began, time.time())
 
 
 how, *where = sys.argv[1:]

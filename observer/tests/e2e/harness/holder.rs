@@ -7,10 +7,12 @@ use std::process::Command;
 use std::thread;
 
 use anyhow::Context as _;
+use observer_core::TimeRange;
 
 use super::lab::{Lab, Side};
 use super::privilege::NOBODY;
 use super::process::Process;
+use super::reader::stamp;
 
 const SCRIPT: &str = include_str!("holder.py");
 
@@ -70,6 +72,20 @@ impl Holder {
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.0.pid().as_raw().cast_unsigned()
+    }
+
+    /// Has it read, or a child that it forks (`fork`): gives the process that read, and from when to when, by its clock.
+    pub(crate) fn read(&mut self, order: &str) -> anyhow::Result<(u32, TimeRange)> {
+        let before = self.0.stdout.all().len();
+        self.0.say(order)?;
+        let mut lines = 0;
+        self.0.wait_stdout("a read", |line| {
+            lines += 1;
+            let (pid, times) = line.split_once(" read ").filter(|_| lines > before)?;
+            let (began, ended) = times.split_once(' ')?;
+            let time = |text: &str| Some(stamp(text.parse().ok()?));
+            Some((pid.parse().ok()?, TimeRange { earliest: time(began)?, latest: time(ended)? }))
+        })
     }
 
     /// Gives an order, and waits until it is told to be done. Gives the process that did it.

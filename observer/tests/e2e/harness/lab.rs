@@ -165,10 +165,20 @@ impl Side {
 
     /// Whether there is a TCP socket of this port with `peer`, with or without an owner.
     pub(crate) fn has_socket(&self, port: u16, peer: SocketAddr) -> anyhow::Result<bool> {
+        Ok(self.socket(port, peer)?.is_some())
+    }
+
+    /// The TCP socket of this port with `peer`, if there is one, with or without an owner: its state as `ss` calls it, and
+    /// the bytes it has yet to send or to see acknowledged.
+    pub(crate) fn socket(&self, port: u16, peer: SocketAddr) -> anyhow::Result<Option<(String, u64)>> {
         let filter = format!("sport = :{port} and dport = :{}", peer.port());
         let sockets = self.command("ss").args(["-tnH", &filter]).output().context("starting ss")?;
         ensure!(sockets.status.success(), "ss: {}", String::from_utf8_lossy(&sockets.stderr));
-        Ok(!sockets.stdout.is_empty())
+        let text = String::from_utf8(sockets.stdout).context("reading what ss says")?;
+        let mut words = text.split_whitespace();
+        let Some(state) = words.next() else { return Ok(None) };
+        let queued = words.nth(1).and_then(|queued| queued.parse().ok());
+        Ok(Some((state.to_owned(), queued.with_context(|| format!("Send-Q in {text:?}"))?)))
     }
 
     /// Deletes its network namespace, which goes when the last of its processes and sockets has gone.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use observer_core::{
-    Config, Connection, ConnectionId, End, Event, EventKind, Finding, FindingKind, SocketEventKind,
-    SourceEvent, Timestamp, Tracker, Vantage, Verdict,
+    Config, Connection, ConnectionId, End, Event, EventKind, Finding, FindingKind, SocketEvent,
+    SocketEventKind, SourceEvent, Timestamp, Tracker, Vantage, Verdict,
 };
 use serde::Deserialize;
 
@@ -153,6 +153,19 @@ impl Log {
             _ => None,
         });
         of_client.filter(|(_, event)| kind(event)).map(|(at, _)| at).collect()
+    }
+
+    /// Which process was told to have read last at the client's end of `client`, and when, oldest first.
+    pub(crate) fn last_reads(&self, client: SocketAddr) -> Vec<(u32, Timestamp)> {
+        let told = self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Socket(SocketEvent { socket, kind: SocketEventKind::Wire(sample) })
+                if (socket.flow.client, socket.seen_at) == (client, Vantage::Client) =>
+            {
+                sample.last_read.as_ref()
+            }
+            _ => None,
+        });
+        told.map(|read| (read.process.pid, read.at)).collect()
     }
 
     /// The ends at which something was seen.

@@ -101,16 +101,27 @@ impl Observer {
         self.wait_log(what, |log| log.finding(client, &kind).is_ok())
     }
 
-    /// Waits until `done` is true of the log. Somebody else writes it: there is nothing to be told by.
+    /// Waits until `done` is true of the log.
     pub(crate) fn wait_log(&self, what: &str, done: impl Fn(&Log) -> bool) -> anyhow::Result<()> {
+        if !self.is_logged_within(PATIENCE, done)? {
+            bail!("{what} did not come within {PATIENCE:?}; found: {}", listed(&self.log()?.findings));
+        }
+        Ok(())
+    }
+
+    /// Whether `done` is true of the log before `patience` ends. Somebody else writes it: there is nothing to be told by.
+    pub(crate) fn is_logged_within(
+        &self,
+        patience: Duration,
+        done: impl Fn(&Log) -> bool,
+    ) -> anyhow::Result<bool> {
         let since = Instant::now();
         loop {
-            let log = self.log()?;
-            if done(&log) {
-                return Ok(());
+            if done(&self.log()?) {
+                return Ok(true);
             }
-            if since.elapsed() > PATIENCE {
-                bail!("{what} did not come within {PATIENCE:?}; found: {}", listed(&log.findings));
+            if since.elapsed() > patience {
+                return Ok(false);
             }
             thread::sleep(Duration::from_millis(50));
         }

@@ -5,12 +5,14 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::bail;
+use observer_core::TimeRange;
 use serde::Deserialize;
 
 use super::Setup;
 use super::lab::Side;
 use super::privilege::NOBODY;
 use super::process::Process;
+use super::reader::stamp;
 
 /// The library, or the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,15 +33,32 @@ pub(crate) enum Kind {
     MysqlWithTls,
     /// `mariadb --quick` into a pipe, run by nobody.
     Mariadb,
+    /// PyMySQL, as a replica: its query fills the binary log, which it reads.
+    Replica,
+    /// `mysqlbinlog`, which does not stop at the end of the log, into a pipe.
+    MysqlBinlog,
+    /// `mariadb-binlog`, the same.
+    MariadbBinlog,
 }
 
 /// What a program tells. Each order has one answer.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 enum Told {
-    Connected { pid: u32, port: u16, thread_id: u32 },
-    Done { rows: u64 },
-    Failed { error: String },
+    Connected {
+        pid: u32,
+        port: u16,
+        thread_id: u32,
+    },
+    Done {
+        rows: u64,
+    },
+    Failed {
+        #[expect(dead_code, reason = "for messages")]
+        error: String,
+        began: f64,
+        ended: f64,
+    },
 }
 
 /// A running client.
@@ -81,10 +100,12 @@ impl Program {
         self.order("more").and_then(succeeded)
     }
 
-    /// Reads on to the end, which is that the connection fails: gives what the application is told.
-    pub(crate) fn read_until_it_fails(&mut self) -> anyhow::Result<String> {
+    /// Reads on to the end, which is that the connection fails: gives from when to when it read, by its own clock.
+    pub(crate) fn read_until_it_fails(&mut self) -> anyhow::Result<TimeRange> {
         match self.order("rest")? {
-            Told::Failed { error } => Ok(error),
+            Told::Failed { began, ended, .. } => {
+                Ok(TimeRange { earliest: stamp(began), latest: stamp(ended) })
+            }
             other => bail!("the connection did not fail: {other:?}"),
         }
     }
@@ -131,6 +152,18 @@ fn command(setup: &Setup, kind: Kind, side: &Side, server: SocketAddr, query: &s
     match kind {
         Kind::Aiomysql => reads(&python, "aiomysql"),
         Kind::PyMysql => reads(&python, "pymysql"),
+        Kind::Replica => reads(&python, "replica"),
+        Kind::MysqlBinlog => {
+            let mut command = reads(&python, "binlog");
+            command.arg("chroot").arg(setup.mysql_root()).arg("mysqlbinlog").args(REMOTE).args(to);
+            command.args(["--ssl-mode=DISABLED", FIRST_LOG]);
+            command
+        }
+        Kind::MariadbBinlog => {
+            let mut command = reads(&python, "binlog");
+            command.arg("mariadb-binlog").args(REMOTE).args(to).args(["--skip-ssl", FIRST_LOG]);
+            command
+        }
         Kind::ConnectorPython => reads(&python, "connector-python"),
         Kind::ConnectorPythonPure => reads(&python, "connector-python-pure"),
         Kind::Mysql2 => {
@@ -152,6 +185,10 @@ fn command(setup: &Setup, kind: Kind, side: &Side, server: SocketAddr, query: &s
         }
     }
 }
+
+/// Options of the programs that read a server's binary log, and its first file.
+const REMOTE: [&str; 4] = ["--no-defaults", "--read-from-remote-server", "--stop-never", "--user=reader"];
+const FIRST_LOG: &str = "binlog.000001";
 
 /// Options of the command-line clients: rows as they come, each statement at once, and hints, which are comments, left in.
 const QUICK: [&str; 8] = [

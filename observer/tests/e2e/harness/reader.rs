@@ -134,7 +134,8 @@ impl Reader {
 
     /// Reads on to the end, whichever it is.
     pub(crate) fn read_on(&mut self) -> anyhow::Result<Outcome> {
-        self.read("read")
+        self.process.say("read")?;
+        self.wait_outcome()
     }
 
     /// Goes on reading, and does not wait for the end.
@@ -145,11 +146,17 @@ impl Reader {
 
     /// Reads on to the end at a steady pace.
     pub(crate) fn read_on_at(&mut self, rows_per_second: u32) -> anyhow::Result<Outcome> {
-        self.read(&format!("read {rows_per_second}"))
+        self.go_on_at(rows_per_second)?;
+        self.wait_outcome()
     }
 
-    fn read(&mut self, order: &str) -> anyhow::Result<Outcome> {
-        self.process.say(order)?;
+    /// Goes on reading at a steady pace, and does not wait for the end.
+    pub(crate) fn go_on_at(&mut self, rows_per_second: u32) -> anyhow::Result<()> {
+        self.process.say(&format!("read {rows_per_second}"))
+    }
+
+    /// Waits for the end of reading.
+    pub(crate) fn wait_outcome(&self) -> anyhow::Result<Outcome> {
         self.process.wait_stdout("the end of the rows", |line| match parse(line)? {
             Told::Finished { rows } => Some(Outcome::Finished { rows }),
             Told::Failed { at, rows, error } => Some(Outcome::Failed { at: stamp(at), rows, error }),
@@ -175,7 +182,7 @@ fn parse(line: &str) -> Option<Told> {
 }
 
 /// The clock of Python: seconds since 1970.
-fn stamp(seconds: f64) -> Timestamp {
+pub(super) fn stamp(seconds: f64) -> Timestamp {
     #[expect(clippy::cast_possible_truncation, reason = "microseconds since 1970 are far from its end")]
     Timestamp::from_micros((seconds * 1e6) as i64)
 }

@@ -117,7 +117,7 @@ pub(crate) struct Server {
     dialect: Dialect,
     /// The server itself.
     pub(crate) process: Process,
-    _place: TempDir,
+    place: TempDir,
 }
 
 impl Server {
@@ -172,7 +172,7 @@ impl Server {
             // The X plugin and the admin interface have lines of their own.
             (line.contains("ready for connections") && !line.contains("X Plugin")).then_some(())
         })?;
-        Ok(Self { dialect, process, _place: place })
+        Ok(Self { dialect, process, place })
     }
 
     /// Waits until the server logs that it has aborted the connection `thread_id` because its client did not
@@ -190,6 +190,13 @@ impl Server {
             Dialect::MySql => Ok(Some(stamp(&line)?)),
             Dialect::MariaDb => Ok(None),
         }
+    }
+
+    /// What the file in its data directory holds so far.
+    pub(crate) fn file(&self, name: &str) -> anyhow::Result<String> {
+        let path = self.place.path().join("data").join(name);
+        let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Whether the server has logged that it could not write to any client.

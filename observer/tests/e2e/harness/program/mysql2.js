@@ -32,11 +32,13 @@ const orders = {
 
 const obey = async () => {
   for await (const order of readline.createInterface({ input: process.stdin })) {
+    const began = Date.now() / 1000;
+    const times = () => ({ began, ended: Date.now() / 1000 });
     try {
       await Promise.race([orders[order](), lost]);
-      tell('done', { rows: count });
+      tell('done', { rows: count, ...times() });
     } catch (error) {
-      tell('failed', { rows: count, error: String(error) });
+      tell('failed', { error: String(error), ...times() });
       break;
     }
   }

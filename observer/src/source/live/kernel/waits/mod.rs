@@ -4,7 +4,9 @@
 //! mod      the thread that attaches the programs, and tells what waits for whom
 //! owners   which process a stalled socket belongs to
 //! present  waits that were under way before that
+//! servers  the processes that are followed, for which there is room
 //! timers   since when they were
+//! writers  the sockets whose clients stand still
 //! ```
 //!
 //! With a program at a system call every system call of the host takes a longer way. So they are attached only while the
@@ -13,10 +15,11 @@
 
 mod owners;
 mod present;
+mod servers;
 mod timers;
+mod writers;
 
 use std::collections::HashMap;
-use std::fs;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -25,14 +28,13 @@ use aya::Ebpf;
 use aya::maps::{HashMap as KernelHashMap, MapData};
 use aya::programs::trace_point::TracePointLinkId;
 use observer_common::{SHORT_WAIT, Wait, WaitRecord, name};
-use observer_core::{
-    Event, EventKind, Process, SocketEvent, SocketEventKind, SocketRef, TcpState, TimeRange, TimerKind,
-    Vantage,
-};
+use observer_core::{Event, EventKind, Process, SocketEvent, SocketEventKind, SocketRef, TimeRange};
 use tokio::sync::mpsc;
 
 use self::owners::Owners;
+use self::servers::Servers;
 use self::timers::CpuClocks;
+use self::writers::{MAX_WRITERS, Writer, writers};
 use super::load::{Kernel, lock};
 use super::surroundings;
 use super::tracepoints::Tracepoint;
@@ -43,14 +45,11 @@ use crate::source::live::{ObservationClock, tell};
 /// What this is to the user, when it fails.
 const PART: &str = "waits of servers";
 
+/// And when there is no room for all of them.
+const MORE: &str = "waits of more servers";
+
 /// How long waits are followed after the last client has read on: who stopped once often stops again.
 const LINGER: Duration = Duration::from_secs(5);
-
-/// A window that is closed in passing is not worth it.
-const STANDS_STILL: Duration = Duration::from_millis(100);
-
-/// Sockets of servers with data queued that are looked at in one turn.
-const MAX_WRITERS: usize = 4096;
 
 /// What may wait for the thread; it is told again.
 const WAITING: usize = 64;
@@ -58,18 +57,10 @@ const WAITING: usize = 64;
 /// The bytes of a wait, which aya can read without a promise of ours.
 type WaitBytes = [u8; size_of::<Wait>()];
 
-/// A server's socket with data queued.
-#[derive(Clone, Copy, Debug)]
-struct Writer {
-    socket: SocketRef,
-    inode: u32,
-    /// Whether its client's window is closed, and has been for a moment.
-    stands_still: bool,
-}
-
 enum Message {
-    /// The sockets that have data queued, as polled just now.
-    Polled(Vec<Writer>),
+    /// The sockets that have data queued, as polled just now, those that stand still first; and how many of these there are
+    /// no room for.
+    Polled(Vec<Writer>, usize),
     /// A wait is over.
     Ended(WaitRecord),
 }
@@ -99,8 +90,8 @@ impl Waits {
             ebpf: Arc::clone(&kernel.ebpf),
             tracepoints: kernel.waits.clone(),
             links: Vec::new(),
-            servers: kernel.take_map(name::SERVERS)?.try_into()?,
-            followed: HashMap::new(),
+            servers: Servers::new(kernel.take_map(name::SERVERS)?.try_into()?),
+            has_told_of_more: false,
             waits: kernel.take_map(name::WAITS)?.try_into()?,
             known: HashMap::new(),
             owners: Owners::default(),
@@ -115,10 +106,10 @@ impl Waits {
 
     /// What a poll of the sockets has found.
     pub(crate) fn polled(&mut self, batch: &[Event]) {
-        let writers: Vec<Writer> = batch.iter().filter_map(writer).take(MAX_WRITERS).collect();
+        let (writers, without) = writers(batch);
         if self.had_writers || !writers.is_empty() {
             self.had_writers = !writers.is_empty();
-            self.send(Message::Polled(writers));
+            self.send(Message::Polled(writers, without));
         }
     }
 
@@ -133,22 +124,6 @@ impl Waits {
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
     }
-}
-
-/// The server's socket that an event shows, if data is queued there.
-fn writer(event: &Event) -> Option<Writer> {
-    let EventKind::Socket(SocketEvent { socket, kind: SocketEventKind::Socket(sample) }) = &event.kind else {
-        return None;
-    };
-    let can_write = matches!(sample.state, TcpState::Established | TcpState::CloseWait);
-    let is_writer = can_write && sample.send_queue > 0 && sample.inode != 0;
-    let closed = sample.timer == TimerKind::Persist || sample.send_window == Some(0);
-    let stands_still = closed && sample.last_data_sent >= STANDS_STILL;
-    (socket.seen_at == Vantage::Server && is_writer).then_some(Writer {
-        socket: *socket,
-        inode: sample.inode,
-        stands_still,
-    })
 }
 
 /// A wait in the map.
@@ -177,9 +152,9 @@ struct Follower {
     tracepoints: Vec<&'static Tracepoint>,
     /// Those that are attached.
     links: Vec<(&'static Tracepoint, TracePointLinkId)>,
-    /// The kernel's list of whom to follow, and what they are called.
-    servers: KernelHashMap<MapData, u32, u8>,
-    followed: HashMap<u32, String>,
+    servers: Servers<KernelHashMap<MapData, u32, u8>>,
+    /// Whether it was said that there are more of them than can be followed.
+    has_told_of_more: bool,
     waits: KernelHashMap<MapData, u64, WaitBytes>,
     /// What of that is known, by thread and beginning.
     known: HashMap<(u64, u64), Known>,
@@ -207,7 +182,12 @@ impl Follower {
                 told.recv_timeout(LINGER.saturating_sub(wanted_at.elapsed()))
             };
             match message {
-                Ok(Message::Polled(writers)) => {
+                Ok(Message::Polled(writers, without)) => {
+                    if without > 0 {
+                        self.tell_of_more(&format!(
+                            "{MAX_WRITERS} connections stand still on this host, and more are not looked at at once"
+                        ));
+                    }
                     let stalled: Vec<u32> = writers
                         .iter()
                         .filter(|writer| writer.stands_still)
@@ -252,9 +232,7 @@ impl Follower {
         for (tracepoint, link) in self.links.drain(..) {
             tracepoint.program(&mut ebpf)?.detach(link)?;
         }
-        for server in self.followed.drain().map(|(pid, _)| pid) {
-            let _ = self.servers.remove(&server);
-        }
+        self.servers.clear();
         let left: Vec<u64> = self.waits.keys().filter_map(Result::ok).collect();
         for thread in left {
             let _ = self.waits.remove(&thread);
@@ -268,13 +246,29 @@ impl Follower {
     /// looked for after the programs would see any that begins.
     fn follow_owners(&mut self, stalled: &[u32]) {
         let mut clocks = CpuClocks::default();
-        for pid in self.owners.of(stalled) {
-            if self.followed.contains_key(&pid) || self.servers.insert(pid, 1, 0).is_err() {
+        let wanted = self.owners.of(stalled);
+        for pid in wanted.iter().copied() {
+            if self.servers.has(pid) {
                 continue;
             }
-            let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            self.followed.insert(pid, comm.trim_end().to_owned());
+            if !self.servers.follow(pid, &wanted) {
+                self.tell_of_more(&format!(
+                    "clients of {} server processes stand still, of {} the waits are followed",
+                    wanted.len(),
+                    self.servers.len()
+                ));
+                return;
+            }
             self.find_present(pid, &mut clocks);
+        }
+    }
+
+    /// Says once that there is no room for all.
+    fn tell_of_more(&mut self, because: &str) {
+        if !std::mem::replace(&mut self.has_told_of_more, true) {
+            let without = self.tracepoints.first().map_or("", |tracepoint| tracepoint.without);
+            let because = anyhow::anyhow!("{because}");
+            self.send(vec![tell(&Degradation::new(MORE, &because, without), self.clock)]);
         }
     }
 
@@ -329,7 +323,7 @@ impl Follower {
             let Some(writer) = writers.iter().find(|writer| writer.inode == known.inode) else { continue };
             known.told = Some(writer.socket);
             let pid = process_of(*thread);
-            let comm = self.followed.get(&pid).cloned().unwrap_or_default();
+            let comm = self.servers.name(pid);
             let time = |at| self.clock.from_kernel(at);
             let kind = SocketEventKind::ServerWaits {
                 since: known
