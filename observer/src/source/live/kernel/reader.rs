@@ -91,7 +91,7 @@ pub(crate) async fn read(
         .context("waiting for the ring buffer")?;
     let mut sampler = Sampler::new(&kernel, &decoder, statements)?;
     let mut records = Records { decoder: &decoder, deaths: Deaths::new(), waits };
-    let (mut held, mut census) = (Held::default(), Census::default());
+    let (mut held, mut census) = (Held::default(), Census::new(decoder.now()));
     let mut scope = kernel.one_cgroup.as_ref().map(|_| Scope::new(kernel.capacity));
     let mut rest_until = None;
     let mut pass_is_due = every(period);
@@ -127,8 +127,9 @@ pub(crate) async fn read(
                         directory = None;
                         held.events().push(tell(&Degradation::new(PART, &gone, WITHOUT_NEW), decoder.clock()));
                     }
-                    if census.is_due(sampler.lost_records(), sampler.ends_are_told()) {
-                        census.begin(sampler.lost_records(), sampler.cookies());
+                    let (now, lost) = (decoder.now(), sampler.lost_records());
+                    if census.is_due(now, lost, sampler.ends_are_told()) {
+                        census.begin(now, lost, sampler.cookies());
                         diag.count_all();
                         // What was lost is not to be missed for long; where it is never told, there is time.
                         if sampler.ends_are_told() {

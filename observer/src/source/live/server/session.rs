@@ -96,7 +96,13 @@ fn pass_on(mut server: UnixStream) -> io::Result<JoinHandle<io::Result<()>>> {
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
     Ok(tokio::spawn(async move {
-        let (mut library, _) = listener.accept().await?;
+        let mut library = loop {
+            let (peer, _) = listener.accept().await?;
+            // Whoever else is on this host could connect, too.
+            if peer.peer_cred()?.pid() == i32::try_from(std::process::id()).ok() {
+                break peer;
+            }
+        };
         drop(listener);
         copy_bidirectional(&mut library, &mut server).await.map(drop)
     }))

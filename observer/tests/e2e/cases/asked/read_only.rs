@@ -36,7 +36,7 @@ fn read_only(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
     let server = Server::start_with(setup, dialect, lab.server(), lab.port, TIMEOUT, &options)?;
     let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(dialect))?;
     let client = reader.address;
-    let account = Account::new(&["get-server-public-key"])?;
+    let account = Account::new()?;
     let observer = account.observe(&lab, &[&url("asker", lab.address())])?;
     observer.wait_log("the session", |log| !told(log, client).is_empty())?;
     reader.query_and_pause()?;
