@@ -1,5 +1,6 @@
 //! The story's client, in Python as it was.
 
+use std::fs;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
@@ -8,7 +9,7 @@ use observer_core::Timestamp;
 use serde::Deserialize;
 
 use super::Setup;
-use super::lab::Side;
+use super::lab::{Side, cgroup_root};
 use super::process::Process;
 
 /// What the client tells, in this order.
@@ -120,6 +121,12 @@ impl Reader {
     /// Sends a signal to it.
     pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         self.process.signal(signal)
+    }
+
+    /// Moves it to the root of cgroup v2.
+    pub(crate) fn leave_cgroup(&self) -> anyhow::Result<()> {
+        let path = cgroup_root()?.join("cgroup.procs");
+        fs::write(&path, self.pid().to_string()).with_context(|| format!("writing {}", path.display()))
     }
 
     /// Sends the query, reads the first rows, and stops reading.
