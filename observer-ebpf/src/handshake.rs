@@ -51,13 +51,14 @@ impl Syn {
 }
 
 /// Looks at a segment that passes with a listener's socket.
-#[inline(always)]
-pub fn observe(packet: Packet, segment: &Segment, direction: Direction) -> Option<()> {
+#[inline(never)]
+pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
+    let segment = Segment::parse(packet)?;
     if !segment.has(tcp::SYN) {
         return None;
     }
-    let ends = ends(packet, segment, direction)?;
-    let syn = Syn::read(packet, segment);
+    let ends = ends(packet, &segment, direction)?;
+    let syn = Syn::read(packet, &segment);
     let known = HANDSHAKES.get_ptr_mut(&ends);
     match (direction, known) {
         (Direction::Ingress, known) => {

@@ -2,7 +2,9 @@
 //!
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets_protocol_handshake_response.html>
 
-use observer_common::{Direction, LOGIN_FIXED, LOGIN_HEAD, LOGIN_REST, LoginRecord, RecordKind, beginning};
+use observer_common::{
+    ConnectionState, Direction, LOGIN_FIXED, LOGIN_HEAD, LOGIN_REST, LoginRecord, RecordKind, beginning,
+};
 
 use crate::packet::Packet;
 use crate::report::{at_most, header, now, reserve};
@@ -19,16 +21,27 @@ const SSL_REQUEST: u8 = 32;
 /// The longest response whose length takes one byte.
 const LONGEST_RESPONSE: u8 = 250;
 
-/// Tells the client's answer to the greeting, and gives what can be read after it: one of [`beginning`].
+/// Whether this is the client's answer to the greeting; then it is told, and what can be read after it is kept.
+#[inline(never)]
+pub fn is_login(packet: Packet, direction: Direction, state: &mut ConnectionState) -> bool {
+    let login = login(packet, direction);
+    if let Some(beginning) = login {
+        state.beginning = beginning;
+    }
+    login.is_some()
+}
+
+/// Tells a login, and gives one of [`beginning`].
 #[inline(always)]
-pub fn login(packet: Packet, segment: &Segment, direction: Direction, cookie: u64) -> Option<u8> {
+fn login(packet: Packet, direction: Direction) -> Option<u8> {
+    let segment = Segment::parse(packet)?;
     let bytes = packet.load::<8>(segment.payload_at)?;
     let capabilities = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
     if bytes[3] != 1 || capabilities & CLIENT_PROTOCOL_41 == 0 {
         return None;
     }
     let is_ssl_request = bytes[0] == SSL_REQUEST && bytes[1] == 0 && bytes[2] == 0;
-    let _ = tell(packet, segment, direction, cookie, capabilities);
+    let _ = tell(packet, &segment, direction, capabilities);
     Some(if is_ssl_request && capabilities & CLIENT_SSL != 0 {
         beginning::TLS
     } else if capabilities & (CLIENT_COMPRESS | CLIENT_ZSTD_COMPRESSION_ALGORITHM) != 0 {
@@ -39,13 +52,8 @@ pub fn login(packet: Packet, segment: &Segment, direction: Direction, cookie: u6
 }
 
 #[inline(always)]
-fn tell(
-    packet: Packet,
-    segment: &Segment,
-    direction: Direction,
-    cookie: u64,
-    capabilities: u32,
-) -> Option<()> {
+fn tell(packet: Packet, segment: &Segment, direction: Direction, capabilities: u32) -> Option<()> {
+    let cookie = packet.cookie();
     let ends = ends(packet, segment, direction)?;
     let mut room = reserve::<LoginRecord>()?;
     // SAFETY: the ring buffer has given room for one record.

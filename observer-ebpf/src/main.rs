@@ -3,11 +3,15 @@
 //! One object loads on every kernel from 5.10 on: no kprobes, no BTF, no offsets of kernel structs, no helper
 //! younger than the ring buffer (5.8), no loop that the verifier of 5.10 cannot walk.
 //!
+//! What happens to few segments is a function of its own (`#[inline(never)]`), which reads the headers again: between the
+//! segments of a query the processor forgets the programs, and fetches again as many bytes as lie on their way.
+//!
 //! An egress program can be interrupted by another on the same CPU, so nothing here is built up in per-CPU memory.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod advance;
 mod answer;
 mod config;
 mod handshake;
@@ -20,8 +24,10 @@ mod packet;
 mod payload;
 mod report;
 mod segment;
+mod sides;
 mod statements;
 mod taken;
+mod told;
 mod tracepoints;
 mod track;
 mod waits;

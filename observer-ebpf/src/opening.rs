@@ -12,39 +12,52 @@ use crate::maps::{CONNECTIONS, count};
 use crate::packet::Packet;
 use crate::report::{NO_TAIL, bare_segment, header, tell};
 use crate::segment::{Segment, ends, tcp};
+use crate::sides::Sides;
 use crate::statements::NO_COMMAND;
+use crate::taken::is_reset_taken;
+use crate::told::tell_transitions;
 
-/// SYN and RST: they carry no window that counts.
+/// Looks at a SYN or RST: they carry no window that counts.
+#[inline(never)]
+pub fn opening_or_reset(packet: Packet, direction: Direction, state: &mut ConnectionState) -> Option<()> {
+    let segment = Segment::parse(packet)?;
+    let (Sides { own, peer, own_scale, .. }, _) = Sides::of(state, direction);
+    let is_reset = segment.has(tcp::RST);
+    if is_reset && matches!(direction, Direction::Ingress) && !is_reset_taken(&segment, own, peer) {
+        return None;
+    }
+    own.segments += 1;
+    let transition =
+        if is_reset { reset(direction, own)? } else { opening(packet, &segment, own, own_scale)? };
+    tell_transitions(packet, direction, state, transition)
+}
+
+/// An RST, unless it was told or is told otherwise.
 #[inline(always)]
-pub fn opening_or_reset(
-    packet: Packet,
-    segment: &Segment,
-    direction: Direction,
-    own: &mut DirectionState,
-    own_scale: &mut u8,
-) -> u32 {
-    if segment.has(tcp::RST) {
-        let traced = match direction {
-            Direction::Egress => field!(sent_resets_traced),
-            Direction::Ingress => field!(received_resets_traced),
-        };
-        if traced != 0 || own.flags & flag::RST != 0 {
-            return 0;
-        }
-        own.flags |= flag::RST;
-        return transition::RST;
+fn reset(direction: Direction, own: &mut DirectionState) -> Option<u32> {
+    let traced = match direction {
+        Direction::Egress => field!(sent_resets_traced),
+        Direction::Ingress => field!(received_resets_traced),
+    };
+    if traced != 0 || own.flags & flag::RST != 0 {
+        return None;
     }
-    // What was seen before is no beginning: the kernel answers a SYN then and forgets it (RFC 5961, 4.2).
+    own.flags |= flag::RST;
+    Some(transition::RST)
+}
+
+/// A SYN, unless something was seen before: the kernel answers it then and forgets it (RFC 5961, 4.2).
+#[inline(always)]
+fn opening(packet: Packet, segment: &Segment, own: &mut DirectionState, own_scale: &mut u8) -> Option<u32> {
     if own.flags & (flag::SYN | flag::SEQ) != 0 {
-        return 0;
+        return None;
     }
-    let syn = Syn::read(packet, segment);
-    open(own, own_scale, &syn);
+    open(own, own_scale, &Syn::read(packet, segment));
     if segment.has(tcp::ACK) {
         own.flags |= flag::ACK;
         own.ack = segment.ack;
     }
-    transition::SYN
+    Some(transition::SYN)
 }
 
 /// Takes over what a SYN says.
@@ -101,14 +114,11 @@ static NEW: ConnectionState = ConnectionState {
 };
 
 /// Makes the state of a connection whose first segment this is.
-#[inline(always)]
-pub fn add(
-    packet: Packet,
-    segment: &Segment,
-    direction: Direction,
-    cookie: u64,
-) -> Option<*mut ConnectionState> {
-    let ends = ends(packet, segment, direction)?;
+#[inline(never)]
+pub fn add(packet: Packet, direction: Direction) -> Option<*mut ConnectionState> {
+    let segment = Segment::parse(packet)?;
+    let cookie = packet.cookie();
+    let ends = ends(packet, &segment, direction)?;
     // Both programs may get here at once; the first one's state holds.
     if CONNECTIONS.insert(&cookie, &NEW, u64::from(BPF_NOEXIST)).is_err() {
         let state = CONNECTIONS.get_ptr_mut(&cookie);

@@ -3,13 +3,14 @@
 //! A MySQL packet is three bytes of length, one of sequence, and the payload; a command starts with sequence 0.
 //! See <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html>.
 
-use observer_common::{Direction, Rare, RecordKind, awaits, beginning, flag};
+use observer_common::{ConnectionState, Direction, RecordKind, awaits, beginning, flag};
 
 use crate::limit;
 use crate::packet::Packet;
-use crate::report::{Text, header, now};
+use crate::report::{at_most, header, now, tell_text};
 use crate::segment::{Segment, ends};
-use crate::statements::{Asked, keep};
+use crate::sides::Sides;
+use crate::statements::keep;
 
 const COM_QUIT: u8 = 0x01;
 const COM_QUERY: u8 = 0x03;
@@ -24,7 +25,7 @@ pub const COMPRESSED_HEADER: usize = 7;
 /// The most attributes a statement is believed to have: what begins with a larger number is text.
 const MOST_ATTRIBUTES: u8 = 8;
 /// How far behind a comment `SET` is looked for.
-const SEARCHED: u32 = 128;
+const SEARCHED: usize = 128;
 
 /// A command that may change the session, or ends it.
 struct Command {
@@ -45,94 +46,120 @@ enum Kind {
     Statement,
 }
 
-/// Keeps the head of a command, and tells it if it may change the session or is the next after one that changed it
-/// for itself alone.
+/// Keeps the head of a command, and looks into it if it may change the session or end it, or is the next one after one
+/// that changed it for itself alone.
 #[inline(always)]
 pub fn command(
     packet: Packet,
     segment: &Segment,
     direction: Direction,
-    cookie: u64,
-    beginning: u8,
-    flags: &mut u8,
-    rare: &mut Rare,
-    asked: &mut Asked,
+    state: &mut ConnectionState,
 ) -> Option<()> {
-    let ends_statement = *flags & flag::NEXT_COMMAND != 0;
-    let (kind, told) = match session_change(packet, segment, cookie, beginning, asked)? {
+    let (Sides { own, .. }, mut session) = Sides::of(state, direction);
+    let ends_statement = own.flags & flag::NEXT_COMMAND != 0;
+    let is_looked_into = if segment.payload < HEAD as u32 {
+        let bytes = packet.load::<5>(segment.payload_at)?;
+        if bytes[3] != 0 {
+            return None;
+        }
+        keep(packet, segment, Some(bytes[4]), &mut session);
+        acts_on_session(bytes[4])
+    } else {
+        let bytes = packet.load::<HEAD>(segment.payload_at)?;
+        // The rest of a long packet, or bytes of TLS, rarely look like this; what does is sorted out by the observer.
+        if bytes[3] != 0 {
+            return None;
+        }
+        let command = match (*session.beginning == beginning::COMPRESSED, is_stored(&bytes)) {
+            (false, _) => Some(bytes[4]),
+            (true, true) => Some(bytes[COMPRESSED_HEADER + 4]),
+            (true, false) => None,
+        };
+        keep(packet, segment, command, &mut session);
+        acts_on_session(bytes[4]) || may_set(&bytes)
+    };
+    if is_looked_into || ends_statement {
+        let _ = look_into(packet, direction, state);
+    }
+    Some(())
+}
+
+/// Whether a command changes the session by itself, or ends it.
+#[inline(always)]
+fn acts_on_session(command: u8) -> bool {
+    matches!(command, COM_QUIT | COM_RESET_CONNECTION | COM_CHANGE_USER)
+}
+
+/// Whether the packet inside a compressed one is stored as it is and begins with a command.
+#[inline(always)]
+fn is_stored(bytes: &[u8; HEAD]) -> bool {
+    bytes[4] == 0 && bytes[5] == 0 && bytes[6] == 0 && bytes[COMPRESSED_HEADER + 3] == 0
+}
+
+/// Whether this is a query whose text must be looked at: most texts begin with another word than `SET`.
+#[inline(always)]
+fn may_set(bytes: &[u8; HEAD]) -> bool {
+    if bytes[4] != COM_QUERY {
+        return is_stored(bytes) && bytes[COMPRESSED_HEADER + 4] == COM_QUERY;
+    }
+    let without_attributes = bytes[5] == 0 && bytes[6] == 1;
+    let text =
+        if without_attributes { [bytes[7], bytes[8], bytes[9]] } else { [bytes[5], bytes[6], bytes[7]] };
+    !text[0].is_ascii_alphabetic() || is_set(letters(letters(u32::from(text[0]), text[1]), text[2]))
+}
+
+/// Tells a command if it changes the session or ends it, or is the next one after one that changed it for itself alone.
+#[inline(never)]
+fn look_into(packet: Packet, direction: Direction, state: &mut ConnectionState) -> Option<()> {
+    let segment = Segment::parse(packet)?;
+    let (Sides { own, rare, .. }, session) = Sides::of(state, direction);
+    let ends_statement = own.flags & flag::NEXT_COMMAND != 0;
+    let (kind, told) = match session_change(packet, &segment) {
         Some(command) => (RecordKind::Command, command),
         None if ends_statement => (RecordKind::NextCommand, Command { at: 0, kind: Kind::Quit }),
         None => return None,
     };
-    // What is not told takes no room either, as far as that is known before: what is copied for nothing has its place in the
-    // ring buffer until the observer has read past it.
-    let changes = told.kind != Kind::Commented || ends_statement;
-    if changes && !limit::may_say(rare) {
-        return Some(());
+    // What is not told takes no room in the ring buffer either.
+    if !limit::may_say(rare) {
+        return None;
     }
-    let ends = ends(packet, segment, direction)?;
-    let header = header(now(), cookie, kind, direction, &ends);
-    let length = segment.payload - told.at;
-    let text = Text::copy(packet, header, segment.payload_at + told.at, length)?;
-    let worth_it = changes || (has_set(&text) && limit::may_say(rare));
-    text.tell_if(worth_it);
-    if worth_it {
-        *flags &= !flag::NEXT_COMMAND;
-    }
-    if worth_it && told.kind != Kind::Quit {
-        *asked.awaits_reply = awaits::REPLY;
+    let ends = ends(packet, &segment, direction)?;
+    let header = header(now(), packet.cookie(), kind, direction, &ends);
+    tell_text(packet, header, segment.payload_at + told.at, segment.payload - told.at)?;
+    own.flags &= !flag::NEXT_COMMAND;
+    if told.kind != Kind::Quit {
+        *session.awaits_reply = awaits::REPLY;
         if told.kind != Kind::Change {
-            *flags |= flag::NEXT_COMMAND;
+            own.flags |= flag::NEXT_COMMAND;
         }
     }
     Some(())
 }
 
-/// The command that a segment begins with, if it may change the session; `None` where none begins.
+/// The command that a segment begins with, if it changes the session or ends it.
 #[inline(always)]
-#[expect(clippy::option_option, reason = "no command, or none that changes the session")]
-fn session_change(
-    packet: Packet,
-    segment: &Segment,
-    cookie: u64,
-    beginning: u8,
-    asked: &mut Asked,
-) -> Option<Option<Command>> {
-    if segment.payload < HEAD as u32 {
-        let bytes = packet.load::<5>(segment.payload_at)?;
-        if bytes[3] != 0 {
-            return None;
-        }
-        keep(packet, segment, cookie, Some(bytes[4]), asked);
-        return Some(whole_command(&bytes, segment));
+fn session_change(packet: Packet, segment: &Segment) -> Option<Command> {
+    let bytes = packet.load::<5>(segment.payload_at)?;
+    if let Some(command) = whole_command(bytes, segment) {
+        return Some(command);
     }
-    let bytes = packet.load::<HEAD>(segment.payload_at)?;
-    // The rest of a long packet, or bytes of TLS, rarely look like this; what does is sorted out by the observer.
-    if bytes[3] != 0 {
+    if segment.payload < HEAD as u32 {
         return None;
     }
-    let stored = bytes[4] == 0 && bytes[5] == 0 && bytes[6] == 0 && bytes[COMPRESSED_HEADER + 3] == 0;
-    let command = match (beginning == beginning::COMPRESSED, stored) {
-        (false, _) => Some(bytes[4]),
-        (true, true) => Some(bytes[COMPRESSED_HEADER + 4]),
-        (true, false) => None,
+    let bytes = packet.load::<HEAD>(segment.payload_at)?;
+    let command = if bytes[4] == COM_QUERY {
+        query(&bytes, 0)?
+    } else if is_stored(&bytes) && bytes[COMPRESSED_HEADER + 4] == COM_QUERY {
+        query(&bytes, COMPRESSED_HEADER)?
+    } else {
+        return None;
     };
-    keep(packet, segment, cookie, command, asked);
-    if let Some(command) = whole_command(&bytes, segment) {
-        return Some(Some(command));
-    }
-    if bytes[4] == COM_QUERY {
-        return Some(query(&bytes, 0));
-    }
-    if stored && bytes[COMPRESSED_HEADER + 4] == COM_QUERY {
-        return Some(query(&bytes, COMPRESSED_HEADER));
-    }
-    Some(None)
+    (command.kind != Kind::Commented || has_set(packet, segment, command.at)).then_some(command)
 }
 
 /// The command, if this is one whole packet with one that changes or ends the session by itself.
 #[inline(always)]
-fn whole_command(bytes: &[u8], segment: &Segment) -> Option<Command> {
+fn whole_command(bytes: [u8; 5], segment: &Segment) -> Option<Command> {
     let length = u32::from(bytes[0]) | u32::from(bytes[1]) << 8 | u32::from(bytes[2]) << 16;
     if length.wrapping_add(4) != segment.payload {
         return None;
@@ -192,18 +219,22 @@ fn from_set(letters: u32) -> u32 {
 }
 
 /// Looks for `SET` in the beginning of a query: many applications put a comment before every statement, and not
-/// every statement shall be told. What stands behind a shorter text is looked at too; the observer sorts that out.
+/// every statement shall be told.
 ///
 /// Without a branch in the loop: the verifier would follow each of them to the end of the program.
 #[inline(always)]
-fn has_set(text: &Text) -> bool {
+fn has_set(packet: Packet, segment: &Segment, at: u32) -> bool {
+    let mut text = [0; SEARCHED];
+    let length = at_most(segment.payload - at, SEARCHED as u32);
+    // SAFETY: there is room for `SEARCHED`.
+    if unsafe { packet.copy(segment.payload_at + at, text.as_mut_ptr(), length) }.is_none() {
+        return false;
+    }
     let (mut seen, mut found) = (0, 0_u32);
-    let mut at = 0;
-    while at < SEARCHED {
-        seen = letters(seen, text.byte(at));
+    for byte in &text {
+        seen = letters(seen, *byte);
         // Only of zero it leaves the highest bit set.
         found |= from_set(seen).wrapping_sub(1);
-        at += 1;
     }
     found >> 31 != 0
 }

@@ -44,48 +44,25 @@ pub fn tell<T: 'static>(record: T) {
     }
 }
 
-/// The beginning of a MySQL packet, copied to where it can be searched, and not told yet.
-pub struct Text(RingBufEntry<TextRecord>);
-
-impl Text {
-    /// Copies `length` bytes of the packet, or as many as a record takes.
-    #[inline(always)]
-    pub fn copy(packet: Packet, header: Header, from: u32, length: u32) -> Option<Self> {
-        let mut room = reserve::<TextRecord>()?;
-        let record = room.as_mut_ptr();
-        let length = at_most(length, TEXT_BYTES as u32);
-        // SAFETY: the ring buffer has given room for one record.
-        let copied = unsafe {
-            (*record).header = header;
-            (*record).length = length;
-            (*record).reserved = 0;
-            packet.copy(from, (&raw mut (*record).bytes).cast(), length)
-        };
-        match copied {
-            Some(()) => Some(Self(room)),
-            None => {
-                room.discard(0);
-                None
-            }
-        }
+/// Tells the beginning of a MySQL packet: `length` bytes, or as many as a record takes.
+#[inline(always)]
+pub fn tell_text(packet: Packet, header: Header, from: u32, length: u32) -> Option<()> {
+    let mut room = reserve::<TextRecord>()?;
+    let record = room.as_mut_ptr();
+    let length = at_most(length, TEXT_BYTES as u32);
+    // SAFETY: the ring buffer has given room for one record.
+    let copied = unsafe {
+        (*record).header = header;
+        (*record).length = length;
+        (*record).reserved = 0;
+        packet.copy(from, (&raw mut (*record).bytes).cast(), length)
+    };
+    if copied.is_some() {
+        room.submit(0);
+    } else {
+        room.discard(0);
     }
-
-    /// One of its bytes, `at` being less than [`TEXT_BYTES`]. Behind its end it is some byte.
-    #[inline(always)]
-    pub fn byte(&self, at: u32) -> u8 {
-        // SAFETY: `at` is within the array; the verifier checks it.
-        unsafe { *(&raw const (*self.0.as_ptr()).bytes).cast::<u8>().add(at as usize) }
-    }
-
-    /// Tells it, or forgets it.
-    #[inline(always)]
-    pub fn tell_if(self, worth_it: bool) {
-        if worth_it {
-            self.0.submit(0);
-        } else {
-            self.0.discard(0);
-        }
-    }
+    copied
 }
 
 /// `length`, which is not 0, limited to `room`, a power of two, in a form whose bounds the verifier can see.

@@ -10,19 +10,13 @@ use crate::packet::Packet;
 use crate::payload::COM_CHANGE_USER;
 use crate::report::{at_most, now};
 use crate::segment::Segment;
+use crate::sides::Session;
 
 const COM_STMT_PREPARE: u8 = 0x16;
 /// A packet's header and the command byte: all that is kept of what is not looked into.
 const NAME_BYTES: u32 = 5;
 /// First byte of an answer that is no error.
 const OK: u8 = 0;
-
-/// What a client asked for last, as far as it is kept.
-pub struct Asked<'a> {
-    pub command: &'a mut CommandHead,
-    /// One of [`awaits`].
-    pub awaits_reply: &'a mut u8,
-}
 
 /// Before the first one.
 pub const NO_COMMAND: CommandHead =
@@ -34,22 +28,29 @@ static NOT_PREPARED: CommandHead = NO_COMMAND;
 
 /// Keeps the beginning of a command, if that is wanted; of one that is compressed, `None`, only that there was one.
 #[inline(always)]
-pub fn keep(packet: Packet, segment: &Segment, cookie: u64, command: Option<u8>, asked: &mut Asked) {
+pub fn keep(packet: Packet, segment: &Segment, command: Option<u8>, session: &mut Session<'_>) {
     if field!(keep_commands) == 0 {
         return;
     }
     match command {
         Some(COM_STMT_PREPARE) => {
-            *asked.awaits_reply = awaits::STATEMENT_ID;
-            if let Some(head) = to_prepare(cookie) {
-                // SAFETY: the entry was found just now.
-                write(unsafe { &mut *head }, packet, segment, segment.payload);
-            }
+            *session.awaits_reply = awaits::STATEMENT_ID;
+            let _ = keep_prepared(packet);
         }
         // What comes with another user proves who it is.
-        None | Some(COM_CHANGE_USER) => write(asked.command, packet, segment, NAME_BYTES),
-        Some(_) => write(asked.command, packet, segment, segment.payload),
+        None | Some(COM_CHANGE_USER) => write(session.command, packet, segment, NAME_BYTES),
+        Some(_) => write(session.command, packet, segment, segment.payload),
     }
+}
+
+/// Keeps a command that a client prepares, until it is executed.
+#[inline(never)]
+fn keep_prepared(packet: Packet) -> Option<()> {
+    let segment = Segment::parse(packet)?;
+    let head = to_prepare(packet.cookie())?;
+    // SAFETY: the entry was found just now.
+    write(unsafe { &mut *head }, packet, &segment, segment.payload);
+    Some(())
 }
 
 /// Where the command that a client prepares is kept.
@@ -83,10 +84,10 @@ fn write(head: &mut CommandHead, packet: Packet, segment: &Segment, length: u32)
 ///
 /// <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_prepare.html>
 #[inline(always)]
-pub fn prepared(packet: Packet, segment: &Segment, cookie: u64) -> Option<()> {
+pub fn prepared(packet: Packet, segment: &Segment) -> Option<()> {
     let bytes = packet.load::<9>(segment.payload_at)?;
     if bytes[3] == 1 && bytes[4] == OK {
-        let head = PREPARED.get_ptr_mut(&cookie)?;
+        let head = PREPARED.get_ptr_mut(&packet.cookie())?;
         // SAFETY: the entry was found just now.
         unsafe { (*head).statement_id = u32::from_le_bytes([bytes[5], bytes[6], bytes[7], bytes[8]]) };
     }

@@ -7,34 +7,44 @@
 //! The numbers of a segment are compared with those of the other direction, which are in cache lines that the other
 //! program writes: only where something in it is not as usual.
 
-use observer_common::{DirectionState, flag, scale};
+use observer_common::{ConnectionState, Direction, DirectionState, flag, scale};
 
 use crate::segment::{Segment, tcp};
+use crate::sides::Sides;
 
 /// The largest shift of a window (RFC 7323, 2.3), for where it is not known.
 const LARGEST_SHIFT: u8 = 14;
 
-/// Whether the kernel takes a segment, no SYN and no RST, of the direction `own`. The scales are its sender's and its
-/// receiver's.
+/// Whether the kernel takes a segment that comes in, no SYN and no RST.
 #[inline(always)]
-pub fn is_taken(
-    segment: &Segment,
-    own: &mut DirectionState,
-    peer: &DirectionState,
-    (own_scale, peer_scale): (u8, u8),
-) -> bool {
+pub fn is_taken(segment: &Segment, state: &mut ConnectionState) -> bool {
     // RFC 9293, 3.10.7.4: fifth.
     if !segment.has(tcp::ACK) {
         return false;
     }
+    let (sides, _) = Sides::of(state, Direction::Ingress);
+    let is_open = segment.window != 0 && sides.own.flags & flag::CLOSED == 0;
+    let goes_on = is_open && !segment.has(tcp::FIN) && goes_on(segment, sides.own, sides.scales());
+    goes_on || is_within(segment, sides)
+}
+
+/// Whether a segment neither leaves out something nor acknowledges more than its sender's window has let come. The scales
+/// are its sender's and its receiver's.
+#[inline(always)]
+pub fn goes_on(segment: &Segment, own: &DirectionState, (own_scale, peer_scale): (u8, u8)) -> bool {
     let ahead = is_after(segment.seq, own.next_seq) && own.flags & flag::SEQ != 0;
     let acknowledged = segment.ack.wrapping_sub(own.ack);
-    // Nobody sends more than the window lets him.
-    let too_much = own.flags & flag::ACK != 0 && acknowledged > size(own.window, own_scale, peer_scale);
-    let is_usual = segment.window != 0 && own.flags & flag::CLOSED == 0 && !segment.has(tcp::FIN);
-    if is_usual && !ahead && !too_much {
-        return true;
-    }
+    let too_much = own.flags & flag::ACK != 0
+        && acknowledged > u32::from(own.window)
+        && acknowledged > size(own.window, own_scale, peer_scale);
+    !ahead && !too_much
+}
+
+/// Whether a segment lies within what the other direction allows.
+#[inline(always)]
+fn is_within(segment: &Segment, sides: Sides<'_>) -> bool {
+    let (own_scale, peer_scale) = sides.scales();
+    let Sides { own, peer, .. } = sides;
     if peer.flags & flag::SEQ != 0 {
         // What was not sent cannot be acknowledged (`tcp_ack`).
         if is_after(segment.ack, peer.next_seq) {

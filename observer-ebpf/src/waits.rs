@@ -71,8 +71,8 @@ pub fn observer_poll_end(context: TracePointContext) -> u32 {
 #[inline(always)]
 fn ppoll(context: &TracePointContext) -> Option<()> {
     let thread = server_thread()?;
-    let waiting_for = waits_for(context, field!(ppoll.ufds), field!(ppoll.nfds));
     let timeout: u64 = read(context, field!(ppoll.timeout))?;
+    let waiting_for = waits_for(context, field!(ppoll.ufds), field!(ppoll.nfds));
     begins(thread, waiting_for, || {
         // Without one it waits for as long as it takes.
         // SAFETY: fails rather than faults.
@@ -86,8 +86,8 @@ fn ppoll(context: &TracePointContext) -> Option<()> {
 #[inline(always)]
 fn poll(context: &TracePointContext) -> Option<()> {
     let thread = server_thread()?;
-    let waiting_for = waits_for(context, field!(poll.ufds), field!(poll.nfds));
     let timeout = read::<u64>(context, field!(poll.timeout))? as i32;
+    let waiting_for = waits_for(context, field!(poll.ufds), field!(poll.nfds));
     begins(thread, waiting_for, || (timeout >= 0).then(|| timeout as u64 * 1_000_000))
 }
 
@@ -113,12 +113,14 @@ fn waits_for(context: &TracePointContext, ufds: u16, nfds: u16) -> Option<i32> {
 
 #[inline(always)]
 fn begins(thread: u64, waiting_for: Option<i32>, timeout: impl FnOnce() -> Option<u64>) -> Option<()> {
-    let begun = waiting_for.and_then(|fd| Some(Wait { at: now(), timeout: timeout()?, fd, interrupted: 0 }));
-    match begun {
-        Some(wait) => WAITS.insert(&thread, &continued(thread, wait), u64::from(BPF_ANY)).ok(),
-        // The observer may have put in a wait that was over by then.
-        None => WAITS.remove(&thread).ok(),
+    if let Some(fd) = waiting_for
+        && let Some(timeout) = timeout()
+    {
+        let wait = continued(thread, Wait { at: now(), timeout, fd, interrupted: 0 });
+        return WAITS.insert(&thread, &wait, u64::from(BPF_ANY)).ok();
     }
+    // The observer may have put in a wait that was over by then.
+    WAITS.remove(&thread).ok()
 }
 
 /// What a wait is that begins now: the one that was interrupted, if the rest of that one's time is its own. The time in which
