@@ -39,7 +39,7 @@ pub(crate) fn a_minute(setup: &Setup) -> anyhow::Result<()> {
     let options =
         ["--port", &port, "--port", &other, "--ring-buffer", "4096", "--net-write-timeout", &timeout];
     let observer = Observer::start(Vantage::Host, &options)?;
-    let connect = || Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql));
+    let connect = || Reader::connect_and_stay(setup, &lab.client, lab.address(), story_query(Dialect::MySql));
     let (mut stalls, mut recovers, mut dies) = (connect()?, connect()?, connect()?);
     let clients = [&stalls, &recovers, &dies].map(|reader| reader.address);
     for reader in [&mut recovers, &mut dies] {
@@ -68,7 +68,7 @@ pub(crate) fn a_minute(setup: &Setup) -> anyhow::Result<()> {
     observer.wait_finding("the other recovery", clients[0], is_recovered)?;
     for reader in [stalls, recovers] {
         let client = reader.address;
-        reader.wait()?;
+        reader.close()?;
         observer.wait_finding("the verdict", client, is_verdict)?;
     }
     let lines = observer.lines();

@@ -94,6 +94,16 @@ impl Reader {
         Self::start(setup, side, server, &[query, first], Some("READER_RESET"))
     }
 
+    /// The same as [`connect`](Self::connect); the connection stays open until [`close`](Self::close).
+    pub(crate) fn connect_and_stay(
+        setup: &Setup,
+        side: &Side,
+        server: SocketAddr,
+        query: &str,
+    ) -> anyhow::Result<Self> {
+        Self::start(setup, side, server, &[query], Some("READER_STAYS"))
+    }
+
     fn start(
         setup: &Setup,
         side: &Side,
@@ -169,6 +179,12 @@ impl Reader {
         let outcome = self.read_on()?;
         self.wait()?;
         Ok(outcome)
+    }
+
+    /// Lets one that stays close its connection, and end.
+    pub(crate) fn close(mut self) -> anyhow::Result<()> {
+        self.process.say("close")?;
+        self.wait()
     }
 
     /// Waits until the client has closed its connection and ended.
