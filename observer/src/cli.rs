@@ -28,6 +28,7 @@ pub use values::{GivenServer, GivenTimeout};
 pub use view::{ThemeArg, ViewArgs};
 
 use crate::config::{Variable, resolve, unknown_variables};
+use crate::source::live::server;
 use crate::talk::say;
 
 /// The port of the MySQL protocol (IANA: mysql).
@@ -116,6 +117,9 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Hold a session at a server, for the observer that has started this with a connection to it
+    #[command(name = server::COMMAND, hide = true)]
+    ServerSession,
 }
 
 /// Options of `live`.
@@ -265,7 +269,11 @@ impl Cli {
             Some(Command::Report(report)) => distinct(&mut report.judging.ports),
             Some(Command::Replay(replay)) => distinct(&mut replay.judging.ports),
             Some(
-                Command::Demo(_) | Command::Config(_) | Command::Man { .. } | Command::Completions { .. },
+                Command::Demo(_)
+                | Command::Config(_)
+                | Command::Man { .. }
+                | Command::Completions { .. }
+                | Command::ServerSession,
             ) => Ok(()),
         };
         match checked {

@@ -13,6 +13,7 @@ mod report;
 mod watch;
 
 use crate::cli::{Cli, Command};
+use crate::source::live::server;
 
 /// How a command ended that did not fail; its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,5 +40,6 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Config(command) => config::run(command),
         Command::Man { directory } => generate::man(directory.as_deref()),
         Command::Completions { shell } => generate::completions(shell),
+        Command::ServerSession => server::serve().map(|()| Outcome::Clean),
     }
 }

@@ -15,8 +15,8 @@ pub(crate) use capabilities::{keep, takes_any, with};
 pub use sandbox::{Uses, confine};
 
 /// From here on no program that this thread, or one it starts, may run gets more permission than the thread has
-/// (`PR_SET_NO_NEW_PRIVS`, prctl(2)), not even by being root's. The only one it runs is
-/// an alert's command.
+/// (`PR_SET_NO_NEW_PRIVS`, prctl(2)), not even by being root's. It runs itself, to talk to a
+/// server, and an alert's command.
 ///
 /// # Errors
 ///

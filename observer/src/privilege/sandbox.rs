@@ -1,7 +1,7 @@
-//! The sandbox in which files of others are read.
+//! The sandbox in which files of others are read, and what servers send that are asked.
 //!
-//! A capture or a log may come from anybody, and a parser may have a flaw. So once its files are open, a process that
-//! does nothing but read them keeps no capability, opens no other file and no connection (landlock(7)), and as root
+//! Either may come from anybody, and a parser may have a flaw. So once it has what it reads, a process that
+//! does nothing but read it keeps no capability, opens no other file and no connection (landlock(7)), and as root
 //! becomes nobody. There is no list of system calls: what is left of them does nothing with these rights, and a list
 //! breaks with every new C library.
 

@@ -38,7 +38,7 @@ pub(crate) fn mysql(setup: &Setup) -> anyhow::Result<()> {
     let set = "SET SESSION net_write_timeout = 4";
     let mut reader = Reader::connect_with(setup, &lab.client, lab.address(), query, set)?;
     let client = reader.address;
-    let account = Account::new(&["get-server-public-key"])?;
+    let account = Account::new()?;
     let observer = account.observe(&lab, &[&url("asker", lab.address())])?;
     // Its timeout is known before anything stands still.
     observer.wait_log("the session", |log| !told(log, client).is_empty())?;
@@ -82,7 +82,7 @@ pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
     let query = story_query(Dialect::MariaDb);
     let mut reader = Reader::connect(setup, &lab.client, lab.address(), query)?;
     let client = reader.address;
-    let account = Account::new(&["get-server-public-key"])?;
+    let account = Account::new()?;
     let observer = account.observe(&lab, &[&url("asker", lab.address())])?;
     observer.wait_log("the session", |log| !told(log, client).is_empty())?;
     reader.query_and_pause()?;
@@ -112,7 +112,7 @@ pub(crate) fn stopped(setup: &Setup) -> anyhow::Result<()> {
     let server = Server::start_with(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT, &options)?;
     let mut reader = Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql))?;
     let client = reader.address;
-    let account = Account::new(&["get-server-public-key"])?;
+    let account = Account::new()?;
     let observer = account.observe_with(&lab, &[&url("asker", lab.address())], &["--no-statements"])?;
     reader.query_and_pause()?;
     let is_running = |session: &&ServerSession| session.command == "Query";
@@ -139,7 +139,7 @@ pub(crate) fn refused(setup: &Setup) -> anyhow::Result<()> {
     let options = ["--performance-schema=ON"];
     let _server = Server::start_with(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT, &options)?;
     let nobody: SocketAddr = (lab.address().ip(), lab.port + 1).into();
-    let account = Account::new(&["get-server-public-key"])?;
+    let account = Account::new()?;
     let urls = [url("poor", lab.address()), url("stranger", lab.address()), url("asker", nobody)];
     let lines = account.doctor(&lab, &[&urls[0], &url("asker", lab.address())])?;
     let [poor, asker] = lines.as_slice() else { anyhow::bail!("{lines:?}") };

@@ -311,39 +311,25 @@ fn own(at: Timestamp, socket: SocketRef) -> Event {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+    use tokio::io::DuplexStream;
 
     use super::*;
+    use crate::source::live::server::link::{Answer, Link};
 
-    fn result_set(columns: u8, rows: &[&[u8]]) -> Vec<Vec<u8>> {
-        let eof = || b"\xfe\0\0\x02\0".to_vec();
-        let mut packets = vec![vec![columns]];
-        packets.extend((0..columns).map(|_| b"\x03def".to_vec()));
-        packets.push(eof());
-        packets.extend(rows.iter().map(|row| row.to_vec()));
-        packets.push(eof());
-        packets
-    }
-
-    /// A server that has no session, and counts how often it is asked for all of them.
-    async fn serve(mut wire: DuplexStream, lists: Arc<AtomicUsize>) {
-        let mut header = [0; 4];
-        while wire.read_exact(&mut header).await.is_ok() {
-            let mut question = vec![0; usize::from(header[0]) | usize::from(header[1]) << 8];
-            wire.read_exact(&mut question).await.unwrap();
-            let question = String::from_utf8(question).unwrap();
-            let answer = if question.contains("@@version") {
-                result_set(5, &[b"\x017\x03o@%\x043306\x0260\x0711.4.10"])
+    /// A session at a server that has no other, and counts how often it is asked for all of them.
+    async fn serve(wire: DuplexStream, lists: Arc<AtomicUsize>) {
+        let Link { mut incoming, mut outgoing } = Link::over(wire);
+        while let Some((question, _)) = incoming.next::<String>().await.unwrap() {
+            let mut last = Answer::Done;
+            if question.contains("@@version") {
+                let row = ["7", "o@%", "3306", "60", "11.4.10-MariaDB"].map(|cell| Some(cell.to_owned()));
+                outgoing.say(&Answer::Row(row.to_vec())).await.unwrap();
             } else if question.contains("SELECT ID, USER") {
                 lists.fetch_add(usize::from(!question.contains("WHERE")), Ordering::Relaxed);
-                result_set(6, &[])
             } else {
-                vec![b"\xff\x76\x04#42000denied".to_vec()]
-            };
-            for (number, packet) in (1..).zip(answer) {
-                let header = [u8::try_from(packet.len()).unwrap(), 0, 0, number];
-                wire.write_all(&[&header, packet.as_slice()].concat()).await.unwrap();
+                last = Answer::Failed(Trouble::Refused { code: 1142, message: "denied".to_owned() });
             }
+            outgoing.say(&last).await.unwrap();
         }
     }
 
@@ -352,7 +338,7 @@ mod tests {
         let (wire, client) = tokio::io::duplex(1 << 12);
         let lists = Arc::<AtomicUsize>::default();
         tokio::spawn(serve(wire, lists.clone()));
-        let mut client = Client::over(client, "11.4.10-MariaDB");
+        let mut client = Client::over(client);
         let faculties = Faculties::of(&mut client, Statements::None).await.unwrap();
         let url = "mysql://o@localhost?socket=/s".parse().unwrap();
         let server = Server::all(&[url], &[]).unwrap().remove(0);

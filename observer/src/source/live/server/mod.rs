@@ -3,8 +3,9 @@
 //! ```text
 //! address      where a server is: --mysql
 //! option_file  the account: --mysql-defaults-file
-//! tls, verifier              TLS, and with whom
-//! packets, login, client     a session at the server
+//! tls          TLS, and with whom
+//! client       a session at the server, as who asks sees it
+//! link, session              the process that holds it
 //! questions    what is asked, and what the account may know
 //! roll         which connections there are, told by the one who observes
 //! matching     which row of the process list is which connection
@@ -17,16 +18,14 @@
 mod address;
 mod asker;
 mod client;
-mod key;
-mod login;
+mod link;
 mod matching;
 mod option_file;
-mod packets;
 mod questions;
 mod roll;
+mod session;
 mod tls;
 mod trouble;
-mod verifier;
 
 use std::path::PathBuf;
 
@@ -38,6 +37,7 @@ pub use address::{Place, ServerUrl};
 pub use option_file::Login;
 pub use questions::Lack;
 pub use roll::Naming;
+pub use session::{COMMAND, serve};
 use tls::Tls;
 
 use super::{ObservationClock, Running};
@@ -56,7 +56,7 @@ pub struct Server {
     place: Place,
     /// The account; where the server is stands above, and what there is of TLS below.
     login: Login,
-    tls: Option<Tls>,
+    tls: Tls,
 }
 
 impl Server {

@@ -32,8 +32,6 @@ pub struct Login {
     pub user: Option<String>,
     /// Its password.
     pub password: Option<String>,
-    /// Whether the password may be sent encrypted with a key that the server sends in the clear.
-    pub get_server_public_key: bool,
     /// TLS.
     pub tls: Wanted,
 }
@@ -121,7 +119,6 @@ impl Login {
             socket,
             user: self.user.or(other.user),
             password: self.password.or(other.password),
-            get_server_public_key: self.get_server_public_key || other.get_server_public_key,
             tls: self.tls.or(other.tls),
         }
     }
@@ -138,9 +135,6 @@ impl Login {
             "socket" => self.socket = Some(needed()?.into()),
             "user" => self.user = Some(needed()?),
             "password" => self.password = Some(needed().context("observer asks nobody for a password")?),
-            "get-server-public-key" => {
-                self.get_server_public_key = is_on(value);
-            }
             "ssl-mode" => self.tls.mode = Some(needed()?.parse().map_err(|why| anyhow!("{why}"))?),
             "ssl-ca" => self.tls.ca = Some(needed()?.into()),
             // MariaDB's clients have no ssl-mode.
@@ -229,14 +223,13 @@ mod tests {
     fn two_groups_count_and_observers_more() {
         let login = Login::parse(
             "# all clients\n[client]\nuser = app\npassword=\"p #1\"  # quoted\nhost=db1\ndefault-character-set=utf8mb4\n\
-             [mysqldump]\nuser=dump\nquick\n\n[observer]\n; its own\nuser=observer\nget_server_public_key\n",
+             [mysqldump]\nuser=dump\nquick\n\n[observer]\n; its own\nuser=observer\n",
         )
         .unwrap();
         let expected = Login {
             user: Some("observer".to_owned()),
             password: Some("p #1".to_owned()),
             host: Some("db1".to_owned()),
-            get_server_public_key: true,
             ..Login::default()
         };
         assert_eq!(login, expected);

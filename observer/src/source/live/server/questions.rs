@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::client::{Client, Row};
+use super::client::Client;
+use super::link::Row;
 use super::trouble::Trouble;
 use crate::mysql::Statements;
 
@@ -92,20 +93,20 @@ impl Faculties {
             .await?;
         let mut cells = rows.into_iter().next().unwrap_or_default().into_iter();
         let mut next = || cells.next().flatten();
-        let own = number(next()).ok_or(Trouble::Protocol("it does not tell its connection id"))?;
+        let own = number(next()).ok_or("it does not tell its connection id")?;
         let mut faculties = Self {
             list: INFORMATION_SCHEMA_LIST,
             own,
             account: next().unwrap_or_default(),
             port: number(next()).and_then(|port| u16::try_from(port).ok()),
             net_write_timeout: number(next()).map(Duration::from_secs),
-            version: next().unwrap_or_else(|| client.version.clone()),
+            version: next().unwrap_or_default(),
             has_timeouts: false,
             has_statements: false,
             lacks: Vec::new(),
         };
         // It needs no lock of the server's, but it is not everywhere, and empty without the performance schema.
-        if !client.is_mariadb() && faculties.try_list(client, PERFORMANCE_SCHEMA_LIST).await? {
+        if !faculties.is_mariadb() && faculties.try_list(client, PERFORMANCE_SCHEMA_LIST).await? {
             faculties.list = PERFORMANCE_SCHEMA_LIST;
         }
         faculties.try_process(client).await?;
@@ -114,6 +115,10 @@ impl Faculties {
             faculties.try_statements(client).await?;
         }
         Ok(faculties)
+    }
+
+    fn is_mariadb(&self) -> bool {
+        self.version.contains("MariaDB")
     }
 
     async fn try_list(&self, client: &mut Client, list: &str) -> Result<bool, Trouble> {

@@ -1,26 +1,23 @@
 //! TLS to a server, as MySQL's own client has it.
 //! <https://dev.mysql.com/doc/refman/en/connection-options.html#encrypted-connection-options>
 
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use rustls::crypto::ring;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
-use tokio_rustls::TlsConnector;
+use rustls::{CertificateError, RootCertStore};
+use serde::{Deserialize, Serialize};
+use sqlx::mysql::MySqlSslMode;
 
 use super::address::Place;
-use super::packets::Wire;
-use super::trouble::Trouble;
-use super::verifier::Verifier;
 use crate::certificates;
 
 /// How much of TLS is asked for: what MySQL's clients call ssl-mode. Each is more than the one before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Mode {
     /// None.
     Disabled,
@@ -49,6 +46,18 @@ impl FromStr for Mode {
     }
 }
 
+impl From<Mode> for MySqlSslMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Disabled => Self::Disabled,
+            Mode::Preferred => Self::Preferred,
+            Mode::Required => Self::Required,
+            Mode::VerifyCa => Self::VerifyCa,
+            Mode::VerifyIdentity => Self::VerifyIdentity,
+        }
+    }
+}
+
 /// What a URL or an option file says of TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -72,94 +81,64 @@ impl Wanted {
 }
 
 /// TLS to one server.
-#[derive(Clone)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Tls {
-    mode: Mode,
+    pub(super) mode: Mode,
+    /// The name or address that the server's certificate is to be made out to, where that counts.
+    pub(super) host: String,
     /// Whose authorities count, for messages.
     authorities: String,
-    name: ServerName<'static>,
-    config: Arc<ClientConfig>,
+    /// Their certificates, in PEM.
+    pub(super) certificates: String,
 }
 
 impl Tls {
-    /// TLS to the server at `place`; `None` where there is to be none. What is preferred is not needed on a Unix socket,
-    /// which nobody listens in on.
+    /// TLS to the server at `place`.
     ///
     /// # Errors
     ///
     /// When the certificates cannot be read, or what is wanted does not go together.
-    pub(super) fn to(place: &Place, wanted: &Wanted) -> anyhow::Result<Option<Self>> {
+    pub(super) fn to(place: &Place, wanted: &Wanted) -> anyhow::Result<Self> {
         let mode = wanted.mode();
-        let (host, least) = match place {
-            Place::Tcp { host, .. } => (host.as_str(), Mode::Preferred),
-            Place::Socket(_) => ("localhost", Mode::Required),
+        let host = match place {
+            Place::Tcp { host, .. } if mode == Mode::VerifyIdentity => host,
+            // To an address the server is not named: MySQL's client does not name it to it either.
+            Place::Tcp { .. } => "127.0.0.1",
+            Place::Socket(_) => "localhost",
         };
-        if mode < least {
-            return Ok(None);
-        }
-        let name = match mode {
-            Mode::VerifyIdentity => ServerName::try_from(host.to_owned())
-                .with_context(|| format!("{host} is no name or address that a certificate could have"))?,
-            // It is not sent and not looked at.
-            _ => Ipv4Addr::LOCALHOST.into(),
-        };
-        let (authorities, roots) = authorities(mode, wanted)?;
-        let provider = Arc::new(ring::default_provider());
-        let verifier = Arc::new(Verifier::new(&provider, roots, mode == Mode::VerifyIdentity));
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .context("setting up TLS")?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
-        // MySQL's client does not name the server to it either.
-        config.enable_sni = false;
-        Ok(Some(Self { mode, authorities, name, config: Arc::new(config) }))
-    }
-
-    /// Whether a server without TLS is not to be asked.
-    pub(super) fn is_required(&self) -> bool {
-        self.mode >= Mode::Required
-    }
-
-    /// The connection that `wire` becomes.
-    pub(super) async fn over(&self, wire: Box<dyn Wire>) -> Result<impl Wire + use<>, Trouble> {
-        let connector = TlsConnector::from(Arc::clone(&self.config));
-        connector.connect(self.name.clone(), wire).await.map_err(|error| {
-            let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-            cause.map(|cause| self.trouble(cause)).unwrap_or(Trouble::Io(error))
-        })
+        ServerName::try_from(host)
+            .with_context(|| format!("{host} is no name or address that a certificate could have"))?;
+        let (authorities, certificates) = authorities(mode, wanted)?;
+        Ok(Self { mode, host: host.to_owned(), authorities, certificates })
     }
 
     /// Why there is no TLS, and what can be done about it.
-    fn trouble(&self, cause: &rustls::Error) -> Trouble {
+    pub(super) fn trouble(&self, cause: &rustls::Error) -> String {
         use CertificateError::{NotValidForName, NotValidForNameContext, UnknownIssuer};
-        Trouble::Tls(match cause {
+        match cause {
             rustls::Error::InvalidCertificate(UnknownIssuer) => {
                 format!("its certificate was not signed by an authority in {} (ssl-ca)", self.authorities)
             }
             rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => format!(
                 "its certificate is not made out to {}: subjectAltName counts, the common name does not; \
                  ssl-mode=VERIFY_CA does without it",
-                self.name.to_str()
+                self.host
+            ),
+            // Nobody vouches for it, but what it signs has to be read.
+            rustls::Error::InvalidCertificate(error) if self.mode < Mode::VerifyCa => format!(
+                "its certificate is of no use ({error}): it has to be of X.509 version 3; ssl-mode=DISABLED asks without it"
             ),
             rustls::Error::InvalidCertificate(error) => format!("its certificate is not valid: {error}"),
-            other if self.is_required() => format!("TLS with it fails: {other}"),
+            other if self.mode >= Mode::Required => format!("TLS with it fails: {other}"),
             other => format!("TLS with it fails: {other}; ssl-mode=DISABLED asks without it"),
-        })
+        }
     }
 }
 
-impl std::fmt::Debug for Tls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tls").field("mode", &self.mode).finish_non_exhaustive()
-    }
-}
-
-/// Who vouches for a server, in words and as what they have signed with; `None` where nobody needs to.
-fn authorities(mode: Mode, wanted: &Wanted) -> anyhow::Result<(String, Option<RootCertStore>)> {
+/// Who vouches for a server, in words and by their certificates; nobody where nobody needs to.
+fn authorities(mode: Mode, wanted: &Wanted) -> anyhow::Result<(String, String)> {
     let (words, certificates) = match (mode, &wanted.ca) {
-        (Mode::Disabled | Mode::Preferred | Mode::Required, _) => return Ok((String::new(), None)),
+        (Mode::Disabled | Mode::Preferred | Mode::Required, _) => return Ok(Default::default()),
         (_, Some(file)) => {
             let certificates = CertificateDer::pem_file_iter(file)
                 .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -172,10 +151,16 @@ fn authorities(mode: Mode, wanted: &Wanted) -> anyhow::Result<(String, Option<Ro
             ("the certificates of this host".to_owned(), certificates::of_host()?)
         }
     };
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates);
-    ensure!(!roots.is_empty(), "{words} (ssl-ca) holds no certificate in PEM");
-    Ok((words, Some(roots)))
+    let vouches =
+        |certificate: &&CertificateDer<'_>| RootCertStore::empty().add((*certificate).clone()).is_ok();
+    let certificates: String = certificates.iter().filter(vouches).map(pem).collect();
+    ensure!(!certificates.is_empty(), "{words} (ssl-ca) holds no certificate in PEM");
+    Ok((words, certificates))
+}
+
+/// A certificate in PEM (RFC 7468).
+fn pem(certificate: &CertificateDer<'_>) -> String {
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(certificate))
 }
 
 #[cfg(test)]
@@ -186,18 +171,34 @@ mod tests {
         Place::Tcp { host: "db1".to_owned(), port: 3306 }
     }
 
-    fn mode_at(place: &Place, mode: Option<&str>) -> Option<Mode> {
-        let wanted = Wanted { mode: mode.map(|mode| mode.parse().unwrap()), ca: None };
-        Tls::to(place, &wanted).unwrap().map(|tls| tls.mode)
+    #[test]
+    fn the_server_is_named_where_that_counts() {
+        let named = |place: &Place, mode| {
+            let ca = Some("/etc/ssl/certs/ca-certificates.crt".into());
+            Tls::to(place, &Wanted { mode: Some(mode), ca }).map(|tls| tls.host)
+        };
+        let odd = Place::Tcp { host: "db 1".to_owned(), port: 3306 };
+        assert_eq!(named(&odd, Mode::Preferred).unwrap(), "127.0.0.1");
+        assert!(named(&odd, Mode::VerifyIdentity).unwrap_err().to_string().contains("db 1"));
+        assert_eq!(named(&Place::Socket("/s".into()), Mode::Required).unwrap(), "localhost");
     }
 
     #[test]
-    fn it_is_preferred_but_not_on_a_socket() {
-        let socket = Place::Socket("/s".into());
-        assert_eq!(mode_at(&tcp(), None), Some(Mode::Preferred));
-        assert_eq!(mode_at(&tcp(), Some("disabled")), None);
-        assert_eq!(mode_at(&socket, None), None);
-        assert_eq!(mode_at(&socket, Some("Required")), Some(Mode::Required));
+    fn what_can_be_done_without_tls_is_said_where_it_is_not_demanded() {
+        let tls = |mode| Tls {
+            mode,
+            host: "db1".to_owned(),
+            authorities: "ca.pem".to_owned(),
+            certificates: String::new(),
+        };
+        let bad = rustls::Error::InvalidCertificate(CertificateError::BadEncoding);
+        assert!(tls(Mode::Preferred).trouble(&bad).contains("version 3; ssl-mode=DISABLED"));
+        assert!(!tls(Mode::VerifyCa).trouble(&bad).contains("DISABLED"));
+        let broken = rustls::Error::DecryptError;
+        assert!(tls(Mode::Preferred).trouble(&broken).contains("ssl-mode=DISABLED"));
+        assert!(!tls(Mode::Required).trouble(&broken).contains("DISABLED"));
+        let strange = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        assert!(tls(Mode::VerifyCa).trouble(&strange).contains("ca.pem (ssl-ca)"));
     }
 
     #[test]
@@ -218,7 +219,7 @@ mod tests {
             path
         };
         let wanted = |mode, ca| Wanted { mode, ca };
-        let key = include_str!("key_test.pem");
+        let key = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n";
         for (wanted, why) in [
             (wanted(Some(Mode::VerifyCa), None), "needs ssl-ca"),
             (wanted(None, Some(directory.path().join("nowhere"))), "nowhere (ssl-ca)"),

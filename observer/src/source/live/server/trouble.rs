@@ -4,26 +4,22 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// Why a server could not be asked. It never holds a password.
-#[derive(Debug)]
+use serde::{Deserialize, Serialize};
+
+/// Why a server could not be asked. It never holds a password. Nothing of it is cleaned for a terminal.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Trouble {
-    /// The network, or nobody listens.
-    Io(io::Error),
     /// It did not answer in time.
     Slow(Duration),
     /// It refused, in an ERR packet.
     Refused {
         /// MySQL's number of the error.
         code: u16,
-        /// What it says. Not cleaned for a terminal.
+        /// What it says.
         message: String,
     },
-    /// There is no TLS with it, in words. Not cleaned for a terminal.
-    Tls(String),
-    /// It wants to be logged in to in a way of this name. Not cleaned for a terminal.
-    Method(String),
-    /// What it sent is not what was asked for, or it wants what observer does not do.
-    Protocol(&'static str),
+    /// All else, in words.
+    Told(String),
 }
 
 /// MySQL's numbers of errors that need advice.
@@ -47,28 +43,28 @@ impl Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                f.write_str("it closed the connection")
-            }
-            Self::Io(error) => write!(f, "{error}"),
             Self::Slow(limit) => write!(f, "it did not answer within {} s", limit.as_secs()),
             Self::Refused { code: code @ error::SECURE_TRANSPORT_REQUIRED, .. } => {
                 write!(f, "it asks for TLS (error {code}), which ssl-mode=DISABLED leaves out")
             }
             Self::Refused { code, message } => write!(f, "{message} (error {code})"),
-            Self::Tls(why) => f.write_str(why),
-            Self::Method(name) => write!(
-                f,
-                "its account logs in by {name}, which is not known here: give it caching_sha2_password or \
-                 mysql_native_password"
-            ),
-            Self::Protocol(what) => f.write_str(what),
+            Self::Told(what) => f.write_str(what),
         }
+    }
+}
+
+impl From<&str> for Trouble {
+    fn from(words: &str) -> Self {
+        Self::Told(words.to_owned())
     }
 }
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
-        Self::Io(error)
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => "it closed the connection".into(),
+            io::ErrorKind::FileTooLarge => "its answer is too long".into(),
+            _ => Self::Told(error.to_string()),
+        }
     }
 }

@@ -19,12 +19,10 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// With more options.
-    pub(super) fn new(options: &[&str]) -> anyhow::Result<Self> {
+    pub(super) fn new() -> anyhow::Result<Self> {
         let place = temporary_directory()?;
         let file = place.path().join("my.cnf");
-        let text = [&["[observer]", "password=sesame"], options].concat().join("\n");
-        fs::write(&file, text).context("writing my.cnf")?;
+        fs::write(&file, "[observer]\npassword=sesame\n").context("writing my.cnf")?;
         fs::set_permissions(&file, Permissions::from_mode(0o600)).context("closing my.cnf")?;
         Ok(Self { _place: place, file })
     }

@@ -53,8 +53,7 @@ impl Case<'_> {
         let Self { lab, dialect, .. } = &self;
         let options = [&["--require-secure-transport=ON"], options].concat();
         let _server = Server::start_with(setup, *dialect, lab.server(), lab.port, TIMEOUT, &options)?;
-        // No key of the server's is taken: the password goes within TLS.
-        let account = Account::new(&[])?;
+        let account = Account::new()?;
         let observer = account.observe(lab, &[&self.url("", ""), &self.url("", &ca(self.other))])?;
         let query = story_query(*dialect);
         let mut reader = Reader::connect_with_tls(setup, &lab.client, lab.address(), query)?;

@@ -1,0 +1,197 @@
+//! The process that holds a session at a server, and servers that send what is no session: it may end by that, and nothing else.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be set up is a failure")]
+
+use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use proptest::prelude::*;
+
+/// MySQL's greeting, without TLS.
+const GREETING: &[u8] = b"\x0a9.7.4\0\x07\0\0\0saltsalt\0\xff\xf7\xff\x02\0\xff\xff\x15\
+    \0\0\0\0\0\0\0\0\0\0saltsaltsalt\0caching_sha2_password\0";
+
+/// The end of a login.
+const OK: &[u8] = b"\0\0\0\x02\0\0\0";
+
+const ORDER: &str = r#"{"user": "asker", "password": "sesame",
+    "tls": {"mode": "Preferred", "host": "127.0.0.1", "authorities": "", "certificates": ""}}"#;
+
+/// What ends the process: an index that is out of bounds.
+const DEADLY: [&[u8]; 2] = [GREETING, b"\x01"];
+
+struct Session {
+    process: Child,
+    server: UnixStream,
+    link: BufReader<UnixStream>,
+}
+
+impl Session {
+    /// Starts one as observer does, and gives its order.
+    fn start() -> Self {
+        let ((server, connection), (link, other)) =
+            (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+        let process = Command::new(env!("CARGO_BIN_EXE_observer"))
+            .arg("server-session")
+            .env_clear()
+            .stdin(Stdio::from(OwnedFd::from(connection)))
+            .stdout(Stdio::from(OwnedFd::from(other)))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut session = Self { process, server, link: BufReader::new(link) };
+        session.say(&ORDER.replace('\n', ""));
+        session
+    }
+
+    fn say(&mut self, line: &str) {
+        writeln!(self.link.get_mut(), "{line}").unwrap();
+    }
+
+    /// The next line; nothing when the process has ended.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.link.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// What the process has sent to the server when it is wanted no more and has ended.
+    fn end(mut self) -> Vec<u8> {
+        drop(self.link);
+        let mut sent = Vec::new();
+        self.server.read_to_end(&mut sent).unwrap();
+        self.process.wait().unwrap();
+        sent
+    }
+}
+
+/// Packets of a server, each of which follows one of the client's.
+fn packets<T: AsRef<[u8]>>(payloads: &[T]) -> Vec<u8> {
+    let packet = |(number, payload): (u8, &T)| {
+        let [low, middle, high, ..] = payload.as_ref().len().to_le_bytes();
+        [&[low, middle, high, number], payload.as_ref()].concat()
+    };
+    (0..).step_by(2).zip(payloads).flat_map(packet).collect()
+}
+
+/// What the process makes of a server that sends this and no more, and what it sends itself.
+fn talk(sent: &[u8]) -> (String, Vec<u8>) {
+    let mut session = Session::start();
+    // It may be gone before all of it is sent.
+    let _ = session.server.write_all(sent);
+    let _ = session.server.shutdown(Shutdown::Write);
+    let line = session.line();
+    (line, session.end())
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[test]
+fn a_login_takes_a_hash_and_ends_with_leave() {
+    let mut session = Session::start();
+    session.server.write_all(&packets(&[GREETING, OK])).unwrap();
+    assert_eq!(session.line(), "\"Done\"\n");
+    let sent = session.end();
+    assert!(holds(&sent, b"asker\0\x20") && !holds(&sent, b"sesame"), "{sent:?}");
+    assert!(sent.ends_with(b"\x01\0\0\0\x01"), "no COM_QUIT: {sent:?}");
+}
+
+#[test]
+fn a_password_is_not_sent_as_it_is() {
+    for (asked, says) in [
+        (&b"\x01\x04"[..], "it closed the connection"),
+        (b"\xfemysql_clear_password\0", "mysql_cleartext_plugin disabled"),
+        (b"\xfesha256_password\0saltsaltsaltsaltsalt\0", "it closed the connection"),
+        (b"\xfeclient_ed25519\0saltsaltsaltsaltsaltsaltsaltsalt", "client_ed25519"),
+        (b"\xff\x15\x04#28000Access denied", "Access denied"),
+    ] {
+        let (line, sent) = talk(&packets(&[GREETING, asked]));
+        assert!(line.starts_with(r#"{"Failed":"#) && line.contains(says), "{asked:?}: {line}");
+        assert!(!holds(&sent, b"sesame"), "{asked:?}: {sent:?}");
+    }
+    // Nor with a key that anybody could have sent.
+    let key = b"\x01-----BEGIN PUBLIC KEY-----\n";
+    let (line, _) = talk(&packets(&[GREETING, b"\x01\x04", key]));
+    assert!(line.contains("within TLS only"), "{line}");
+}
+
+#[test]
+fn nothing_of_the_account_comes_before_tls() {
+    let mut greeting = GREETING.to_vec();
+    let lower = b"\x0a9.7.4\0\x07\0\0\0saltsalt\0".len();
+    greeting[lower + 1] |= 0x08;
+    let mut session = Session::start();
+    session.server.write_all(&packets(&[greeting])).unwrap();
+    let mut request = [0; 36];
+    session.server.read_exact(&mut request).unwrap();
+    assert!(request.starts_with(b"\x20\0\0\x01") && !holds(&request, b"asker"), "{request:?}");
+    session.server.write_all(b"\x07\0\0\x02this is no TLS").unwrap();
+    assert!(session.line().contains("ssl-mode=DISABLED"));
+    let sent = session.end();
+    assert!(sent[0] == 22 && !holds(&sent, b"asker"), "{sent:?}");
+}
+
+/// An answer without end ends the process, not the memory.
+#[test]
+fn memory_is_limited() {
+    let mut session = Session::start();
+    session.server.write_all(&packets(&[GREETING])).unwrap();
+    // Longer packets than that are put together from several.
+    let part = [&[0xff, 0xff, 0xff, 2][..], &vec![b'a'; 0xff_ffff]].concat();
+    let taken = (0..32).take_while(|_| session.server.write_all(&part).is_ok()).count();
+    assert!(taken < 32, "512 MiB were taken");
+    assert_eq!(session.line(), "");
+}
+
+#[test]
+fn the_observer_outlives_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mysql://asker@{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        connection.write_all(&packets(&DEADLY)).unwrap();
+        // Until it is closed.
+        connection.read_to_end(&mut Vec::new())
+    });
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("my.cnf");
+    fs::write(&file, "[observer]\npassword=sesame\n").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_observer"));
+    doctor.args(["doctor", "--mysql", &url, "--mysql-defaults-file"]).arg(file);
+    let output = doctor.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().any(|line| line.contains("  server ") && line.contains("has ended")), "{text}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// And it ends when it is wanted no more, whatever it has heard.
+    #[test]
+    fn no_server_learns_the_password(
+        greeting in prop_oneof![
+            Just(GREETING.to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..120),
+            (0..GREETING.len(), any::<u8>()).prop_map(|(place, byte)| {
+                let mut greeting = GREETING.to_vec();
+                greeting[place] = byte;
+                greeting
+            }),
+        ],
+        then in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 0..4),
+    ) {
+        let (line, sent) = talk(&packets(&[vec![greeting], then].concat()));
+        prop_assert!(line.is_empty() || line.starts_with(r#"{"Failed":"#) || line == "\"Done\"\n", "{}", line);
+        prop_assert!(!holds(&sent, b"sesame"), "{:?}", sent);
+    }
+}
