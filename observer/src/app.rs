@@ -81,11 +81,12 @@ where
     let Parts { mut events, inputs, stop, last_words, clock, output, listeners, log, config, grace, fail_on } =
         parts;
     let tracker = Tracker::new(config);
-    let mut app = App { tracker, output, listeners, log, clock, grace, fail_on, outcome: Outcome::Clean };
-    let served = match app.serve(&mut events, inputs, stop).await {
-        Ok(()) => app.hear_out(&mut events, last_words).await.and_then(|()| app.finish()),
-        failed => failed,
-    };
+    let outcome = Outcome::Clean;
+    let mut app = App { tracker, output, is_shown: true, listeners, log, clock, grace, fail_on, outcome };
+    let served = app.serve(&mut events, inputs, stop).await;
+    // Where the output has failed too: what was lost in the last second is still for the log and for who else hears.
+    let heard = app.hear_out(&mut events, last_words).await.and_then(|()| app.finish());
+    let served = served.and(heard);
     // However it ended, the log gets what is still to be written.
     if let Some(log) = &mut app.log {
         log.flush((app.clock)());
@@ -110,6 +111,8 @@ pub fn counts(finding: &Finding, fail_on: Option<Severity>) -> bool {
 struct App<O, C, L> {
     tracker: Tracker,
     output: O,
+    /// Whether the output takes findings: the first that it does not take is the last.
+    is_shown: bool,
     listeners: Listeners,
     log: Option<Writer<L>>,
     clock: C,
@@ -162,23 +165,24 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
         events: &mut mpsc::Receiver<Vec<Event>>,
         last_words: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
-        let mut last_words = pin!(tokio::time::timeout(LAST_WORDS, last_words));
+        let (mut last_words, mut shown) = (pin!(tokio::time::timeout(LAST_WORDS, last_words)), Ok(()));
         loop {
             tokio::select! {
                 biased;
-                _ = &mut last_words => return self.catch_up(events),
-                Some(batch) = events.recv() => self.observe(&batch)?,
+                _ = &mut last_words => return shown.and(self.catch_up(events)),
+                Some(batch) = events.recv() => shown = shown.and(self.observe(&batch)),
             }
         }
     }
 
     /// Takes what the source has delivered by now, and no more than that.
     fn catch_up(&mut self, events: &mut mpsc::Receiver<Vec<Event>>) -> anyhow::Result<()> {
+        let mut shown = Ok(());
         for _ in 0..events.len() {
             let Ok(batch) = events.try_recv() else { break };
-            self.observe(&batch)?;
+            shown = shown.and(self.observe(&batch));
         }
-        Ok(())
+        shown
     }
 
     /// Tells the verdicts that waited for what becomes of others.
@@ -216,8 +220,9 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
         Ok(())
     }
 
+    /// Whatever the output does, all of it is judged, and told to everybody else.
     fn observe(&mut self, batch: &[Event]) -> anyhow::Result<()> {
-        let now = (self.clock)();
+        let (now, mut shown) = ((self.clock)(), Ok(()));
         for event in batch {
             if let Some(log) = &mut self.log {
                 log.event(event, now);
@@ -227,12 +232,14 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
                 listener.event(event, about, &self.tracker);
             }
             self.output.event(event, about, &self.tracker);
-            self.tell_findings(now)?;
+            shown = shown.and(self.tell_findings(now));
         }
-        Ok(())
+        shown
     }
 
+    /// Fails once, when the output does.
     fn tell_findings(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        let mut shown = Ok(());
         while let Some(finding) = self.tracker.poll() {
             if counts(&finding, self.fail_on) {
                 self.outcome = Outcome::Found;
@@ -243,9 +250,12 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
             for listener in &mut self.listeners {
                 listener.finding(&finding, &self.tracker);
             }
-            self.output.finding(&finding, &self.tracker)?;
+            if self.is_shown {
+                shown = self.output.finding(&finding, &self.tracker);
+                self.is_shown = shown.is_ok();
+            }
         }
-        Ok(())
+        shown
     }
 
     fn tell_log_status(&mut self) {

@@ -284,6 +284,44 @@ fn the_source_has_the_last_word() {
     }
 }
 
+/// Paper that nobody takes any more: the reader of a pipe has gone.
+struct Gone;
+
+impl Write for Gone {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Who reads the lines has seen enough. That is told with the next finding; what the same batch has after it, and what the
+/// source says at the end, is in the log all the same.
+#[test]
+fn the_source_has_the_last_word_where_nobody_reads_the_lines_any_more() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let log = Paper::default();
+    let ended = runtime.block_on(async {
+        let (sender, receiver) = mpsc::channel(4);
+        sender.send(vec![events_lost(1, 1), events_lost(2, 1)]).await.unwrap();
+        let last_words = async move { sender.send(vec![events_lost(3, 1)]).await.unwrap() };
+        let Parts { events, inputs, stop, last_words, clock, listeners, log, config, grace, .. } =
+            logging(receiver, std::future::pending(), last_words, log.clone());
+        let (output, fail_on) = (Plain::new(Gone, Gone), Some(Severity::Lost));
+        let parts =
+            Parts { events, inputs, stop, last_words, clock, output, listeners, log, config, grace, fail_on };
+        app::run(parts).await.unwrap()
+    });
+    assert_eq!((ended.outcome, ended.missing_in_log), (Outcome::Found, 0));
+    let lines = log_lines(&log);
+    let is_event = |line: &&Line| matches!(line, Line::Event(_));
+    let is_finding = |line: &&Line| matches!(line, Line::Finding(_));
+    assert_eq!((lines.iter().filter(is_event).count(), lines.iter().filter(is_finding).count()), (3, 3));
+}
+
 /// The source ends while somebody looks at the view: the last state stays.
 #[test]
 fn the_view_stays_after_the_end_of_the_source() {

@@ -10,7 +10,8 @@ use serde::Serialize;
 use crate::actors::{Actors, Mix, Order};
 use crate::harness::lab::Lab;
 use crate::live::Live;
-use crate::programs::{self, Direction, Id, Noop, Runs};
+use crate::noop::Noop;
+use crate::programs::{self, Direction, Id, Runs};
 use crate::progress::Progress;
 use crate::statistics::Spread;
 
@@ -82,13 +83,10 @@ struct Pair {
     noop: Id,
 }
 
-/// Finds the observer's programs by their names.
+/// Finds the observer's programs.
 fn pairs(noop: &mut Noop, live: &Live) -> anyhow::Result<Vec<Pair>> {
-    let loaded = programs::of_process(&live.proc())?;
     let pair = |direction: Direction| {
-        let name = format!("observer_{}", direction.name());
-        let found = loaded.iter().find(|(known, _)| name.starts_with(known.as_str()));
-        let (_, &observer) = found.with_context(|| format!("observer has not loaded {name}: {loaded:?}"))?;
+        let observer = programs::of_direction(&live.proc(), direction)?;
         Ok(Pair { direction, observer, noop: noop.id(direction)? })
     };
     Direction::ALL.into_iter().map(pair).collect()

@@ -1,26 +1,20 @@
-//! The host's traffic beside the observer when there is much of it: connections that come and go, packets that are none
-//! of its business, a ring buffer that nobody empties; and what the observer finds and takes when many are open.
+//! The host's traffic beside the observer when there is much of it: connections that come and go, packets of others, a ring buffer that nobody empties; and what the observer finds and takes when many are open.
 
 use std::collections::HashSet;
 use std::fmt;
-use std::io::{IoSlice, IoSliceMut};
-use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
 use serde::Serialize;
 
 use crate::cpus::Halves;
 use crate::crowd::Crowd;
 use crate::holders::Holders;
 use crate::live::Live;
-use crate::memory::status;
+use crate::memory::{cpu_time, status};
+use crate::others::{self, Others};
 use crate::progress::Progress;
 use crate::statistics::Spread;
 
@@ -29,10 +23,6 @@ const SHORT: usize = 50_000;
 /// Connections that are open at the same time, and those of them that stall.
 const OPEN: usize = 20_000;
 const STALLED: usize = 500;
-/// How long packets of no observed port are sent in one turn.
-const TURN: Duration = Duration::from_millis(500);
-/// Packets that one system call sends or receives.
-const AT_ONCE: usize = 64;
 /// Stalls that are not found by then are not found.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -46,9 +36,9 @@ pub(crate) struct Load {
     short_ratio: [Spread; 2],
     /// What the stopped one has lost and said when it went on, in records.
     lost: u64,
-    /// Packets a second of another port: with nobody, and with the observer.
-    packets: [Spread; 2],
-    packets_ratio: Spread,
+    /// CPU time of the observer for each connection of a burst, in microseconds.
+    short_cpu: Spread,
+    others: Others,
     open: Open,
 }
 
@@ -67,19 +57,33 @@ struct Open {
     lost: u64,
 }
 
+impl Load {
+    /// Packets of another port that pass beside a stall that is found, in millions a second.
+    pub(crate) fn others(&self) -> f64 {
+        self.others.millions()
+    }
+
+    /// The part of the stalls at once that was found.
+    #[expect(clippy::cast_precision_loss, reason = "they are few")]
+    pub(crate) fn found(&self) -> f64 {
+        self.open.found as f64 / self.open.stalled as f64
+    }
+}
+
 /// Measures in turn, round by round.
 pub(crate) fn measure(rounds: u32) -> anyhow::Result<Load> {
     let progress = Progress::new("load");
     let mut crowd = Crowd::new()?;
-    let cpus = Halves::new()?;
     let (mut short, mut short_ratio) = ([Vec::new(), Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
-    let (mut packets, mut packets_ratio) = ([Vec::new(), Vec::new()], Vec::new());
+    let mut short_cpu = Vec::new();
     let mut lost = 0;
     for round in 0..rounds {
         progress.round(round, rounds);
-        let (unwatched, other_unwatched) = (burst(&mut crowd)?, flood(&cpus)?);
+        let unwatched = burst(&mut crowd)?;
         let live = Live::start(crowd.port(), None)?;
-        let (watched, other_watched) = (burst(&mut crowd)?, flood(&cpus)?);
+        let before = cpu_time(&live.proc())?;
+        let watched = burst(&mut crowd)?;
+        short_cpu.push(each(cpu_time(&live.proc())?.saturating_sub(before)));
         live.stop()?;
         let live = Live::start(crowd.port(), None)?;
         live.signal(Signal::SIGSTOP)?;
@@ -95,19 +99,17 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Load> {
         for (ratios, number) in short_ratio.iter_mut().zip([watched, full]) {
             ratios.push(number / usual);
         }
-        let other_usual = f64::midpoint(other_unwatched, flood(&cpus)?);
-        packets[0].push(other_usual);
-        packets[1].push(other_watched);
-        packets_ratio.push(other_watched / other_usual);
     }
+    progress.say("packets of others");
+    let others = others::measure(rounds, &mut crowd, &Halves::new()?)?;
     progress.say("many open connections");
     Ok(Load {
         rounds,
         short: short.map(Spread::of),
         short_ratio: short_ratio.map(Spread::of),
         lost,
-        packets: packets.map(Spread::of),
-        packets_ratio: Spread::of(packets_ratio),
+        short_cpu: Spread::of(short_cpu),
+        others,
         open: open(&mut crowd)?,
     })
 }
@@ -120,53 +122,10 @@ fn burst(crowd: &mut Crowd) -> anyhow::Result<f64> {
     Ok(SHORT as f64 / since.elapsed().as_secs_f64())
 }
 
-/// Packets a second that come from one half of the CPUs to the other, as many as go.
-fn flood(cpus: &Halves) -> anyhow::Result<f64> {
-    let receiver = UdpSocket::bind("127.0.0.1:0")?;
-    receiver.set_read_timeout(Some(Duration::from_millis(50)))?;
-    let sender = UdpSocket::bind("127.0.0.1:0")?;
-    sender.connect(receiver.local_addr()?)?;
-    let ended = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let receiving = scope.spawn(|| cpus.as_server(|| receive(&receiver, &ended)));
-        let sent = cpus.as_client(|| send(&sender));
-        ended.store(true, Ordering::Relaxed);
-        let packets = receiving.join().map_err(|_| anyhow::anyhow!("the receiver panicked"))??;
-        sent?;
-        Ok(packets)
-    })
-}
-
-fn send(socket: &UdpSocket) -> anyhow::Result<()> {
-    let payload = [IoSlice::new(&[b'x'; 64])];
-    let slices = [payload; AT_ONCE];
-    let mut headers = MultiHeaders::<SockaddrIn>::preallocate(AT_ONCE, None);
-    let since = Instant::now();
-    while since.elapsed() < TURN {
-        match sendmmsg(socket.as_raw_fd(), &mut headers, &slices, [None; AT_ONCE], [], MsgFlags::empty()) {
-            Ok(_) | Err(Errno::ENOBUFS) => {}
-            Err(error) => return Err(error).context("sending packets"),
-        }
-    }
-    Ok(())
-}
-
-/// Counts what arrives while it is sent: it passes both programs, as what is dropped for want of room does not.
+/// Microseconds of each connection of a burst.
 #[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
-fn receive(socket: &UdpSocket, ended: &AtomicBool) -> anyhow::Result<f64> {
-    let mut buffers = [[0_u8; 64]; AT_ONCE];
-    let mut headers = MultiHeaders::<SockaddrIn>::preallocate(AT_ONCE, None);
-    let (mut received, since) = (0_u64, Instant::now());
-    while !ended.load(Ordering::Relaxed) {
-        let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
-        let flags = MsgFlags::MSG_WAITFORONE;
-        match recvmmsg(socket.as_raw_fd(), &mut headers, slices.iter_mut(), flags, None) {
-            Ok(messages) => received += messages.count() as u64,
-            Err(Errno::EAGAIN) => {}
-            Err(error) => return Err(error).context("receiving packets"),
-        }
-    }
-    Ok(received as f64 / since.elapsed().as_secs_f64())
+fn each(time: Duration) -> f64 {
+    1e6 * time.as_secs_f64() / SHORT as f64
 }
 
 /// Many connections, some of which stall at once.
@@ -221,7 +180,7 @@ fn wait_loss(live: &Live) -> anyhow::Result<u64> {
 }
 
 /// All that was lost, by the last line that says so: `TIME  -  lost  N observations were lost …, M so far`.
-fn loss(lines: &[String]) -> Option<u64> {
+pub(crate) fn loss(lines: &[String]) -> Option<u64> {
     let line = lines.iter().rev().find(|line| line.contains("  -  lost  "))?;
     line.split(|c: char| !c.is_ascii_digit() && c != ',')
         .filter_map(|number| number.replace(',', "").parse().ok())
@@ -230,7 +189,7 @@ fn loss(lines: &[String]) -> Option<u64> {
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rounds, short, short_ratio, lost, packets, packets_ratio, open } = self;
+        let Self { rounds, short, short_ratio, lost, short_cpu, others, open } = self;
         writeln!(f, "\nload, {rounds} rounds")?;
         writeln!(f, "  {SHORT} short connections, a second")?;
         writeln!(f, "    nobody              {:.0}", short[0])?;
@@ -240,9 +199,8 @@ impl fmt::Display for Load {
             "    stopped, full ring  {:.0}, ratio {:.3}; {lost} lost and said",
             short[2], short_ratio[1]
         )?;
-        writeln!(f, "  packets of another port, thousand a second")?;
-        writeln!(f, "    nobody              {:.0}", packets[0].scaled(1e-3))?;
-        writeln!(f, "    observer            {:.0}, ratio {packets_ratio:.3}", packets[1].scaled(1e-3))?;
+        writeln!(f, "    its CPU for each    {short_cpu:.1} us")?;
+        write!(f, "{others}")?;
         let Open { connections, processes, stalled, found, told_after, resident, lost } = open;
         writeln!(
             f,

@@ -12,6 +12,8 @@ mod cpus;
 #[path = "../../tests/support/crowd.rs"]
 #[expect(dead_code, reason = "the tests of load use more of it")]
 mod crowd;
+#[path = "../../tests/support/datagrams.rs"]
+mod datagrams;
 #[path = "../../tests/e2e/harness/mod.rs"]
 #[expect(dead_code, reason = "the end-to-end tests use more of it")]
 mod harness;
@@ -21,8 +23,11 @@ mod kernel;
 mod live;
 mod load;
 mod memory;
+mod noop;
+mod others;
 mod owners;
 mod packets;
+#[path = "../../tests/support/programs.rs"]
 mod programs;
 mod progress;
 mod report;

@@ -37,6 +37,9 @@ const HEAP_MIB: f64 = 64.0;
 /// How many times faster than tshark a capture is read.
 const CAPTURE_RATIO: f64 = 30.0;
 
+/// Packets of others, in millions a second, beside which a stall is found.
+const OTHERS_MILLIONS: f64 = 1.0;
+
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// Everything that was measured.
@@ -116,6 +119,8 @@ impl Report {
             mixed.map(|rate| rate.per_second.scaled(1e-6))
         });
         let heap = self.tracker.as_ref().map(|tracker| once(mib(tracker.heap)));
+        let others = self.load.as_ref().map(|load| once(load.others()));
+        let found = self.load.as_ref().map(|load| once(load.found()));
         let faster = self.capture.as_ref().map(|reading| reading.ratio);
         let at_most = |what, limit, unit, measured: Option<Spread>| {
             let verdict = |measured| Verdict::of(measured, |end| end <= limit);
@@ -134,6 +139,8 @@ impl Report {
             at_least("tracker, at least", TRACKED_MILLIONS, "million events a second", tracked),
             at_most("heap of 100,000 connections, at most", HEAP_MIB, "MiB", heap),
             at_least("a capture, by tshark, at least", CAPTURE_RATIO, "times", faster),
+            at_least("packets of others, at least", OTHERS_MILLIONS, "million a second", others),
+            at_least("stalls found among 20,000, at least", 1.0, "of all", found),
         ];
         self.budgets = budgets.into_iter().flatten().collect();
     }

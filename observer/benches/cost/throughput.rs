@@ -20,7 +20,7 @@ use crate::harness::lab::{Lab, Side, cgroup_root};
 use crate::harness::process::Process;
 use crate::harness::server::Server;
 use crate::live::Live;
-use crate::programs::Noop;
+use crate::noop::Noop;
 use crate::progress::Progress;
 use crate::statistics::Spread;
 

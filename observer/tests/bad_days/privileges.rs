@@ -12,11 +12,23 @@ use crate::support::process::Process;
 /// All it takes to miss nothing, as who is not root.
 const NAMED: &str = "-all,+bpf,+net_admin,+perfmon,+dac_read_search,+sys_ptrace,+sys_admin";
 
+/// What the kernel programs take, and nothing of what attribution does.
+const ALONE: &str = "-all,+bpf,+net_admin,+perfmon";
+
 /// A host with tracefs, and a user without a name that has these capabilities and no others.
 fn with_capabilities(capabilities: &str) -> Vec<String> {
     let mut words = mounts_changed_by("mount -t tracefs tracefs /sys/kernel/tracing");
     words.extend(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"].map(str::to_owned));
     words.extend(["inh-caps", "ambient-caps", "bounding-set"].map(|set| format!("--{set}={capabilities}")));
+    words.push("--".to_owned());
+    words
+}
+
+/// The same host, and root with these capabilities and no others.
+fn root_with_capabilities(capabilities: &str) -> Vec<String> {
+    let mut words = mounts_changed_by("mount -t tracefs tracefs /sys/kernel/tracing");
+    words.push("setpriv".to_owned());
+    words.extend(["inh-caps", "bounding-set"].map(|set| format!("--{set}={capabilities}")));
     words.push("--".to_owned());
     words
 }
@@ -101,6 +113,58 @@ fn with_the_named_capabilities_nothing_is_missing() {
     assert!(!told.iter().any(|line| line.contains("Without ")), "{told:#?}");
     // Only the server's own wait, which its thread has to be seen at, gives the exact moment.
     assert!(found.iter().any(|line| line.contains("mysqld has dropped")), "{found:#?}");
+}
+
+/// The three that the kernel programs take are enough for a stall from its beginning to the server's end, as another user
+/// and as root. What attribution takes beside them is named, one by one; and nothing is left once all is attached but what
+/// the threads keep that attach later.
+#[test]
+fn with_the_capabilities_of_the_kernel_programs_alone_a_stall_is_found() {
+    let test = "with_the_capabilities_of_the_kernel_programs_alone_a_stall_is_found";
+    if !is_root(test, "giving capabilities to another user") {
+        return;
+    }
+    let place = Place::new();
+    let surroundings = [with_capabilities(ALONE), root_with_capabilities(ALONE)];
+    let demo = |words: &Vec<String>| {
+        let words = place.observer(words, &["demo", "--plain"]);
+        Process::spawn("the demo", &mut command(&words)).unwrap()
+    };
+    // They play beside each other.
+    let processes = surroundings.each_ref().map(demo);
+    for (words, process) in surroundings.iter().zip(&processes) {
+        let output = command(&place.observer(words, &["doctor", "--json"])).output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        let with = |part: &str, ok: bool| -> Vec<&str> {
+            let checks = checks.iter().filter(|check| check["ok"] == ok);
+            checks.map(|check| check["name"].as_str().unwrap()).filter(|name| name.contains(part)).collect()
+        };
+        assert_eq!(with("CAP_", true), ["CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"]);
+        assert_eq!(with("CAP_", false), ["CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"]);
+        assert_eq!(with("cgroup_skb", false), [""; 0], "the programs on packets");
+        // Tracefs is root's.
+        let is_root = !words.iter().any(|word| word.starts_with("--reuid"));
+        let tracepoints = with("tracepoint", true).len() + with("tracepoint", false).len();
+        assert_eq!(with("tracepoint", is_root).len(), tracepoints, "{report:#}");
+
+        said(process, "observer: watching ");
+        said(process, "Without other network namespaces (to enter them needs CAP_SYS_ADMIN");
+        assert_main_may_do_nothing(process);
+        // The actors of the demo are no part of what observes.
+        let observing = permitted(process.pid()).into_iter().filter(|(name, _)| !name.starts_with("demo"));
+        for (name, kept) in observing {
+            let attaches = ["reads", "waits"].contains(&name.as_str());
+            let programs = CapabilitySet::BPF | CapabilitySet::PERFMON;
+            let most = if attaches { programs } else { CapabilitySet::BPF };
+            assert!(most.contains(kept), "{name} keeps {kept:?}");
+        }
+    }
+    for process in &processes {
+        for told in ["has stopped reading with", "has kept mysqld waiting for", "mysqld has dropped"] {
+            process.wait_stdout(told, |line| line.contains(told).then_some(())).unwrap();
+        }
+    }
 }
 
 /// Each of them is named for what is lost without it.

@@ -8,10 +8,16 @@
 #[path = "../support/crowd.rs"]
 #[expect(dead_code, reason = "the bench of load uses more of it")]
 mod crowd;
+#[path = "../support/datagrams.rs"]
+mod datagrams;
 mod maps;
+mod others;
 #[path = "../support/privilege.rs"]
 #[expect(dead_code, reason = "other tests use more of it")]
 mod privilege;
+#[path = "../support/programs.rs"]
+#[expect(dead_code, reason = "the bench uses more of it")]
+mod programs;
 mod soak;
 mod watched;
 

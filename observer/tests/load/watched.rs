@@ -119,7 +119,8 @@ impl Watched {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    fn proc(&self, file: &str) -> PathBuf {
+    /// What `/proc` tells of it.
+    pub(crate) fn proc(&self, file: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/{file}", self.child.id()))
     }
 

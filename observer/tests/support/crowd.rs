@@ -93,12 +93,15 @@ impl Crowd {
         (0..count).map(|_| self.open()).collect()
     }
 
-    /// So many connections one after the other, each with a few bytes both ways.
+    /// So many connections one after the other, each with a few bytes both ways, which are read as real ones do: who closes
+    /// with something unread sends RST, and that is told of each.
     pub(crate) fn burst(&mut self, count: usize) -> anyhow::Result<()> {
         for _ in 0..count {
             let mut pair = self.open()?;
             pair.server.write_all(b"greeting")?;
+            pair.client.read_exact(&mut [0; 8])?;
             pair.client.write_all(b"question")?;
+            pair.server.read_exact(&mut [0; 8])?;
         }
         Ok(())
     }

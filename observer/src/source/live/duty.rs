@@ -8,6 +8,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
+use rustix::process::nice;
 
 use super::kernel::Kernel;
 use super::perf;
@@ -51,7 +52,15 @@ impl Duty {
         takes.extend((attaches && perf::takes_sys_admin()).then_some(SysAdmin));
         Capabilities::of(&takes)
     }
+
+    /// Whether everybody else on its CPU comes first: nothing that is foretold waits for it.
+    fn can_wait(self) -> bool {
+        self == Self::Owners
+    }
 }
+
+/// The niceness of a thread that can wait; 19 is the highest there is.
+const NICE: i32 = 10;
 
 /// Starts the thread of a duty. It does `prepare` with all that the calling thread may do, `work` with what the duty
 /// takes.
@@ -68,6 +77,10 @@ pub(super) fn spawn<T>(
     let name = duty.name();
     let begin = move || {
         let prepared = prepare();
+        if duty.can_wait() {
+            // Of the calling thread only (setpriority(2), "C library/kernel differences"); where it is refused all are equal.
+            let _ = nice(NICE);
+        }
         let kept = keep(duty.takes(), Capabilities::NONE);
         let goes_on = kept.is_ok();
         // Who starts it waits for this.

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, ensure};
 use nix::sys::signal::Signal;
 use observer::demo::Dialect;
-use observer_core::{FindingKind, VerdictKind};
+use observer_core::{FindingKind, SocketEventKind, Vantage as Seen, VerdictKind};
 
+use super::owners::owners;
 use super::{CLOSE, TIMEOUT, ensure_close, is_lost};
 use crate::harness::Setup;
 use crate::harness::lab::Lab;
@@ -15,11 +16,11 @@ use crate::harness::observer::{Observer, Vantage};
 use crate::harness::reader::{Outcome, Reader};
 use crate::harness::server::{Server, story_query};
 
-fn is_stalled(kind: &FindingKind) -> bool {
+pub(super) fn is_stalled(kind: &FindingKind) -> bool {
     matches!(kind, FindingKind::Stalled { .. })
 }
 
-fn is_verdict(kind: &FindingKind) -> bool {
+pub(super) fn is_verdict(kind: &FindingKind) -> bool {
     matches!(kind, FindingKind::Verdict(_))
 }
 
@@ -50,7 +51,7 @@ fn connect(setup: &Setup, lab: &Lab) -> anyhow::Result<Reader> {
     Reader::connect(setup, &lab.client, lab.address(), story_query(Dialect::MySql))
 }
 
-fn stall(reader: &mut Reader, observer: &Observer) -> anyhow::Result<()> {
+pub(super) fn stall(reader: &mut Reader, observer: &Observer) -> anyhow::Result<()> {
     reader.query_and_pause()?;
     observer.wait_finding("the stall", reader.address, is_stalled)
 }
@@ -125,11 +126,75 @@ pub(crate) fn namespace_deleted(setup: &Setup) -> anyhow::Result<()> {
     let verdict = log.verdict(client)?;
     let kinds = [VerdictKind::NetWriteTimeout, VerdictKind::ClientClosed, VerdictKind::ClientVanished];
     ensure!(kinds.contains(&verdict.kind), "{verdict:?}");
-    if let Ok(lost) = log.finding(client, is_lost) {
-        ensure_close("the loss", lost.at, aborted, CLOSE)?;
+    // Whose end was told needs no loss; without one the server's giving up is what was seen, when it happened.
+    match log.finding(client, is_lost) {
+        Ok(lost) => ensure_close("the loss", lost.at, aborted, CLOSE)?,
+        Err(none) if verdict.kind == VerdictKind::NetWriteTimeout => return Err(none),
+        Err(_) => {}
     }
     ensure!(log.lost() == 0, "{} observations were lost", log.lost());
     Ok(())
+}
+
+/// The cgroup of two clients that stand still goes: one of them is killed, the other moves elsewhere and reads on in time. Who
+/// watches the host misses nothing, and still knows where the killed one was; who watches that cgroup alone says that it
+/// is gone, and sees its sockets to their end.
+pub(crate) fn cgroup_deleted(setup: &Setup) -> anyhow::Result<()> {
+    const UNIT: &str = "shop.service";
+    // Time enough for the search for owners before either reads on.
+    let timeout = 4 * TIMEOUT;
+    let lab = Lab::new()?;
+    let _server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, timeout)?;
+    let (shop, address) = lab.another_client(UNIT)?;
+    let host = Observer::told(Vantage::Host, &lab, timeout)?;
+    let (port, cgroup) = (lab.port.to_string(), shop.cgroup().display().to_string());
+    let within = Observer::start(Vantage::Host, &["--port", &port, "--cgroup", &cgroup])?;
+    let connect = || Reader::connect(setup, &shop, address, story_query(Dialect::MySql));
+    let (mut dies, mut moves) = (connect()?, connect()?);
+    let clients = [dies.address, moves.address];
+    for reader in [&mut dies, &mut moves] {
+        stall(reader, &host)?;
+        within.wait_finding("the stall", reader.address, is_stalled)?;
+    }
+    host.wait_log("the owners", |log| clients.iter().all(|client| unit(log, *client) == Some(UNIT)))?;
+    moves.leave_cgroup()?;
+    dies.signal(Signal::SIGKILL)?;
+    host.wait_finding("the verdict", dies.address, is_verdict)?;
+    shop.delete_cgroup()?;
+    let is_gone = |kind: &FindingKind| matches!(kind, FindingKind::Degraded { because, .. } if because.contains("was removed; start again"));
+    within.wait_log("the removal", |log| log.findings.iter().any(|finding| is_gone(&finding.kind)))?;
+    let outcome = moves.read_on()?;
+    ensure!(outcome == Outcome::Finished { rows: 400_000 }, "{outcome:?}");
+    let is_recovered = |kind: &FindingKind| matches!(kind, FindingKind::Recovered { .. });
+    for observer in [&host, &within] {
+        observer.wait_finding("the recovery", moves.address, is_recovered)?;
+    }
+    moves.wait()?;
+    let is_over = |kind: &SocketEventKind| *kind == SocketEventKind::Destroyed;
+    for observer in [&host, &within] {
+        observer.wait_log("the end", |log| !log.times_of(clients[1], is_over).is_empty())?;
+    }
+    let (host, within) = (host.stop()?, within.stop()?);
+    for log in [&host, &within] {
+        ensure_verdict(log, clients[0], &[VerdictKind::ClientClosed, VerdictKind::ClientVanished])?;
+        ensure_verdict(log, clients[1], &[VerdictKind::Recovered])?;
+    }
+    ensure!(unit(&host, clients[0]) == Some(UNIT), "it stays known when its cgroup is gone");
+    let told = |log: &Log| log.findings.iter().filter(|finding| is_gone(&finding.kind)).count();
+    ensure!(
+        (told(&host), told(&within)) == (0, 1),
+        "{} {}",
+        listed(&host.findings),
+        listed(&within.findings)
+    );
+    Ok(())
+}
+
+/// The unit of the first owner that was told last of a client's own socket.
+fn unit(log: &Log, client: SocketAddr) -> Option<&str> {
+    let told = owners(log, client, Seen::Client);
+    let last = told.iter().rev().find_map(|owners| owners.processes.first())?;
+    last.unit.as_deref()
 }
 
 /// SIGSTOP of the observer while a client stops reading and the server gives up: the ring buffer keeps what happened.

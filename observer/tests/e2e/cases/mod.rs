@@ -9,6 +9,7 @@ use crate::harness::Setup;
 
 mod asked;
 mod binlog;
+mod blind;
 mod calm;
 mod clients;
 mod containers;
@@ -31,6 +32,7 @@ type Case = (&'static str, fn(&Setup) -> anyhow::Result<()>);
 
 /// All of them, the long ones first: they run beside each other.
 pub(crate) const ALL: &[Case] = &[
+    ("an_observer_that_was_stopped_for_a_minute_says_what_it_missed_and_knows_the_rest", blind::a_minute),
     ("the_demo_finds_what_its_actors_do", demo::plain),
     ("the_demo_plays_in_the_view", demo::view),
     ("the_demo_plays_without_privilege", demo::without_privilege),
@@ -85,6 +87,7 @@ pub(crate) const ALL: &[Case] = &[
     ("a_client_that_is_killed_is_gone", faults::client_killed),
     ("an_interface_that_is_down_for_a_while_is_no_end", faults::interface_down),
     ("a_network_namespace_that_is_deleted_ends_its_connections", faults::namespace_deleted),
+    ("a_cgroup_that_is_deleted_ends_no_connection", faults::cgroup_deleted),
     ("an_observer_that_was_stopped_knows_what_goes_on", faults::observer_stopped),
     ("a_second_port_is_watched_too", many::second_port),
     ("ten_of_200_connections_stall", many::ten_of_200),

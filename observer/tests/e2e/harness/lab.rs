@@ -2,17 +2,19 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
 use nix::sched::{CloneFlags, setns};
 
 use super::names::name;
-use super::process::run;
+use super::process::{PATIENCE, run};
 
 /// Numbers of the labs of this run: no two share a name, an address or a port. Runs at the same time do not either,
 /// as far as their process ids make that possible.
@@ -184,6 +186,22 @@ impl Side {
     /// Deletes its network namespace, which goes when the last of its processes and sockets has gone.
     pub(crate) fn delete(&self) -> anyhow::Result<()> {
         ip(&format!("netns delete {}", self.name))
+    }
+
+    /// Deletes its cgroup, once its last process has left.
+    pub(crate) fn delete_cgroup(&self) -> anyhow::Result<()> {
+        let since = Instant::now();
+        loop {
+            match fs::remove_dir(&self.cgroup) {
+                // A process that was killed is on its way out; nothing but the end of the waiting tells.
+                Err(error) if error.kind() == ErrorKind::ResourceBusy && since.elapsed() < PATIENCE => {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                done => {
+                    return done.with_context(|| format!("deleting the cgroup {}", self.cgroup.display()));
+                }
+            }
+        }
     }
 
     /// A command that runs `program` on this host. It does not outlive the test.

@@ -1,7 +1,9 @@
 """The story's client: an unbuffered cursor, eight rows at a time, and a pause after the first ones.
 
 Every step waits for a line on standard input and tells what has happened on standard output, a JSON object a
-line. `read` reads on as fast as it can, `read N` at a steady pace of N rows a second. While it waits the event loop runs on, as it did in the story's own `await asyncio.sleep(120)`.
+line. `read` reads on as fast as it can, `read N` at a steady pace of N rows a second. One that stays waits for one more
+line before it closes its connection. While it waits the event loop runs on, as it did in the story's own
+`await asyncio.sleep(120)`.
 """
 
 import asyncio
@@ -78,6 +80,8 @@ async def main(host, port, query, first=None):
         tell("finished", rows=rows)
     except Exception as error:
         tell("failed", at=time.time(), rows=rows, error=f"{type(error).__name__}: {error}")
+    if "READER_STAYS" in os.environ:
+        await told()
     connection.close()
 
 

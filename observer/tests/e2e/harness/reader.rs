@@ -1,5 +1,6 @@
 //! The story's client, in Python as it was.
 
+use std::fs;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
@@ -8,7 +9,7 @@ use observer_core::Timestamp;
 use serde::Deserialize;
 
 use super::Setup;
-use super::lab::Side;
+use super::lab::{Side, cgroup_root};
 use super::process::Process;
 
 /// What the client tells, in this order.
@@ -93,6 +94,16 @@ impl Reader {
         Self::start(setup, side, server, &[query, first], Some("READER_RESET"))
     }
 
+    /// The same as [`connect`](Self::connect); the connection stays open until [`close`](Self::close).
+    pub(crate) fn connect_and_stay(
+        setup: &Setup,
+        side: &Side,
+        server: SocketAddr,
+        query: &str,
+    ) -> anyhow::Result<Self> {
+        Self::start(setup, side, server, &[query], Some("READER_STAYS"))
+    }
+
     fn start(
         setup: &Setup,
         side: &Side,
@@ -120,6 +131,12 @@ impl Reader {
     /// Sends a signal to it.
     pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         self.process.signal(signal)
+    }
+
+    /// Moves it to the root of cgroup v2.
+    pub(crate) fn leave_cgroup(&self) -> anyhow::Result<()> {
+        let path = cgroup_root()?.join("cgroup.procs");
+        fs::write(&path, self.pid().to_string()).with_context(|| format!("writing {}", path.display()))
     }
 
     /// Sends the query, reads the first rows, and stops reading.
@@ -169,6 +186,12 @@ impl Reader {
         let outcome = self.read_on()?;
         self.wait()?;
         Ok(outcome)
+    }
+
+    /// Lets one that stays close its connection, and end.
+    pub(crate) fn close(mut self) -> anyhow::Result<()> {
+        self.process.say("close")?;
+        self.wait()
     }
 
     /// Waits until the client has closed its connection and ended.

@@ -1,6 +1,7 @@
 //! The thread that looks for owners, and what it may take of a CPU.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use observer_core::Event;
@@ -23,6 +24,13 @@ const REST: u32 = 49;
 const SHARE: Duration = Duration::from_millis(50);
 const SHARE_PERIOD: Duration = Duration::from_secs(1);
 
+/// Batches that are taken in one turn with the first.
+const AT_ONCE: usize = 32;
+
+/// Who asks again so soon waits so long: while connections come by the thousand this thread is not to be woken up for each,
+/// on a CPU that somebody else has a use for.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Starts the thread. It waits for room in `events`, and ends when that is closed or nobody can ask any more.
 ///
 /// # Errors
@@ -41,6 +49,7 @@ fn run(clock: ObservationClock, asks: &Receiver<Vec<Ask>>, events: &Sender<Vec<E
     let mut holders = Holders::new(clock);
     let mut next_search = Instant::now();
     let mut share = Share::new();
+    let mut asked_at = Instant::now();
     loop {
         let asked = if holders.wants_search() {
             asks.recv_timeout(next_search.saturating_duration_since(Instant::now()))
@@ -50,9 +59,14 @@ fn run(clock: ObservationClock, asks: &Receiver<Vec<Ask>>, events: &Sender<Vec<E
         let mut found = Vec::new();
         match asked {
             Ok(asked) => {
-                for ask in asked {
-                    found.extend(share.spend(|may_read| holders.take(ask, may_read)));
+                sleep(PAUSE.saturating_sub(asked_at.elapsed()));
+                for ask in asked.into_iter().chain(asks.try_iter().take(AT_ONCE).flatten()) {
+                    found.extend(match ask {
+                        Ask::Opened { .. } => share.spend(|may_read| holders.take(ask, may_read)),
+                        _ => holders.take(ask, true),
+                    });
                 }
+                asked_at = Instant::now();
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,

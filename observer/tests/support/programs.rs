@@ -1,18 +1,14 @@
-//! Kernel programs and the kernel's own statistics of their run time.
+//! The kernel programs of a process, and the kernel's own statistics of their runs.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::Context as _;
-use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, ProgramInfo, loaded_programs};
+use aya::programs::{ProgramInfo, loaded_programs};
 use aya::sys::{Stats, enable_stats};
-use aya::{Ebpf, include_bytes_aligned};
 use serde::Serialize;
-
-/// Programs that do nothing.
-static NOOP: &[u8] = include_bytes_aligned!("../../../observer-ebpf/prebuilt/noop.o");
 
 /// Which way a packet goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -40,42 +36,8 @@ impl Direction {
 /// Id of a loaded program.
 pub(crate) type Id = u32;
 
-/// The programs that do nothing, attached while this lives.
-pub(crate) struct Noop(Ebpf);
-
-impl Noop {
-    /// Loads them and attaches them to `cgroup`.
-    pub(crate) fn attach(cgroup: &Path) -> anyhow::Result<Self> {
-        let mut object = Ebpf::load(NOOP).context("loading the programs that do nothing")?;
-        let file = File::open(cgroup).with_context(|| format!("opening {}", cgroup.display()))?;
-        for direction in Direction::ALL {
-            let program = program(&mut object, direction)?;
-            program.load().context("loading a program that does nothing")?;
-            let kind = match direction {
-                Direction::Egress => CgroupSkbAttachType::Egress,
-                Direction::Ingress => CgroupSkbAttachType::Ingress,
-            };
-            program
-                .attach(&file, kind, CgroupAttachMode::Single)
-                .with_context(|| format!("attaching to {}", cgroup.display()))?;
-        }
-        Ok(Self(object))
-    }
-
-    /// The program of a direction.
-    pub(crate) fn id(&mut self, direction: Direction) -> anyhow::Result<Id> {
-        Ok(program(&mut self.0, direction)?.info().context("asking for a program's id")?.id())
-    }
-}
-
-fn program(object: &mut Ebpf, direction: Direction) -> anyhow::Result<&mut CgroupSkb> {
-    let name = format!("noop_{}", direction.name());
-    let program = object.program_mut(&name).with_context(|| format!("finding {name} in the object"))?;
-    Ok(program.try_into()?)
-}
-
 /// The programs that a process has loaded, by name; the kernel keeps 15 bytes of it.
-pub(crate) fn of_process(proc: &Path) -> anyhow::Result<HashMap<String, Id>> {
+fn of_process(proc: &Path) -> anyhow::Result<HashMap<String, Id>> {
     let files = proc.join("fdinfo");
     let mut ids = Vec::new();
     for file in fs::read_dir(&files).with_context(|| format!("reading {}", files.display()))? {
@@ -94,6 +56,14 @@ pub(crate) fn of_process(proc: &Path) -> anyhow::Result<HashMap<String, Id>> {
     Ok(programs)
 }
 
+/// The program of a process that looks at packets of this direction.
+pub(crate) fn of_direction(proc: &Path, direction: Direction) -> anyhow::Result<Id> {
+    let (name, loaded) = (format!("observer_{}", direction.name()), of_process(proc)?);
+    let found = loaded.iter().find(|(known, _)| name.starts_with(known.as_str()));
+    let (_, &id) = found.with_context(|| format!("observer has not loaded {name}: {loaded:?}"))?;
+    Ok(id)
+}
+
 /// Runs of a program and the time they took.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Runs {
@@ -102,6 +72,11 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
+    /// How often it ran between two readings.
+    pub(crate) fn times(before: Self, after: Self) -> u64 {
+        after.count - before.count
+    }
+
     /// Nanoseconds of one run between two readings; `None` if there was none.
     pub(crate) fn nanos_each(before: Self, after: Self) -> Option<f64> {
         let count = after.count - before.count;
