@@ -18,7 +18,7 @@ use crate::load::Load;
 use crate::memory::Memory;
 use crate::owners::{self, Search};
 use crate::statistics::Spread;
-use crate::throughput::{BOTH_ENDS, Rate, SERVERS_END};
+use crate::throughput::{BOTH_ENDS, BYTES, LOGINS, Rate, SERVERS_END};
 use crate::tracker::{self, Judgement};
 use crate::traffic::Clients;
 
@@ -111,7 +111,10 @@ impl Report {
             let costs = self.kernel.iter().filter(move |cost| cost.matched == matched);
             costs.map(|cost| cost.above_noop).max_by(by_median)
         };
-        let kept = |watcher: usize| self.throughput.iter().map(|rate| rate.ratio[watcher]).min_by(by_median);
+        let kept = |watcher: usize| {
+            let rates = self.throughput.iter().filter(|rate| rate.unit != LOGINS);
+            rates.map(|rate| rate.ratio[watcher]).min_by(by_median)
+        };
         let once = |number| Spread::of(vec![number]);
         let resident = self.memory.as_ref().map(|memory| once(mib(memory.most_resident)));
         let tracked = self.tracker.as_ref().and_then(|tracker| {
@@ -216,7 +219,7 @@ impl Report {
 
     fn print_throughput(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Rate { unit, watched_by, per_second, ratio, cpu_ratio } in &self.throughput {
-            let (unit, scale) = if *unit == "bytes" { ("MB", 1e-6) } else { (*unit, 1.0) };
+            let (unit, scale) = if *unit == BYTES { ("MB", 1e-6) } else { (*unit, 1.0) };
             writeln!(f, "\n{unit} a second of a server")?;
             writeln!(
                 f,

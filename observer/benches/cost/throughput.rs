@@ -1,4 +1,4 @@
-//! What a real server still does: queries and bytes per second without anybody watching, with the observer, with
+//! What a real server still does: queries, bytes and logins per second without anybody watching, with the observer, with
 //! tcpdump, and with programs that do nothing in place of the observer's.
 
 use std::fs;
@@ -27,11 +27,16 @@ use crate::statistics::Spread;
 /// How long each thing goes on in one turn.
 const TURN: Duration = Duration::from_millis(250);
 
-/// What was just started or stopped has come to rest after this.
-const REST: Duration = Duration::from_millis(100);
+/// What was just started or stopped has come to rest after this: the observer has looked for the sockets' owners, too.
+const REST: Duration = Duration::from_millis(500);
 
-/// Connections that ask small queries at the same time.
+/// Connections that ask small queries at the same time, or log in.
 const ASKING: usize = 4;
+
+const QUERIES: &str = "queries";
+pub(crate) const BYTES: &str = "bytes";
+/// Connections that are opened, log in, and are closed: nothing that a budget is for.
+pub(crate) const LOGINS: &str = "logins";
 
 /// The table that is read: 100,000 rows of about 210 bytes on the wire.
 const TABLE: [&str; 3] = [
@@ -97,33 +102,53 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Rate>> {
     let _server =
         cpus.as_server(|| Server::start(&setup, Dialect::MySql, lab.server(), lab.port, timeout))?;
     let place = TempDir::with_prefix("observer-bench-").context("making a temporary directory")?;
+    // Or there would be no port left for those who log in (tcp(7)).
+    lab.client.set("tcp_tw_reuse", "1")?;
     let mut clients = lab.client.within(|| prepare(lab.address()))?;
-    let (mut queries, mut bytes) = (Vec::new(), Vec::new());
+    let [queries, bytes] = in_turns(rounds, &progress, |watcher| {
+        let watching = Watching::start(watcher, &lab, &place)?;
+        let queries = Turn::take(&lab, &cpus, || ask_queries(&mut clients))?;
+        let bytes = Turn::take(&lab, &cpus, || stream_bytes(&mut clients[0]))?;
+        watching.stop()?;
+        Ok([queries, bytes])
+    })?;
+    // Not between those: what has been closed stays with the kernel for a while.
+    let [logins] = in_turns(rounds, &progress, |watcher| {
+        let watching = Watching::start(watcher, &lab, &place)?;
+        let logins = Turn::take(&lab, &cpus, || lab.client.within(|| log_in(lab.address())))?;
+        watching.stop()?;
+        Ok([logins])
+    })?;
+    Ok(vec![Rate::of(QUERIES, &queries), Rate::of(BYTES, &bytes), Rate::of(LOGINS, &logins)])
+}
+
+/// Each of [`WATCHERS`] takes its turn in each round, nobody before and after.
+fn in_turns<const WORK: usize>(
+    rounds: u32,
+    progress: &Progress,
+    mut turn: impl FnMut(Watcher) -> anyhow::Result<[Turn; WORK]>,
+) -> anyhow::Result<[Vec<[Pair; WATCHED]>; WORK]> {
+    let mut all = [const { Vec::new() }; WORK];
     for round in 0..rounds {
         progress.round(round, rounds);
-        let mut turns = |watcher| -> anyhow::Result<[Turn; 2]> {
-            let watching = Watching::start(watcher, &lab, &place)?;
-            thread::sleep(REST);
-            let queries = Turn::take(&lab, &cpus, || ask_queries(&mut clients))?;
-            let bytes = Turn::take(&lab, &cpus, || stream_bytes(&mut clients[0]))?;
-            watching.stop()?;
-            Ok([queries, bytes])
-        };
-        let (mut queries_now, mut bytes_now) = ([Pair::default(); WATCHED], [Pair::default(); WATCHED]);
-        let mut before = turns(Watcher::Nobody)?;
-        for turn in 0..WATCHERS.len() {
+        let mut now = [[Pair::default(); WATCHED]; WORK];
+        let mut before = turn(Watcher::Nobody)?;
+        for place in 0..WATCHERS.len() {
             // Each comes first in its turn.
-            let number = (turn + round as usize) % WATCHERS.len();
-            let watched = turns(WATCHERS[number].1)?;
-            let after = turns(Watcher::Nobody)?;
-            queries_now[number] = Pair { watched: watched[0], unwatched: Turn::mean(before[0], after[0]) };
-            bytes_now[number] = Pair { watched: watched[1], unwatched: Turn::mean(before[1], after[1]) };
+            let number = (place + round as usize) % WATCHERS.len();
+            let watched = turn(WATCHERS[number].1)?;
+            let after = turn(Watcher::Nobody)?;
+            for (work, pairs) in now.iter_mut().enumerate() {
+                let unwatched = Turn::mean(before[work], after[work]);
+                pairs[number] = Pair { watched: watched[work], unwatched };
+            }
             before = after;
         }
-        queries.push(queries_now);
-        bytes.push(bytes_now);
+        for (rounds, pairs) in all.iter_mut().zip(now) {
+            rounds.push(pairs);
+        }
     }
-    Ok(vec![Rate::of("queries", &queries), Rate::of("bytes", &bytes)])
+    Ok(all)
 }
 
 /// What was done in one turn.
@@ -172,11 +197,13 @@ fn cpu_seconds(server: &Side) -> anyhow::Result<f64> {
     Ok((own[0] + own[1] + Duration::from_micros(usage)).as_secs_f64())
 }
 
+fn connect(server: SocketAddr) -> Result<Client, ClientError> {
+    Client::connect(server, &ClientOptions { user: "reader".to_owned(), ..ClientOptions::default() })
+}
+
 /// Makes the table, and the connections that everything is asked over.
 fn prepare(server: SocketAddr) -> anyhow::Result<Vec<Client>> {
-    let options = ClientOptions { user: "reader".to_owned(), ..ClientOptions::default() };
-    let connect = |_| Client::connect(server, &options);
-    let mut clients: Vec<_> = (0..ASKING).map(connect).collect::<Result<_, _>>()?;
+    let mut clients: Vec<_> = (0..ASKING).map(|_| connect(server)).collect::<Result<_, _>>()?;
     for statement in TABLE {
         clients[0].execute(statement).with_context(|| statement.to_owned())?;
     }
@@ -192,17 +219,30 @@ fn read_all(client: &mut Client, query: &str) -> Result<(), ClientError> {
 
 /// Asks small queries over all connections at once; how many.
 fn ask_queries(clients: &mut [Client]) -> anyhow::Result<f64> {
+    at_once(clients.iter_mut().map(|client| move || read_all(client, SMALL_QUERY)))
+}
+
+/// Opens connections, as many at once, logs in and closes them; how many.
+fn log_in(server: SocketAddr) -> anyhow::Result<f64> {
+    at_once((0..ASKING).map(|_| move || connect(server)?.quit()))
+}
+
+/// Does each of these again and again, all at once; how often.
+fn at_once<D>(doings: impl Iterator<Item = D>) -> anyhow::Result<f64>
+where
+    D: FnMut() -> Result<(), ClientError> + Send,
+{
     let since = Instant::now();
     let counts = thread::scope(|scope| {
-        let ask = |client: &mut Client| {
+        let again_and_again = |mut doing: D| {
             let mut count = 0_u32;
             while since.elapsed() < TURN {
-                read_all(client, SMALL_QUERY)?;
+                doing()?;
                 count += 1;
             }
             Ok::<_, ClientError>(count)
         };
-        let threads: Vec<_> = clients.iter_mut().map(|client| scope.spawn(move || ask(client))).collect();
+        let threads: Vec<_> = doings.map(|doing| scope.spawn(move || again_and_again(doing))).collect();
         threads.into_iter().map(ScopedJoinHandle::join).collect::<Vec<_>>()
     });
     let mut sum = 0.0;
@@ -233,8 +273,14 @@ enum Watching {
 }
 
 impl Watching {
-    /// Starts it and waits until it watches.
+    /// Starts it and waits until it watches and has come to rest.
     fn start(watcher: Watcher, lab: &Lab, place: &TempDir) -> anyhow::Result<Self> {
+        let watching = Self::begin(watcher, lab, place)?;
+        thread::sleep(REST);
+        Ok(watching)
+    }
+
+    fn begin(watcher: Watcher, lab: &Lab, place: &TempDir) -> anyhow::Result<Self> {
         match watcher {
             Watcher::Nobody => Ok(Self::Nobody),
             Watcher::Observer => Ok(Self::Observer(Live::start(lab.port, None)?)),
