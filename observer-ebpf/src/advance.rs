@@ -7,7 +7,7 @@ use crate::packet::Packet;
 use crate::report::now;
 use crate::segment::{Segment, tcp};
 use crate::sides::Sides;
-use crate::taken::{goes_on, is_taken};
+use crate::taken::goes_on;
 
 /// Whether nothing can change with a segment, no SYN and no RST, but how far its direction has come.
 #[inline(always)]
@@ -59,13 +59,11 @@ pub fn advance(segment: &Segment, fin: u32, own: &mut DirectionState) -> Option<
     Some(acknowledged)
 }
 
-/// Looks at a segment with which something else may change. Returns the transitions; `None` if the kernel does not take it.
+/// Looks at a segment with which something else may change; gives the transitions.
 #[inline(never)]
-pub fn unusual(packet: Packet, direction: Direction, state: &mut ConnectionState) -> Option<u32> {
-    let segment = Segment::parse(packet)?;
-    if matches!(direction, Direction::Ingress) && !is_taken(&segment, state) {
-        return None;
-    }
+#[unsafe(no_mangle)]
+pub fn unusual(packet: Packet, direction: Direction, state: &mut ConnectionState) -> u32 {
+    let Some(segment) = Segment::parse(packet) else { return 0 };
     let (Sides { own, peer, rare, .. }, _) = Sides::of(state, direction);
     let mut transitions = 0;
     if own.peer_closed != 0 && is_probe(&segment, peer.ack) {
@@ -88,7 +86,7 @@ pub fn unusual(packet: Packet, direction: Direction, state: &mut ConnectionState
     if let Some(acknowledged) = advance(&segment, fin, own) {
         transitions |= window(&segment, acknowledged, own, peer, rare);
     }
-    Some(transitions)
+    transitions
 }
 
 /// What the window of a segment changes.

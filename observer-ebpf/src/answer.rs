@@ -54,6 +54,7 @@ pub fn observe(
 
 /// Tells the greeting, or why there is none.
 #[inline(never)]
+#[unsafe(no_mangle)]
 fn greeting(packet: Packet, direction: Direction) -> Option<()> {
     let segment = Segment::parse(packet)?;
     let bytes = packet.load::<5>(segment.payload_at)?;
@@ -66,6 +67,7 @@ fn greeting(packet: Packet, direction: Direction) -> Option<()> {
 
 /// Looks at an answer that was waited for.
 #[inline(never)]
+#[unsafe(no_mangle)]
 fn reply(packet: Packet, direction: Direction, awaited: u8) -> Option<()> {
     let segment = Segment::parse(packet)?;
     if awaited == awaits::STATEMENT_ID {
@@ -77,6 +79,7 @@ fn reply(packet: Packet, direction: Direction, awaited: u8) -> Option<()> {
 
 /// Tells an error that came without a command. Since 4.1 the SQL state follows its number, marked by `#`.
 #[inline(never)]
+#[unsafe(no_mangle)]
 fn error(packet: Packet, direction: Direction, state: &mut ConnectionState) -> Option<()> {
     let segment = Segment::parse(packet)?;
     let (Sides { own, tail, rare, .. }, session) = Sides::of(state, direction);

@@ -52,6 +52,7 @@ impl Syn {
 
 /// Looks at a segment that passes with a listener's socket.
 #[inline(never)]
+#[unsafe(no_mangle)]
 pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
     let segment = Segment::parse(packet)?;
     if !segment.has(tcp::SYN) {

@@ -23,6 +23,7 @@ const LONGEST_RESPONSE: u8 = 250;
 
 /// Whether this is the client's answer to the greeting; then it is told, and what can be read after it is kept.
 #[inline(never)]
+#[unsafe(no_mangle)]
 pub fn is_login(packet: Packet, direction: Direction, state: &mut ConnectionState) -> bool {
     let login = login(packet, direction);
     if let Some(beginning) = login {

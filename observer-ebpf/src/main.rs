@@ -4,7 +4,8 @@
 //! younger than the ring buffer (5.8), no loop that the verifier of 5.10 cannot walk.
 //!
 //! What happens to few segments is a function of its own (`#[inline(never)]`), which reads the headers again: between the
-//! segments of a query the processor forgets the programs, and fetches again as many bytes as lie on their way.
+//! segments of a query the processor forgets the programs, and fetches again as many bytes as lie on their way. Their
+//! names are fixed: others hold a hash of where the sources are, and the object is to be the same everywhere.
 //!
 //! An egress program can be interrupted by another on the same CPU, so nothing here is built up in per-CPU memory.
 #![no_std]

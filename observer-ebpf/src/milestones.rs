@@ -13,6 +13,7 @@ pub fn note(milestones: &mut [u32; MILESTONES], before: u64, acknowledged: u64) 
 }
 
 #[inline(never)]
+#[unsafe(no_mangle)]
 fn pass(milestones: &mut [u32; MILESTONES], passed: u64, last: u64) {
     let now = (now() >> 20) as u32;
     for back in 0..MILESTONES as u64 {

@@ -1,5 +1,7 @@
 //! How the state of a connection begins.
 
+use core::ptr::NonNull;
+
 use aya_ebpf::bindings::BPF_NOEXIST;
 use observer_common::{
     BeforePause, ConnectionState, Counter, Direction, DirectionState, Ends, LastRead, MILESTONES, Rare,
@@ -19,6 +21,7 @@ use crate::told::tell_transitions;
 
 /// Looks at a SYN or RST: they carry no window that counts.
 #[inline(never)]
+#[unsafe(no_mangle)]
 pub fn opening_or_reset(packet: Packet, direction: Direction, state: &mut ConnectionState) -> Option<()> {
     let segment = Segment::parse(packet)?;
     let (Sides { own, peer, own_scale, .. }, _) = Sides::of(state, direction);
@@ -115,7 +118,8 @@ static NEW: ConnectionState = ConnectionState {
 
 /// Makes the state of a connection whose first segment this is.
 #[inline(never)]
-pub fn add(packet: Packet, direction: Direction) -> Option<*mut ConnectionState> {
+#[unsafe(no_mangle)]
+pub fn add(packet: Packet, direction: Direction) -> Option<NonNull<ConnectionState>> {
     let segment = Segment::parse(packet)?;
     let cookie = packet.cookie();
     let ends = ends(packet, &segment, direction)?;
@@ -125,7 +129,7 @@ pub fn add(packet: Packet, direction: Direction) -> Option<*mut ConnectionState>
         if state.is_none() {
             count(Counter::ConnectionMapFull);
         }
-        return state;
+        return state.and_then(NonNull::new);
     }
     count(Counter::ConnectionsAdded);
     let added = CONNECTIONS.get_ptr_mut(&cookie)?;
@@ -144,7 +148,7 @@ pub fn add(packet: Packet, direction: Direction) -> Option<*mut ConnectionState>
         accepted(&mut state.ingress, ingress, &syn, &syn_ack, cookie, Direction::Ingress, &ends);
         accepted(&mut state.egress, egress, &syn_ack, &syn, cookie, Direction::Egress, &ends);
     }
-    Some(added)
+    NonNull::new(added)
 }
 
 /// Takes over what a SYN said that passed with the listener's socket, and tells it.

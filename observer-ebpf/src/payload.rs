@@ -110,6 +110,7 @@ fn may_set(bytes: &[u8; HEAD]) -> bool {
 
 /// Tells a command if it changes the session or ends it, or is the next one after one that changed it for itself alone.
 #[inline(never)]
+#[unsafe(no_mangle)]
 fn look_into(packet: Packet, direction: Direction, state: &mut ConnectionState) -> Option<()> {
     let segment = Segment::parse(packet)?;
     let (Sides { own, rare, .. }, session) = Sides::of(state, direction);

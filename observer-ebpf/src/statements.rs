@@ -45,6 +45,7 @@ pub fn keep(packet: Packet, segment: &Segment, command: Option<u8>, session: &mu
 
 /// Keeps a command that a client prepares, until it is executed.
 #[inline(never)]
+#[unsafe(no_mangle)]
 fn keep_prepared(packet: Packet) -> Option<()> {
     let segment = Segment::parse(packet)?;
     let head = to_prepare(packet.cookie())?;

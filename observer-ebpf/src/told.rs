@@ -17,6 +17,7 @@ const LIMITED: u32 = transition::ZERO_WINDOW_PROBE
 
 /// Tells what a segment has changed, if that is within limits.
 #[inline(never)]
+#[unsafe(no_mangle)]
 pub fn tell_transitions(
     packet: Packet,
     direction: Direction,

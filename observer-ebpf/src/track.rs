@@ -1,5 +1,7 @@
 //! What a segment changes in the state of its connection.
 
+use core::ptr::NonNull;
+
 use observer_common::{BeforePause, ConnectionState, Direction, MAX_PORTS, PAUSE, beginning};
 
 use crate::advance::{advance, is_usual, unusual};
@@ -14,6 +16,7 @@ use crate::packet::Packet;
 use crate::payload;
 use crate::segment::{Segment, tcp};
 use crate::sides::Sides;
+use crate::taken::is_taken;
 use crate::told::tell_transitions;
 
 /// Which of a socket's ports are MySQL ports.
@@ -50,13 +53,13 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
         return handshake::observe(packet, direction);
     }
     let segment = Segment::parse(packet)?;
-    let state = match CONNECTIONS.get_ptr_mut(&packet.cookie()) {
+    let mut state = match CONNECTIONS.get_ptr_mut(&packet.cookie()).and_then(NonNull::new) {
         Some(state) => state,
         None => add(packet, direction)?,
     };
     // SAFETY: the entry was found just now; the LRU may give its memory to another connection meanwhile, but it
     // stays memory of the map.
-    let state = unsafe { &mut *state };
+    let state = unsafe { state.as_mut() };
     if segment.has(tcp::SYN | tcp::RST) {
         return opening_or_reset(packet, direction, state);
     }
@@ -107,8 +110,10 @@ fn follow(
         let (Sides { own, .. }, _) = Sides::of(state, direction);
         let _ = advance(segment, 0, own);
         0
+    } else if matches!(direction, Direction::Egress) || is_taken(packet, state) {
+        unusual(packet, direction, state)
     } else {
-        unusual(packet, direction, state)?
+        return None;
     };
     let (Sides { own, rare, .. }, session) = Sides::of(state, direction);
     own.segments += 1;
