@@ -230,8 +230,13 @@ pub struct ConnectionState {
     pub command: CommandHead,
     /// How far the client had come before the last pause of its acknowledgements.
     pub before_pause: BeforePause,
+    /// What the egress segment that is looked at has changed: bits of [`transition`](crate::transition). It goes by way of the
+    /// map from one function of the programs to the next: so the verifier takes it for any number, and does not follow each.
+    pub egress_transitions: u32,
+    /// The same of the ingress segment.
+    pub ingress_transitions: u32,
     /// Zero. Fills the last pair of cache lines.
-    pub reserved: [u64; 11],
+    pub reserved: [u64; 10],
 }
 
 impl ConnectionState {

@@ -7,7 +7,7 @@ use crate::packet::Packet;
 use crate::report::now;
 use crate::segment::{Segment, tcp};
 use crate::sides::Sides;
-use crate::taken::goes_on;
+use crate::taken::{goes_on, is_taken};
 
 /// Whether nothing can change with a segment, no SYN and no RST, but how far its direction has come.
 #[inline(always)]
@@ -59,12 +59,26 @@ pub fn advance(segment: &Segment, fin: u32, own: &mut DirectionState) -> Option<
     Some(acknowledged)
 }
 
-/// Looks at a segment with which something else may change; gives the transitions.
+/// What a segment has changed but how far its direction has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The kernel does not take it.
+    NotTaken,
+    Nothing,
+    /// What [`Sides::transitions`] says.
+    Transitions,
+}
+
+/// Looks at a segment with which something else may change.
 #[inline(never)]
 #[unsafe(no_mangle)]
-pub fn unusual(packet: Packet, direction: Direction, state: &mut ConnectionState) -> u32 {
-    let Some(segment) = Segment::parse(packet) else { return 0 };
-    let (Sides { own, peer, rare, .. }, _) = Sides::of(state, direction);
+pub fn unusual(packet: Packet, direction: Direction, state: &mut ConnectionState) -> Outcome {
+    let Some(segment) = Segment::parse(packet) else { return Outcome::NotTaken };
+    if matches!(direction, Direction::Ingress) && !is_taken(&segment, state) {
+        return Outcome::NotTaken;
+    }
+    let (sides, _) = Sides::of(state, direction);
+    let Sides { own, peer, rare, .. } = sides;
     let mut transitions = 0;
     if own.peer_closed != 0 && is_probe(&segment, peer.ack) {
         rare.probes = rare.probes.wrapping_add(1);
@@ -86,7 +100,8 @@ pub fn unusual(packet: Packet, direction: Direction, state: &mut ConnectionState
     if let Some(acknowledged) = advance(&segment, fin, own) {
         transitions |= window(&segment, acknowledged, own, peer, rare);
     }
-    transitions
+    *sides.transitions = transitions;
+    if transitions == 0 { Outcome::Nothing } else { Outcome::Transitions }
 }
 
 /// What the window of a segment changes.

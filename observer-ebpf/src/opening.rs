@@ -24,15 +24,14 @@ use crate::told::tell_transitions;
 #[unsafe(no_mangle)]
 pub fn opening_or_reset(packet: Packet, direction: Direction, state: &mut ConnectionState) -> Option<()> {
     let segment = Segment::parse(packet)?;
-    let (Sides { own, peer, own_scale, .. }, _) = Sides::of(state, direction);
+    let (Sides { own, peer, own_scale, transitions, .. }, _) = Sides::of(state, direction);
     let is_reset = segment.has(tcp::RST);
     if is_reset && matches!(direction, Direction::Ingress) && !is_reset_taken(&segment, own, peer) {
         return None;
     }
     own.segments += 1;
-    let transition =
-        if is_reset { reset(direction, own)? } else { opening(packet, &segment, own, own_scale)? };
-    tell_transitions(packet, direction, state, transition)
+    *transitions = if is_reset { reset(direction, own)? } else { opening(packet, &segment, own, own_scale)? };
+    tell_transitions(packet, direction, state)
 }
 
 /// An RST, unless it was told or is told otherwise.
@@ -113,7 +112,9 @@ static NEW: ConnectionState = ConnectionState {
     ingress_rare: RARE,
     command: NO_COMMAND,
     before_pause: BeforePause { at: 0, acknowledged: 0 },
-    reserved: [0; 11],
+    egress_transitions: 0,
+    ingress_transitions: 0,
+    reserved: [0; 10],
 };
 
 /// Makes the state of a connection whose first segment this is.

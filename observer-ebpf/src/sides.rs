@@ -16,6 +16,8 @@ pub struct Sides<'a> {
     pub tail: &'a mut Tail,
     /// What is rarely written of the sender.
     pub rare: &'a mut Rare,
+    /// What its segment has changed: bits of [`observer_common::transition`].
+    pub transitions: &'a mut u32,
 }
 
 /// What is kept of the MySQL session.
@@ -48,6 +50,7 @@ impl<'a> Sides<'a> {
                 peer_scale: state.ingress_scale,
                 tail: &mut state.egress_tail,
                 rare: &mut state.egress_rare,
+                transitions: &mut state.egress_transitions,
             },
             Direction::Ingress => Self {
                 own: &mut state.ingress,
@@ -56,6 +59,7 @@ impl<'a> Sides<'a> {
                 peer_scale: state.egress_scale,
                 tail: &mut state.ingress_tail,
                 rare: &mut state.ingress_rare,
+                transitions: &mut state.ingress_transitions,
             },
         };
         (sides, session)

@@ -9,7 +9,6 @@
 
 use observer_common::{ConnectionState, Direction, DirectionState, flag, scale};
 
-use crate::packet::Packet;
 use crate::segment::{Segment, tcp};
 use crate::sides::Sides;
 
@@ -17,18 +16,16 @@ use crate::sides::Sides;
 const LARGEST_SHIFT: u8 = 14;
 
 /// Whether the kernel takes a segment that comes in, no SYN and no RST.
-#[inline(never)]
-#[unsafe(no_mangle)]
-pub fn is_taken(packet: Packet, state: &mut ConnectionState) -> bool {
-    let Some(segment) = Segment::parse(packet) else { return false };
+#[inline(always)]
+pub fn is_taken(segment: &Segment, state: &mut ConnectionState) -> bool {
     // RFC 9293, 3.10.7.4: fifth.
     if !segment.has(tcp::ACK) {
         return false;
     }
     let (sides, _) = Sides::of(state, Direction::Ingress);
     let is_open = segment.window != 0 && sides.own.flags & flag::CLOSED == 0;
-    let goes_on = is_open && !segment.has(tcp::FIN) && goes_on(&segment, sides.own, sides.scales());
-    goes_on || is_within(&segment, sides)
+    let goes_on = is_open && !segment.has(tcp::FIN) && goes_on(segment, sides.own, sides.scales());
+    goes_on || is_within(segment, sides)
 }
 
 /// Whether a segment neither leaves out something nor acknowledges more than its sender's window has let come. The scales

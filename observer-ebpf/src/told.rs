@@ -18,14 +18,10 @@ const LIMITED: u32 = transition::ZERO_WINDOW_PROBE
 /// Tells what a segment has changed, if that is within limits.
 #[inline(never)]
 #[unsafe(no_mangle)]
-pub fn tell_transitions(
-    packet: Packet,
-    direction: Direction,
-    state: &mut ConnectionState,
-    transitions: u32,
-) -> Option<()> {
+pub fn tell_transitions(packet: Packet, direction: Direction, state: &mut ConnectionState) -> Option<()> {
     let segment = Segment::parse(packet)?;
     let (sides, _) = Sides::of(state, direction);
+    let transitions = *sides.transitions;
     if !is_told(transitions, sides.rare) {
         return None;
     }

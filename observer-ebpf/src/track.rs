@@ -1,10 +1,8 @@
 //! What a segment changes in the state of its connection.
 
-use core::ptr::NonNull;
-
 use observer_common::{BeforePause, ConnectionState, Direction, MAX_PORTS, PAUSE, beginning};
 
-use crate::advance::{advance, is_usual, unusual};
+use crate::advance::{Outcome, advance, is_usual, unusual};
 use crate::answer;
 use crate::config::field;
 use crate::handshake;
@@ -16,7 +14,6 @@ use crate::packet::Packet;
 use crate::payload;
 use crate::segment::{Segment, tcp};
 use crate::sides::Sides;
-use crate::taken::is_taken;
 use crate::told::tell_transitions;
 
 /// Which of a socket's ports are MySQL ports.
@@ -53,13 +50,13 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
         return handshake::observe(packet, direction);
     }
     let segment = Segment::parse(packet)?;
-    let mut state = match CONNECTIONS.get_ptr_mut(&packet.cookie()).and_then(NonNull::new) {
+    let state = match CONNECTIONS.get_ptr_mut(&packet.cookie()) {
         Some(state) => state,
-        None => add(packet, direction)?,
+        None => add(packet, direction)?.as_ptr(),
     };
     // SAFETY: the entry was found just now; the LRU may give its memory to another connection meanwhile, but it
     // stays memory of the map.
-    let state = unsafe { state.as_mut() };
+    let state = unsafe { &mut *state };
     if segment.has(tcp::SYN | tcp::RST) {
         return opening_or_reset(packet, direction, state);
     }
@@ -71,8 +68,8 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
     if from_server && change.is_new {
         answer::observe(packet, &segment, direction, change.is_first, state);
     }
-    if change.transitions != 0 {
-        let _ = tell_transitions(packet, direction, state, change.transitions);
+    if change.is_told {
+        let _ = tell_transitions(packet, direction, state);
     }
     // A MySQL packet has a header of four bytes.
     if to_server && change.is_new && segment.payload > 4 {
@@ -86,8 +83,8 @@ pub fn observe(packet: Packet, direction: Direction) -> Option<()> {
 
 /// What a segment has changed.
 struct Change {
-    /// What is told of it.
-    transitions: u32,
+    /// Whether there is something to be told.
+    is_told: bool,
     /// Whether it has payload that was not there before.
     is_new: bool,
     /// Whether there was no payload before.
@@ -106,15 +103,16 @@ fn follow(
     let (Sides { own, .. }, _) = Sides::of(state, direction);
     let before = BeforePause { at: own.last_ack_advance, acknowledged: own.acknowledged };
     let sent_before = own.sent;
-    let transitions = if is_usual(segment, direction, state) {
+    let outcome = if is_usual(segment, direction, state) {
         let (Sides { own, .. }, _) = Sides::of(state, direction);
         let _ = advance(segment, 0, own);
-        0
-    } else if matches!(direction, Direction::Egress) || is_taken(packet, state) {
-        unusual(packet, direction, state)
+        Outcome::Nothing
     } else {
-        return None;
+        unusual(packet, direction, state)
     };
+    if outcome == Outcome::NotTaken {
+        return None;
+    }
     let (Sides { own, rare, .. }, session) = Sides::of(state, direction);
     own.segments += 1;
     // What is sent again was looked at before.
@@ -133,5 +131,5 @@ fn follow(
             *session.before_pause = before;
         }
     }
-    Some(Change { transitions, is_new, is_first: sent_before == 0 })
+    Some(Change { is_told: outcome == Outcome::Transitions, is_new, is_first: sent_before == 0 })
 }
