@@ -95,5 +95,7 @@ fn assert_not_grown(usual: &Takes, lowest: u64, round: u32) {
 fn assert_same(usual: &Takes, now: &Takes, round: u32) {
     assert!(now.files <= usual.files, "files have grown by round {round}: {usual}, then {now}");
     assert!(now.threads <= usual.threads, "threads have grown by round {round}: {usual}, then {now}");
-    assert!(now.entries == usual.entries, "entries have grown by round {round}: {usual}, then {now}");
+    // Fewer there are after a longer rest, when no server is followed any more.
+    let grown = now.entries.iter().any(|(map, entries)| *entries > usual.entries[map]);
+    assert!(!grown, "entries have grown by round {round}: {usual}, then {now}");
 }
