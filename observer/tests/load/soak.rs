@@ -3,7 +3,6 @@
 
 use std::env;
 use std::io::Write as _;
-use std::mem;
 use std::time::{Duration, Instant};
 
 use crate::crowd::Crowd;
@@ -45,7 +44,7 @@ fn nothing_grows() {
     let (began, mut reported) = (Instant::now(), Instant::now());
     let long = minutes().map(|minutes| Duration::from_secs(60 * minutes));
     let mut usual: Option<Takes> = None;
-    let mut lowest = u64::MAX;
+    let mut least: Option<Takes> = None;
     let mut rounds = 0;
     loop {
         let takes = round(&mut crowd, &watched);
@@ -55,11 +54,12 @@ fn nothing_grows() {
             // What the first rounds have not needed yet: the largest of twice the rounds is the measure.
             Some(usual) if rounds <= 2 * WARM_UP => usual.memory = usual.memory.max(takes.memory),
             Some(usual) => {
-                assert_same(usual, &takes, rounds);
                 // What else goes on at the host, as its sockets and processes are listed, shows for a moment.
-                lowest = lowest.min(takes.memory);
+                let least_now = least.take().map_or(takes.clone(), |least| least.min(takes));
                 if (rounds - 2 * WARM_UP).is_multiple_of(ROUNDS) {
-                    assert_not_grown(usual, mem::replace(&mut lowest, u64::MAX), rounds);
+                    assert_not_grown(usual, &least_now, rounds);
+                } else {
+                    least = Some(least_now);
                 }
             }
             None => {}
@@ -86,16 +86,12 @@ fn round(crowd: &mut Crowd, watched: &Watched) -> Takes {
     watched.rest(0)
 }
 
-/// What `lowest` is of the last [`ROUNDS`] rounds must not be more than before.
-fn assert_not_grown(usual: &Takes, lowest: u64, round: u32) {
+/// The least of each of the last [`ROUNDS`] rounds must not be more than before.
+fn assert_not_grown(usual: &Takes, least: &Takes, round: u32) {
     let memory = usual.memory + SLACK + usual.memory / WASTE;
-    assert!(lowest <= memory, "memory has grown by round {round}: {usual}, then {lowest} KiB at least");
-}
-
-fn assert_same(usual: &Takes, now: &Takes, round: u32) {
-    assert!(now.files <= usual.files, "files have grown by round {round}: {usual}, then {now}");
-    assert!(now.threads <= usual.threads, "threads have grown by round {round}: {usual}, then {now}");
-    // Fewer there are after a longer rest, when no server is followed any more.
-    let grown = now.entries.iter().any(|(map, entries)| *entries > usual.entries[map]);
-    assert!(!grown, "entries have grown by round {round}: {usual}, then {now}");
+    assert!(least.memory <= memory, "memory has grown by round {round}: {usual}, then {least}");
+    assert!(least.files <= usual.files, "files have grown by round {round}: {usual}, then {least}");
+    assert!(least.threads <= usual.threads, "threads have grown by round {round}: {usual}, then {least}");
+    let grown = least.entries.iter().any(|(map, entries)| *entries > usual.entries[map]);
+    assert!(!grown, "entries have grown by round {round}: {usual}, then {least}");
 }

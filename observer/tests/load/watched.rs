@@ -55,6 +55,22 @@ pub(crate) struct Takes {
     pub(crate) entries: BTreeMap<&'static str, usize>,
 }
 
+impl Takes {
+    /// The less of each.
+    pub(crate) fn min(mut self, other: Self) -> Self {
+        for (map, entries) in other.entries {
+            let least = self.entries.entry(map).or_insert(entries);
+            *least = entries.min(*least);
+        }
+        Self {
+            memory: self.memory.min(other.memory),
+            files: self.files.min(other.files),
+            threads: self.threads.min(other.threads),
+            entries: self.entries,
+        }
+    }
+}
+
 /// What it has written.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
