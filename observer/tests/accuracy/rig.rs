@@ -92,15 +92,14 @@ pub(crate) fn run(
     let rig = Rig::start(setup, dialect)?;
     let plays = play(setup, &rig, cases, fate)?;
     thread::sleep(AFTERMATH);
-    let Rig { eyes, resets, server, lab } = rig;
-    let segments = resets.stop()?;
+    let segments = rig.resets.stop()?;
     let reset_at = |client| {
         segments.iter().find(|segment| segment.to == client && segment.flags.contains('R')).map(|s| s.at)
     };
     let truths = plays.iter().zip(cases).map(|(play, case)| play.truth(reset_at).context(case.name));
     let truths = truths.collect::<anyhow::Result<Vec<_>>>()?;
     let mut accounts = Vec::new();
-    for Eyes { end, observer, recording } in eyes {
+    for Eyes { end, observer, recording } in rig.eyes {
         let (log, place) = observer.stop_and_keep()?;
         let (log_file, recorded) = (place.path().join("log"), recording.stop()?);
         if let Some(keep) = keep {
@@ -115,8 +114,8 @@ pub(crate) fn run(
             findings.iter().filter(|finding| !is_of_case(finding)).cloned().collect::<Vec<_>>()
         };
         ensure!(of_nobody(&log.findings) == of_nobody(&again), "the log of an observer gives other findings");
-        let live = Reports::of(&log_file, lab.port)?;
-        let capture = Reports::of(&recorded.path(), lab.port)?;
+        let live = Reports::of(&log_file, rig.lab.port)?;
+        let capture = Reports::of(&recorded.path(), rig.lab.port)?;
         let of_truth = |truth| {
             [
                 (Way::Live, Account::live(&log, &again, &live, truth)),
@@ -136,7 +135,6 @@ pub(crate) fn run(
         compare_captures(&mut of_case);
         rows.extend(of_case);
     }
-    drop((plays, server));
     Ok(rows)
 }
 

@@ -33,12 +33,25 @@ pub(crate) fn command(words: &[impl AsRef<str>]) -> CommandBuilder {
 pub(crate) struct Pty {
     master: Box<dyn MasterPty + Send>,
     keyboard: Box<dyn Write + Send>,
-    child: Box<dyn Child + Send + Sync>,
+    program: Program,
     output: Receiver<Vec<u8>>,
     reader: JoinHandle<()>,
     emulator: vt100::Parser,
     modes_before: String,
     saw_alternate_screen: bool,
+}
+
+/// The program itself; killed when dropped.
+struct Program(Box<dyn Child + Send + Sync>);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if let (Ok(None), Some(pid)) = (self.0.try_wait(), self.0.process_id()) {
+            // It runs, or has ended just now; then there is nothing to kill.
+            let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
+            let _ = self.0.wait();
+        }
+    }
 }
 
 /// How the program left its terminal.
@@ -68,7 +81,7 @@ impl Pty {
     pub(crate) fn spawn(command: CommandBuilder, columns: u16, rows: u16) -> Self {
         let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
         let modes_before = modes(&*pair.master);
-        let child = pair.slave.spawn_command(command).unwrap();
+        let program = Program(pair.slave.spawn_command(command).unwrap());
         let mut source = pair.master.try_clone_reader().unwrap();
         let (sender, output) = channel();
         let reader = std::thread::spawn(move || {
@@ -83,7 +96,7 @@ impl Pty {
         Self {
             keyboard: pair.master.take_writer().unwrap(),
             master: pair.master,
-            child,
+            program,
             output,
             reader,
             emulator: emulator(columns, rows),
@@ -181,13 +194,10 @@ impl Pty {
             match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => self.show(&bytes),
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.child.kill().unwrap();
-                    panic!("the program did not end:\n{}", self.contents());
-                }
+                Err(RecvTimeoutError::Timeout) => panic!("the program did not end:\n{}", self.contents()),
             }
         }
-        let status = self.child.wait().unwrap().exit_code();
+        let status = self.program.0.wait().unwrap().exit_code();
         let screen = self.emulator.screen();
         let left = [
             ("the alternate screen", screen.alternate_screen()),
@@ -207,11 +217,11 @@ impl Pty {
     pub(crate) fn hang_up(mut self) {
         // The reader has the terminal open too; it lets go when a byte comes that nobody wants.
         self.type_keys("\x0c");
-        let Self { master, keyboard, mut child, output, reader, .. } = self;
+        let Self { master, keyboard, mut program, output, reader, .. } = self;
         drop(output);
         reader.join().unwrap();
         drop((keyboard, master));
-        let mut killer = child.clone_killer();
+        let mut killer = program.0.clone_killer();
         let (ended, has_ended) = channel::<()>();
         let watchdog = std::thread::spawn(move || {
             let hangs = has_ended.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout);
@@ -220,7 +230,7 @@ impl Pty {
             }
             hangs
         });
-        child.wait().unwrap();
+        program.0.wait().unwrap();
         drop(ended);
         assert!(!watchdog.join().unwrap(), "the program did not end when its terminal was closed");
     }
@@ -235,7 +245,7 @@ impl Pty {
 
     /// Its process id.
     pub(crate) fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.process_id().unwrap().try_into().unwrap())
+        Pid::from_raw(self.program.0.process_id().unwrap().try_into().unwrap())
     }
 }
 

@@ -38,9 +38,10 @@ pub(crate) fn mariadb(setup: &Setup) -> anyhow::Result<()> {
 /// A client that plays.
 struct Player<'a> {
     expected: &'a Expected,
-    side: Side,
     server: SocketAddr,
+    /// Dropped before its host.
     program: Program,
+    side: Side,
     /// From when to when it read last.
     read: Option<TimeRange>,
 }

@@ -6,6 +6,7 @@ it, here and in the child. What was done is told on standard output, with the pr
 before and after it.
 """
 
+import ctypes
 import os
 import signal
 import socket
@@ -34,6 +35,13 @@ def read(connection):
     tell(os.getpid(), "read", began, time.time())
 
 
+def die_with(parent):
+    """Whoever is forked does not outlive who forked it (PR_SET_PDEATHSIG of linux/prctl.h)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit()
+
+
 how, *where = sys.argv[1:]
 connection = take(*where) if how == "take" else socket.create_connection((where[0], int(where[1])))
 tell(os.getpid(), connection.getsockname()[1])
@@ -43,8 +51,10 @@ for line in sys.stdin:
     if order == "read":
         read(connection)
     elif order == "fork":
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
+            die_with(parent)
             read(connection)
             while True:
                 signal.pause()

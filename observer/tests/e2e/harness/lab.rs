@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -190,18 +190,8 @@ impl Side {
 
     /// Deletes its cgroup, once its last process has left.
     pub(crate) fn delete_cgroup(&self) -> anyhow::Result<()> {
-        let since = Instant::now();
-        loop {
-            match fs::remove_dir(&self.cgroup) {
-                // A process that was killed is on its way out; nothing but the end of the waiting tells.
-                Err(error) if error.kind() == ErrorKind::ResourceBusy && since.elapsed() < PATIENCE => {
-                    thread::sleep(Duration::from_millis(10));
-                }
-                done => {
-                    return done.with_context(|| format!("deleting the cgroup {}", self.cgroup.display()));
-                }
-            }
-        }
+        remove_once_empty(&self.cgroup)
+            .with_context(|| format!("deleting the cgroup {}", self.cgroup.display()))
     }
 
     /// A command that runs `program` on this host. It does not outlive the test.
@@ -242,8 +232,8 @@ impl Side {
 impl Drop for Side {
     fn drop(&mut self) {
         // Both fail only when a step of `new` did; what is left over then is empty.
-        let _ = ip(&format!("netns delete {}", self.name));
         let _ = cgroup_root().map(|root| remove_cgroup(&root.join(&self.name)));
+        let _ = ip(&format!("netns delete {}", self.name));
     }
 }
 
@@ -255,11 +245,27 @@ fn configure(namespace: &str, device: &str, v4: Ipv4Addr, v6: Ipv6Addr) -> anyho
     ip(&format!("-n {namespace} link set {device} up"))
 }
 
-/// Removes a cgroup and those within it, unless there are processes.
+/// Removes a cgroup and those within it, with every process in them.
 pub(super) fn remove_cgroup(cgroup: &Path) {
+    // Since Linux 5.14; before, what has not ended by itself keeps its cgroup.
+    let _ = fs::write(cgroup.join("cgroup.kill"), "1");
     let within = fs::read_dir(cgroup).into_iter().flatten().flatten();
     for path in within.map(|entry| entry.path()).filter(|path| path.is_dir()).chain([cgroup.to_owned()]) {
-        let _ = fs::remove_dir(path);
+        let _ = remove_once_empty(&path);
+    }
+}
+
+/// Removes a cgroup once its last process has left.
+fn remove_once_empty(cgroup: &Path) -> io::Result<()> {
+    let since = Instant::now();
+    loop {
+        match fs::remove_dir(cgroup) {
+            // A process that was killed is on its way out; nothing but the end of the waiting tells.
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && since.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            done => return done,
+        }
     }
 }
 
