@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::process::ExitStatusExt as _;
 
@@ -11,7 +12,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use observer::log::{Gap, Line, Reader};
 
-use crate::harness::{AS_THEY_ARE, Place, eventually, said, start, stop, whole_log};
+use crate::harness::{AS_THEY_ARE, Place, command, eventually, said, start, stop, whole_log};
 use crate::support::connection::Connection;
 use crate::support::privilege::is_root;
 use crate::support::process::Process;
@@ -99,19 +100,21 @@ fn after_kill_9_the_log_has_everything_that_was_told() {
 /// Standard output is a closed pipe: that is no error, and hides nothing of what was found.
 #[test]
 fn a_reader_that_has_seen_enough() {
-    for (fail_on, status) in [(&[][..], "status 0"), (&["--fail-on", "notice"], "status 1")] {
+    for (fail_on, status) in [(&[][..], 0), (&["--fail-on", "notice"], 1)] {
         let place = Place::new();
         let mut connection = Connection::open(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let (port, log) = (connection.port().to_string(), place.path("log"));
-        let pipe = "{ \"$@\"; echo \"status $?\" >&2; } | true";
         let options = ["live", "--plain", "--no-kernel", "--poll", "0.1", "--port", &port, "--log"];
         let options = [&options[..], &[log.to_str().unwrap()], fail_on].concat();
-        let mut shell = start(&place.observer(&["sh", "-c", pipe, "sh"], &options));
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let mut command = command(&place.observer(AS_THEY_ARE, &options));
+        let mut process = Process::spawn_into(writer.into(), "observer", &mut command).unwrap();
+        said(&process, "observer: watching ");
         connection.stall();
-        shell.wait_stderr("the status", |line| line.contains("status").then_some(())).unwrap();
-        shell.wait().unwrap();
-        let talk = shell.stderr.all();
-        assert_eq!(talk.last().map(String::as_str), Some(status), "{talk:#?}");
+        let code = process.wait().unwrap().code();
+        let talk = process.stderr.all();
+        assert_eq!(code, Some(status), "{talk:#?}");
         assert!(!talk.iter().any(|line| line.contains("standard output")), "{talk:#?}");
         let found = |line: &Line| matches!(line, Line::Finding(_));
         assert!(whole_log(&fs::read(&log).unwrap()).iter().any(found));

@@ -1,6 +1,6 @@
 //! Child processes that are listened to line by line.
 
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -26,13 +26,18 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `command`; `name` is for messages.
     pub(crate) fn spawn(name: &str, command: &mut Command) -> anyhow::Result<Self> {
+        Self::spawn_into(Stdio::piped(), name, command)
+    }
+
+    /// Starts `command` with a standard output that may be somebody else's: nothing is known then of what it prints there.
+    pub(crate) fn spawn_into(stdout: Stdio, name: &str, command: &mut Command) -> anyhow::Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("starting {name}: {command:?}"))?;
-        let stdout = Lines::of(child.stdout.take().context("taking standard output")?);
+        let stdout = child.stdout.take().map_or_else(|| Lines::of(io::empty()), Lines::of);
         let stderr = Lines::of(child.stderr.take().context("taking standard error")?);
         Ok(Self { name: name.to_owned(), child, stdout, stderr })
     }
