@@ -4,12 +4,14 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use observer::source::live::ObservationClock;
 use observer::source::live::diag::{DiagHandle, DiagOptions, spawn};
 use observer_core::{Event, EventKind, Flow, SocketEventKind, SocketSample, SourceEvent, Vantage};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio::time::timeout;
 
 pub(crate) use crate::connection::Connection;
 
@@ -20,8 +22,8 @@ pub(crate) const LOOPBACK_6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 pub(crate) const FAST: Duration = Duration::from_millis(20);
 /// A poll that will not come by itself.
 pub(crate) const NEVER: Duration = Duration::from_hours(1);
-/// After so many polls without what was expected a test gives up.
-pub(crate) const PATIENCE: usize = 1_000;
+/// How long a poll is waited for, and one that tells what was expected. Nothing takes so long unless something is wrong.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The inode of a socket, as its owner sees it.
 pub(crate) fn inode(stream: &TcpStream) -> u32 {
@@ -34,6 +36,8 @@ pub(crate) fn inode(stream: &TcpStream) -> u32 {
 pub(crate) struct Diag {
     pub(crate) handle: DiagHandle,
     events: Receiver<Vec<Event>>,
+    /// Its clock limits the waiting.
+    runtime: Runtime,
 }
 
 impl Diag {
@@ -46,19 +50,25 @@ impl Diag {
         let (sender, events) = channel(4);
         let clock = ObservationClock::new().unwrap();
         let handle = spawn(DiagOptions { ports: vec![port], cgroup, period, clock }, sender).unwrap();
-        Self { handle, events }
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        Self { handle, events, runtime }
     }
 
     /// The next poll.
     pub(crate) fn next(&mut self) -> Vec<Event> {
-        self.events.blocking_recv().expect("the source goes on")
+        let next = async { timeout(PATIENCE, self.events.recv()).await };
+        self.runtime.block_on(next).expect("the next poll did not come").expect("the source goes on")
     }
 
     /// Takes polls until `found` finds something in one.
     pub(crate) fn wait_for<T>(&mut self, what: &str, mut found: impl FnMut(&[Event]) -> Option<T>) -> T {
-        (0..PATIENCE)
-            .find_map(|_| found(&self.next()))
-            .unwrap_or_else(|| panic!("{what}: not in {PATIENCE} polls"))
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
+            if let Some(found) = found(&self.next()) {
+                return found;
+            }
+        }
+        panic!("{what}: not within {PATIENCE:?}")
     }
 
     /// Takes polls until one end gives a sample as expected. The socket's cookie comes with it.

@@ -4,9 +4,11 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::process::Command;
+use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use observer_core::{End, SeqNumber, SocketEventKind, Vantage};
 
@@ -19,6 +21,9 @@ const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 2);
 
 /// Where the client's numbers begin: they wrap within its first command.
 const FIRST: u32 = u32::MAX - 100;
+
+/// How long a segment of the server is waited for, in milliseconds: it repeats what gets lost sooner.
+const PATIENCE: u16 = 20_000;
 
 /// How much the server says first.
 #[expect(clippy::cast_possible_truncation, reason = "a greeting is short")]
@@ -71,6 +76,7 @@ impl Client {
         client.shift = 14;
         client.send(flag::ACK, 4, &[], None);
         let accepted = listener.accept().unwrap().0;
+        accepted.set_read_timeout(Some(Duration::from_millis(PATIENCE.into()))).unwrap();
         (client, accepted)
     }
 
@@ -88,6 +94,8 @@ impl Client {
     fn receive(&mut self) -> Segment {
         let mut packet = vec![0; 65_536];
         loop {
+            let mut device = [PollFd::new(self.device.as_fd(), PollFlags::POLLIN)];
+            assert_eq!(poll(&mut device, PollTimeout::from(PATIENCE)), Ok(1), "the server sends nothing");
             let length = self.device.read(&mut packet).unwrap();
             let Some((segment, payload)) = Segment::parse(&packet[..length]) else { continue };
             if segment.seq == self.received {
