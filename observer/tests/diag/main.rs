@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers belong to the tests: a panic is a test that failed")]
 
+#[path = "../support/cgroup.rs"]
+mod cgroup;
 mod cgroups;
 #[path = "../support/connection.rs"]
 mod connection;

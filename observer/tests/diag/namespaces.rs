@@ -68,7 +68,8 @@ impl NamedNamespace {
 
 impl Drop for NamedNamespace {
     fn drop(&mut self) {
-        run(Command::new("ip").args(["netns", "delete", &self.0]));
+        // It may not have been made; then there is nothing to delete.
+        let _ = Command::new("ip").args(["netns", "delete", &self.0]).output();
     }
 }
 
@@ -130,8 +131,9 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        // It may have ended already; then there is nothing to kill.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod by_hand;
+#[path = "../support/cgroup.rs"]
+mod cgroup;
 mod extras;
 mod floods;
 mod forged;

@@ -6,6 +6,7 @@ use observer::source::live::{Cgroup, LiveOptions};
 use observer_core::{SocketEventKind, SourceEvent, Vantage};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::cgroup::OwnCgroup;
 use crate::harness::{GREETING, Observed, connect, listen, run};
 
 #[test]
@@ -51,10 +52,9 @@ fn a_connection_from_before_is_sampled() {
 fn a_cgroup_that_is_removed_is_told_once() {
     run("a_cgroup_that_is_removed_is_told_once", async {
         let root = Cgroup::find().unwrap().unwrap().path;
-        let cgroup = root.join(format!("observer-test-{}", std::process::id()));
-        std::fs::create_dir(&cgroup).unwrap();
+        let cgroup = OwnCgroup::new(root.join(format!("observer-test-{}", std::process::id())));
         let listener = listen(Ipv4Addr::LOCALHOST.into()).await;
-        let options = LiveOptions { cgroup: Some(cgroup.clone()), ..LiveOptions::default() };
+        let options = LiveOptions { cgroup: Some(cgroup.0.clone()), ..LiveOptions::default() };
         let mut told = Observed::start_with(&listener, options).await;
         let polls = |told: &Observed| {
             let polled = |event: &&SourceEvent| matches!(event, SourceEvent::SocketsPolled { .. });
@@ -64,12 +64,11 @@ fn a_cgroup_that_is_removed_is_told_once() {
             let removed = |event: &&SourceEvent| matches!(event, SourceEvent::Degraded { because, .. } if because.ends_with(" was removed; start again"));
             told.source_events().filter(removed).count()
         };
-        std::fs::remove_dir(&cgroup).unwrap();
+        std::fs::remove_dir(&cgroup.0).unwrap();
         told.until("the removal", |told| (removals(told) > 0).then_some(())).await;
-        std::fs::create_dir(&cgroup).unwrap();
+        std::fs::create_dir(&cgroup.0).unwrap();
         let so_far = polls(&told);
         told.until("more polls", |told| (polls(told) > so_far + 5).then_some(())).await;
-        std::fs::remove_dir(&cgroup).unwrap();
         assert_eq!(removals(&told), 1);
     });
 }

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use super::lab::{cgroup_root, remove_cgroup};
 
 const PREFIX: &str = "observer-e2e-";
+/// What such names begin with, those of the other tests that make cgroups and network namespaces too.
+const PREFIXES: [&str; 3] = [PREFIX, "observer-diag-", "observer-test-"];
 
 /// A name that tells whose it is: this run's.
 pub(crate) fn name(rest: &str) -> String {
@@ -21,7 +23,7 @@ pub(crate) fn temporary_directory() -> anyhow::Result<TempDir> {
     TempDir::with_prefix(name("")).context("making a temporary directory")
 }
 
-/// Removes what belongs to runs that are no more. Their processes have died with them.
+/// Removes what belongs to runs that are no more.
 pub(crate) fn remove_leftovers() -> anyhow::Result<()> {
     for name in leftovers(Path::new("/run/netns")) {
         // Another run may be doing the same; what is left now will be tried again by the next.
@@ -46,6 +48,7 @@ fn leftovers(directory: &Path) -> Vec<String> {
 }
 
 fn owner(name: &str) -> Option<&str> {
-    let (pid, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
-    pid.bytes().all(|byte| byte.is_ascii_digit()).then_some(pid)
+    let rest = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    let pid = rest.split('-').next()?;
+    (!pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())).then_some(pid)
 }
