@@ -17,17 +17,17 @@ use tokio::net::TcpStream;
 
 use crate::harness::{Observed, connect, fill, listen, run};
 
-/// The wait that begins before the window is known to be closed.
+/// The waits of which one is under way when the window is known to be closed: the first, where the host is not too busy.
 const FIRST: Duration = Duration::from_millis(2500);
 
-/// The wait after it.
+/// The wait after them.
 const SECOND: Duration = Duration::from_secs(7);
 
 /// Processes for which there is room (observer-ebpf/src/maps.rs).
 const SERVERS: usize = 64;
 
-/// How far two stamps of the same moment may be apart: on a busy host a thread waits for a CPU between the two.
-const CLOSE: Duration = Duration::from_millis(250);
+/// How far two clocks may be apart that tell the same moment: the kernel's is read as the wall clock's.
+const CLOCKS: Duration = Duration::from_millis(5);
 
 /// How a server waits.
 #[derive(Clone, Copy)]
@@ -72,11 +72,19 @@ async fn waits_are_told(by: By) {
     let (mut client, server) = connect(&listener).await;
     fill(&server).await;
     let server = server.into_std().unwrap();
+    let (is_told, has_been_told) = std::sync::mpsc::channel();
     let server = tokio::task::spawn_blocking(move || {
-        let waits = [FIRST, SECOND].map(|timeout| by.wait(&server, timeout, clock));
-        (server, waits)
+        let mut first = Vec::new();
+        while has_been_told.try_recv().is_err() {
+            first.push(by.wait(&server, FIRST, clock));
+        }
+        let second = by.wait(&server, SECOND, clock);
+        (server, first, second)
     });
+    told.until_told(Vantage::Server, "a first wait", |kind| timeout_of(kind) == Some(FIRST)).await;
+    is_told.send(()).unwrap();
     told.until_told(Vantage::Server, "the second wait", |kind| timeout_of(kind) == Some(SECOND)).await;
+    let reads = clock.now();
     let mut everything = vec![0; 1 << 20];
     while client.read(&mut everything).await.unwrap() > 0 {
         let is_over = told.sockets().any(|event| is_end(&event.kind, false));
@@ -84,19 +92,20 @@ async fn waits_are_told(by: By) {
             break;
         }
     }
-    let (_server, [first, second]) = server.await.unwrap();
-    assert!(!first.can_write && second.can_write);
+    let (_server, first, second) = server.await.unwrap();
+    assert!(first.iter().all(|wait| !wait.can_write) && second.can_write);
     let ended = told.until_told(Vantage::Server, "the end of the second", |kind| is_end(kind, false)).await;
-    is_close("the end of the second", ended, second.ended);
+    meets("the end of the second", at(ended), reads, second.ended);
     let up = told.until_told(Vantage::Server, "the end of the first", |kind| is_end(kind, true)).await;
-    is_close("the end of the first", up, first.ended);
+    // The kernel is asked to wait after the one stamp, and has waited before the other.
+    let first = first.iter().find(|wait| up <= wait.ended + CLOCKS).unwrap();
+    meets("the end of the first", at(up), first.began + FIRST, first.ended);
 
     let since = |timeout| told.sockets().find_map(|event| since_of(&event.kind, timeout)).unwrap();
     let (before, after) = (since(FIRST), since(SECOND));
-    assert!(before.width() <= Duration::from_millis(100), "{before:?}");
-    is_close("the start of the first", before.earliest, first.began);
+    meets("the start of the first", before, first.began, first.ended - FIRST);
     assert_eq!(after.earliest, after.latest, "it began while it was followed");
-    is_close("the start of the second", after.earliest, second.began);
+    meets("the start of the second", after, second.began, reads);
 }
 
 /// More servers than there is room for: it is said, once.
@@ -139,9 +148,9 @@ impl Heir {
 
 impl Drop for Heir {
     fn drop(&mut self) {
-        // It sleeps: there is somebody to kill and to wait for.
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        // It sleeps, unless somebody else has killed it.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -211,7 +220,12 @@ fn is_end(kind: &SocketEventKind, up: bool) -> bool {
     matches!(kind, SocketEventKind::ServerWaitEnds { timed_out } if *timed_out == up)
 }
 
-fn is_close(what: &str, seen: Timestamp, truth: Timestamp) {
-    let apart = seen.since(truth).max(truth.since(seen));
-    assert!(apart <= CLOSE, "{what} was told as {seen}, in truth it was {truth}");
+fn at(moment: Timestamp) -> TimeRange {
+    TimeRange { earliest: moment, latest: moment }
+}
+
+/// What was told can be the truth, which was between these two, however long a thread of a busy host waited for a CPU.
+fn meets(what: &str, told: TimeRange, earliest: Timestamp, latest: Timestamp) {
+    let can_be = told.earliest <= latest + CLOCKS && earliest <= told.latest + CLOCKS;
+    assert!(can_be, "{what} was told as {told:?}, in truth it was between {earliest} and {latest}");
 }
