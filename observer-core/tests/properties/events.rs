@@ -7,9 +7,10 @@ use proptest::option;
 use proptest::prelude::*;
 
 use observer_core::{
-    Account, Connector, DirectionSample, End, Event, EventKind, Flow, LastRead, LossPoint, Owner, Owners,
-    Process, SeqNumber, ServerSession, SocketEvent, SocketEventKind, SocketRef, SocketSample, SourceEvent,
-    Statement, StatementKind, TcpState, TimeRange, TimerKind, Timestamp, Vantage, WireSample,
+    Account, Answered, Connector, DirectionSample, End, Event, EventKind, Flow, LastRead, LossPoint,
+    Milestone, Owner, Owners, Process, SeqNumber, ServerSession, SocketEvent, SocketEventKind, SocketRef,
+    SocketSample, SourceEvent, Statement, StatementKind, TcpState, TimeRange, TimerKind, Timestamp, Vantage,
+    WireSample,
 };
 
 /// A moment within some minutes; rarely one that only a broken source has.
@@ -91,7 +92,11 @@ fn kind() -> impl Strategy<Value = SocketEventKind> {
             .prop_map(|(by, window, ack)| SocketEventKind::WindowUpdate { by, window, ack }),
         end().prop_map(|by| SocketEventKind::ZeroWindowProbe { by }),
         end().prop_map(|by| SocketEventKind::ZeroWindowProbeAck { by }),
-        (end(), seq()).prop_map(|(by, seq)| SocketEventKind::Fin { by, seq, in_result: None }),
+        (end(), seq(), option::of(any::<bool>())).prop_map(|(by, seq, in_result)| SocketEventKind::Fin {
+            by,
+            seq,
+            in_result
+        }),
         end().prop_map(|by| SocketEventKind::Reset { by }),
         (any::<String>(), any::<u32>(), option::of(any::<u32>())).prop_map(
             |(version, thread_id, capabilities)| SocketEventKind::Greeting {
@@ -231,8 +236,10 @@ fn wire_sample() -> impl Strategy<Value = WireSample> {
 fn direction() -> impl Strategy<Value = DirectionSample> {
     let window = option::of(prop_oneof![Just(0), any::<u32>()]);
     let counts = (any::<u64>(), any::<u64>(), any::<u32>(), any::<u32>());
-    (counts, seq(), seq(), window, option::of(moment())).prop_map(
-        |((segments, acknowledged, zero_windows, probes), next_seq, ack, window, last_ack_advance)| {
+    let past = (proptest::collection::vec(milestone(), 0..5), option::of(answered()));
+    (counts, seq(), seq(), window, option::of(moment()), past).prop_map(
+        |(counts, next_seq, ack, window, last_ack_advance, (milestones, answered))| {
+            let (segments, acknowledged, zero_windows, probes) = counts;
             DirectionSample {
                 segments,
                 sent: segments,
@@ -244,12 +251,24 @@ fn direction() -> impl Strategy<Value = DirectionSample> {
                 probes,
                 probe_acks: probes,
                 last_ack_advance,
-                milestones: Vec::new(),
-                answered: None,
-                retransmissions: 0,
+                milestones,
+                answered: answered.map(Box::new),
+                retransmissions: zero_windows,
             }
         },
     )
+}
+
+fn milestone() -> impl Strategy<Value = Milestone> {
+    (moment(), any::<u64>()).prop_map(|(at, acknowledged)| Milestone { at, acknowledged })
+}
+
+fn answered() -> impl Strategy<Value = Answered> {
+    (moment(), any::<u64>(), duration()).prop_map(|(at, acknowledged, pause)| Answered {
+        at,
+        acknowledged,
+        pause,
+    })
 }
 
 fn socket_sample() -> impl Strategy<Value = SocketSample> {
