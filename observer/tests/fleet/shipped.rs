@@ -27,6 +27,9 @@ impl Rsyslog {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         let port = free.port().to_string();
         let config = COLLECTOR.replace("/srv/fleet", collected.to_str().unwrap()).replace("10514", &port);
+        // Here it is nobody else's business.
+        let config = config.replace("type=\"imtcp\"", "type=\"imtcp\" address=\"127.0.0.1\"");
+        assert_eq!(config.matches("address=").count(), 1, "{config}");
         let collector = self.run("collector", "", &config);
         let begun = Instant::now();
         loop {
@@ -45,7 +48,8 @@ impl Rsyslog {
         let own = format!("global(workDirectory=\"{}\" {settings})\n{config}", work.display());
         fs::write(&path, own).unwrap();
         let libraries = self.installed.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH));
-        let mut command = Command::new(self.installed.join("usr/sbin/rsyslogd"));
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(self.installed.join("usr/sbin/rsyslogd"));
         command.env("LD_LIBRARY_PATH", &libraries).arg("-M").arg(libraries.join("rsyslog"));
         command.arg("-n").arg("-i").arg(work.join("pid")).arg("-f").arg(&path);
         Process::spawn(name, &mut command).unwrap()
