@@ -113,6 +113,36 @@ fn ensure_close(what: &str, seen: Timestamp, truth: Timestamp, tolerance: Durati
     Ok(())
 }
 
+/// What a server did, as seen from outside: its client's window closed, and it gave up.
+struct Waited {
+    closed: Timestamp,
+    aborted: Timestamp,
+    timeout: Duration,
+}
+
+impl Waited {
+    /// Fails unless it gave up because of this timeout. Its wait begins when its own buffer is full too: that is later than
+    /// the window's closing where the host is busy, but not by as much as any other timeout would make it.
+    fn ensure_timeout(&self) -> anyhow::Result<()> {
+        /// The last segments that fill the client's buffer are on their way when the server's is full.
+        const EARLY: Duration = Duration::from_millis(100);
+        let waited = self.aborted.since(self.closed);
+        let is_it = waited + EARLY >= self.timeout && waited < self.timeout * 2;
+        ensure!(is_it, "{waited:?} from zero window to abort, the timeout is {:?}", self.timeout);
+        Ok(())
+    }
+
+    /// Fails unless `at` is when this share of the timeout was used: of a wait that began when the window closed, of the true
+    /// one, or of any between. Who does not see the server's wait knows of it by the window only.
+    fn ensure_used(&self, share: f64, at: Timestamp) -> anyhow::Result<()> {
+        let earliest = self.closed + self.timeout.mul_f64(share);
+        let latest = self.aborted - self.timeout.mul_f64(1.0 - share);
+        let is_it = earliest - CLOSE <= at && at <= latest + CLOSE;
+        ensure!(is_it, "{share} of the timeout at {at}, in truth between {earliest} and {latest}");
+        Ok(())
+    }
+}
+
 /// How far the observer's stamp of a read may lie outside of what the reader measured: it looks at the first read of a kernel
 /// tick (10 ms at most), and took the distance of the kernel's clock from the wall clock when it started, since when the wall
 /// clock may have been slewed (by 500 millionths, adjtimex(2)).

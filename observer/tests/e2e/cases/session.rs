@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use observer::demo::Dialect;
 use observer_core::{FindingKind, SocketEventKind, Timeout, TimeoutSource, Timestamp, WriteClock};
 
-use super::{CLOSE, TIMEOUT, ensure_close, is_closed, is_lost};
+use super::{TIMEOUT, Waited, is_closed, is_lost};
 use crate::harness::Setup;
 use crate::harness::capture::Capture;
 use crate::harness::lab::Lab;
@@ -80,16 +80,16 @@ fn abort(setup: &Setup, dialect: Dialect, way: &Way) -> anyhow::Result<()> {
     let is_reset = |kind: &_| matches!(kind, SocketEventKind::Command { text, .. } if text == "\u{1f}");
     let was_reset = !log.times_of(client, is_reset).is_empty();
     ensure!(was_reset == matches!(way, Way::SetAndReset), "the connection was reset: {was_reset}");
+    let closed = capture.stop()?.into_iter().find(|s| s.from == client && s.window == 0);
+    let closed = closed.context("the client's window closed")?.at;
+    let waited = Waited { closed, aborted, timeout: OWN.duration };
+    waited.ensure_timeout()?;
     for share in [0.5, 0.8] {
         let (at, clock) = passed(&log, client, share)?;
         ensure!(clock.timeout == OWN, "the clock runs with {:?}", clock.timeout);
-        ensure_close("a share of the timeout", at, aborted - OWN.duration.mul_f64(1.0 - share), CLOSE)?;
+        waited.ensure_used(share, at)?;
     }
-    let lost = log.finding(client, is_lost)?;
-    ensure_close("the loss", lost.at, aborted, CLOSE)?;
-    let closed = capture.stop()?.into_iter().find(|s| s.from == client && s.window == 0);
-    let closed = closed.context("the client's window closed")?;
-    ensure_close("the abort", aborted, closed.at + OWN.duration, CLOSE)
+    waited.ensure_used(1.0, log.finding(client, is_lost)?.at)
 }
 
 /// When this share of the timeout was used, and by which clock.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use observer::demo::Dialect;
-use observer_core::{End, FindingKind, SocketEventKind, Timestamp};
+use observer_core::{End, Finding, FindingKind, SocketEventKind, Timestamp};
 
-use super::{CLOSE, TIMEOUT, ensure_close, is_closed, is_lost};
+use super::{CLOSE, TIMEOUT, Waited, ensure_close, is_closed, is_lost};
 use crate::harness::Setup;
 use crate::harness::capture::{Capture, Segment};
 use crate::harness::lab::Lab;
@@ -171,30 +171,35 @@ impl Stall {
         ensure!(log.lost() == 0, "{} observations were lost", log.lost());
 
         let window_closed = truth.window_closed()?.at;
+        let waited = Waited { closed: window_closed, aborted: truth.aborted, timeout: TIMEOUT };
         for finding in findings {
-            // What is found by looking is as late as the look, what follows from it is not.
-            let (expected, tolerance) = match &finding.kind {
+            match &finding.kind {
                 FindingKind::Stalled { since, .. } => {
                     ensure_close("the closing of the window", *since, window_closed, CLOSE)?;
                     ensure!(finding.at > window_closed, "{finding:?} before {window_closed}");
-                    (window_closed, CLOSE + self.lateness)
+                    self.ensure_found(finding, window_closed)?;
                 }
-                FindingKind::Warning { .. } => (truth.aborted - TIMEOUT.mul_f64(0.5), CLOSE),
-                FindingKind::Critical { .. } => (truth.aborted - TIMEOUT.mul_f64(0.2), CLOSE),
-                FindingKind::Lost { .. } => (truth.aborted, CLOSE),
+                // What follows from what is found by looking is not as late as the look.
+                FindingKind::Warning { .. } => waited.ensure_used(0.5, finding.at)?,
+                FindingKind::Critical { .. } => waited.ensure_used(0.8, finding.at)?,
+                FindingKind::Lost { .. } => waited.ensure_used(1.0, finding.at)?,
                 FindingKind::ServerClosed { reset, .. } => {
                     ensure!(*reset == (self.dialect == Dialect::MariaDb), "{finding:?}");
-                    (self.end(truth)?.at, CLOSE + self.lateness)
+                    self.ensure_found(finding, self.end(truth)?.at)?;
                 }
                 _ => continue,
-            };
-            ensure_close(&name(&finding.kind), finding.at, expected, tolerance)?;
+            }
             // A deadline is known before it passes; the end is told when it is seen.
             if !is_server_closed(&finding.kind) {
                 log.ensure_in_time(finding, CLOSE + self.lateness)?;
             }
         }
         if self.lateness.is_zero() { self.judge_wire(log, truth) } else { Ok(()) }
+    }
+
+    /// What is found by looking is as late as the look.
+    fn ensure_found(&self, finding: &Finding, truth: Timestamp) -> anyhow::Result<()> {
+        ensure_close(&name(&finding.kind), finding.at, truth, CLOSE + self.lateness)
     }
 
     /// What only the kernel programs see.

@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 use observer::demo::{self, Client, ClientOptions, Dialect, ServerOptions};
 use observer::source::live::ObservationClock;
 
+use super::Waited;
 use crate::harness::Setup;
 use crate::harness::capture::Capture;
 use crate::harness::lab::Lab;
@@ -54,9 +55,7 @@ fn stall(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
             reset.context("MariaDB ends with an RST")?.at
         }
     };
-    let waited = aborted.since(zero.at);
-    ensure!(waited.abs_diff(TIMEOUT) < Duration::from_millis(500), "{waited:?} from zero window to abort");
-    Ok(())
+    Waited { closed: zero.at, aborted, timeout: TIMEOUT }.ensure_timeout()
 }
 
 /// The demo's server serves the story's client, and the demo's client reads from the real servers.
