@@ -19,7 +19,7 @@ const REMEMBERED: usize = 500;
 
 /// Rounds in which what is filled once is filled.
 const WARM_UP: u32 = 4;
-/// Rounds after that, where nothing else is asked for.
+/// Rounds after that whose least is judged: once, where nothing else is asked for.
 const ROUNDS: u32 = 6;
 
 /// What memory may differ by when nothing grows, in KiB, and the part of it that allocators waste here or there.
@@ -58,6 +58,9 @@ fn nothing_grows() {
                 let least_now = least.take().map_or(takes.clone(), |least| least.min(takes));
                 if (rounds - 2 * WARM_UP).is_multiple_of(ROUNDS) {
                     assert_not_grown(usual, &least_now, rounds);
+                    if long.is_none_or(|long| began.elapsed() >= long) {
+                        break;
+                    }
                 } else {
                     least = Some(least_now);
                 }
@@ -68,9 +71,6 @@ fn nothing_grows() {
             reported = Instant::now();
             let minutes = began.elapsed().as_secs() / 60;
             let _ = writeln!(std::io::stderr(), "{minutes:>4} min  {rounds:>6} rounds  {}", watched.takes());
-        }
-        if long.map_or(rounds >= 2 * WARM_UP + ROUNDS, |long| began.elapsed() >= long) {
-            break;
         }
     }
     watched.end();
