@@ -1,6 +1,6 @@
 //! The observer under load, and what it takes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -38,6 +38,8 @@ pub(crate) struct Watched {
 struct Told {
     /// Clients that have stopped reading.
     stalled: HashSet<SocketAddr>,
+    /// Clients that have left instead of reading on.
+    left: HashSet<SocketAddr>,
     /// What was lost, in its words.
     losses: Vec<String>,
 }
@@ -78,6 +80,8 @@ pub(crate) struct Written {
     pub(crate) opened: usize,
     /// Observations lost, as far as they are counted.
     pub(crate) lost: u64,
+    /// How often each client was said to have stopped reading.
+    pub(crate) stalls: HashMap<SocketAddr, usize>,
 }
 
 impl Watched {
@@ -106,16 +110,30 @@ impl Watched {
 
     /// Waits until it has said of all of these that they have stopped reading, and forgets that it has.
     pub(crate) fn wait_stalled(&self, clients: &[SocketAddr]) {
+        self.wait_all("stalls", clients, |told| &mut told.stalled);
+    }
+
+    /// Waits until it has said of all of these that they have left instead of reading on.
+    pub(crate) fn wait_left(&self, clients: &[SocketAddr]) {
+        self.wait_all("ends of stalled connections", clients, |told| &mut told.left);
+    }
+
+    fn wait_all(
+        &self,
+        what: &str,
+        clients: &[SocketAddr],
+        of: impl Fn(&mut Told) -> &mut HashSet<SocketAddr>,
+    ) {
         let since = Instant::now();
         let mut told = self.told.0.lock().unwrap();
-        while let Some(missing) = clients.iter().find(|client| !told.stalled.contains(client)) {
+        while let Some(missing) = clients.iter().find(|client| !of(&mut told).contains(client)) {
             let left = PATIENCE.checked_sub(since.elapsed());
-            let found = clients.iter().filter(|client| told.stalled.contains(client)).count();
+            let found = clients.iter().filter(|client| of(&mut told).contains(client)).count();
             let left =
-                left.unwrap_or_else(|| panic!("{found} of {} stalls found, not {missing}", clients.len()));
+                left.unwrap_or_else(|| panic!("{found} of {} {what} found, not {missing}", clients.len()));
             told = self.told.1.wait_timeout(told, left).unwrap().0;
         }
-        told.stalled.clear();
+        of(&mut told).clear();
     }
 
     /// Waits until it has said that something was lost.
@@ -214,6 +232,7 @@ fn hear(told: &(Mutex<Told>, Condvar), line: &str) {
     let mut state = told.0.lock().unwrap();
     match client {
         Some(client) if sentence.contains("stopped reading") => drop(state.stalled.insert(client)),
+        Some(client) if sentence.contains("reset its stalled") => drop(state.left.insert(client)),
         None if sentence.contains("lost") => state.losses.push(sentence.to_owned()),
         _ => {}
     }
@@ -231,6 +250,9 @@ impl Written {
                 }
                 Line::Finding(Finding { kind: FindingKind::EventsLost { count, .. }, .. }) => {
                     written.lost += count;
+                }
+                Line::Finding(Finding { kind: FindingKind::Stalled { .. }, flow: Some(flow), .. }) => {
+                    *written.stalls.entry(flow.client).or_default() += 1;
                 }
                 _ => {}
             }
