@@ -3,9 +3,13 @@
 use std::fs;
 
 use nix::unistd::Pid;
+use observer::log::Line;
+use observer_core::{Event, EventKind, SocketEventKind};
 use rustix::thread::CapabilitySet;
 
-use crate::harness::{AS_THEY_ARE, Place, command, eventually, mounts_changed_by, said, start, stop};
+use crate::harness::{
+    AS_THEY_ARE, Place, command, eventually, mounts_changed_by, said, start, stop, whole_log,
+};
 use crate::support::privilege::is_root;
 use crate::support::process::Process;
 
@@ -104,15 +108,22 @@ fn with_the_named_capabilities_nothing_is_missing() {
         return;
     }
     let place = Place::new();
-    let words = place.observer(&with_capabilities(NAMED), &["demo", "--plain"]);
+    let log = place.path("log");
+    let options = ["demo", "--plain", "--log", log.to_str().unwrap()];
+    let words = place.observer(&with_capabilities(NAMED), &options);
     let mut process = Process::spawn("the demo", &mut command(&words)).unwrap();
     said(&process, "observer: watching ");
     assert_main_may_do_nothing(&process);
     assert!(process.wait().unwrap().success(), "{:?}", process.stderr.all());
     let (found, told) = (process.stdout.all(), process.stderr.all());
     assert!(!told.iter().any(|line| line.contains("Without ")), "{told:#?}");
-    // Only the server's own wait, which its thread has to be seen at, gives the exact moment.
     assert!(found.iter().any(|line| line.contains("mysqld has dropped")), "{found:#?}");
+    // Polling alone tells that too; the server's own wait is what its thread has to be seen at.
+    let is_up = |line: &Line| {
+        let Line::Event(Event { kind: EventKind::Socket(event), .. }) = line else { return false };
+        event.kind == SocketEventKind::ServerWaitEnds { timed_out: true }
+    };
+    assert!(whole_log(&fs::read(&log).unwrap()).iter().any(is_up), "nothing is logged of its wait");
 }
 
 /// The three that the kernel programs take are enough for a stall from its beginning to the server's end, as another user
