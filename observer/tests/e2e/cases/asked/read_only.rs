@@ -14,6 +14,9 @@ use crate::harness::lab::Lab;
 use crate::harness::reader::Reader;
 use crate::harness::server::{Server, story_query};
 
+/// Commands that ask for nothing and change nothing.
+const HARMLESS: [&str; 2] = ["Connect", "Quit"];
+
 /// What makes a session read-only, by the server's own will.
 const READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 
@@ -47,7 +50,7 @@ fn read_only(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
     observer.stop()?;
 
     let log = server.file("general.log")?;
-    let sessions = sessions_of("asker", &log);
+    let sessions = sessions_of("asker", &log)?;
     ensure!(!sessions.is_empty(), "nobody has asked: {log}");
     for statements in sessions.values() {
         let first =
@@ -64,38 +67,36 @@ fn read_only(setup: &Setup, dialect: Dialect) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The statements of each session of `user`, by its thread. A line is a time, which MariaDB leaves out where it is that of the
-/// line before, a thread's id, a command and its argument; others go on with the argument.
-fn sessions_of(user: &str, log: &str) -> HashMap<u32, Vec<String>> {
+/// The statements of each session of `user`, by its thread; there must be no other commands but harmless ones.
+fn sessions_of(user: &str, log: &str) -> anyhow::Result<HashMap<u32, Vec<String>>> {
     let mut sessions: HashMap<u32, Vec<String>> = HashMap::new();
     for line in log.lines() {
-        let mut words = line.split_whitespace();
-        let Some((thread, command)) = thread_and_command(&mut words) else { continue };
-        let argument = words.collect::<Vec<_>>().join(" ");
-        match command {
-            "Connect" if argument.starts_with(&format!("{user}@")) => {
-                sessions.insert(thread, Vec::new());
-            }
-            "Query" | "Prepare" | "Execute" => {
-                if let Some(statements) = sessions.get_mut(&thread) {
-                    statements.push(argument);
-                }
-            }
-            _ => {}
+        let Some((thread, command, argument)) = command_of(line) else { continue };
+        if command == "Connect" && argument.starts_with(&format!("{user}@")) {
+            sessions.insert(thread, Vec::new());
+        }
+        let Some(statements) = sessions.get_mut(&thread) else { continue };
+        if ["Query", "Prepare", "Execute"].contains(&command) {
+            statements.push(argument.split_whitespace().collect::<Vec<_>>().join(" "));
+        } else {
+            ensure!(HARMLESS.contains(&command), "{line:?}: a command of other kind");
         }
     }
-    sessions
+    Ok(sessions)
 }
 
-fn thread_and_command<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(u32, &'a str)> {
-    let commands = ["Connect", "Query", "Prepare", "Execute", "Quit"];
-    let mut before = words.next()?;
-    // Three at most stand before the command: MariaDB's date, its time, and the thread.
-    for word in words.take(3) {
-        if commands.contains(&word) {
-            return Some((before.parse().ok()?, word));
+/// A thread's id, a command of one word or two, and its argument. Tabs part them from the time, which MariaDB leaves out where it
+/// is that of the line before, and from each other; other lines go on with an argument.
+fn command_of(line: &str) -> Option<(u32, &str, &str)> {
+    let mut rest = line;
+    loop {
+        let (field, after) = rest.split_once('\t')?;
+        let words = field.trim_start().split_once(' ');
+        // A time is of numbers alone.
+        let words = words.filter(|(_, command)| command.starts_with(|first: char| first.is_alphabetic()));
+        if let Some((Ok(thread), command)) = words.map(|(thread, command)| (thread.parse(), command)) {
+            return Some((thread, command, after));
         }
-        before = word;
+        rest = after;
     }
-    None
 }
