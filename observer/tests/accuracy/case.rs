@@ -24,6 +24,18 @@ pub(crate) struct Case {
 }
 
 impl Case {
+    /// Whether its client takes leave of a connection that lives.
+    pub(crate) fn quits(&self) -> bool {
+        self.acts.iter().any(|act| matches!(act, Act::Quit))
+    }
+
+    /// How many rows a client that lost nothing has read in the end.
+    pub(crate) fn rows(&self) -> u32 {
+        let all = self.acts.iter().any(|act| matches!(act, Act::ReadOn)).then(|| self.query.rows());
+        let read = self.acts.iter().map(|act| if let Act::Read(rows) = act { *rows } else { 0 });
+        all.unwrap_or_else(|| read.sum())
+    }
+
     /// The same, connected in another way.
     pub(crate) const fn by(self, plan: Plan) -> Self {
         Self { plan, ..self }
@@ -67,6 +79,14 @@ pub(crate) enum Query {
 }
 
 impl Query {
+    /// How many rows it has.
+    fn rows(self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Rows(rows) | Self::Noise(rows) | Self::Slow(rows, _) | Self::Cursor(rows) => rows,
+        }
+    }
+
     /// The act of client.py.
     pub(crate) fn act(self) -> Option<String> {
         // A thousand times a thousand rows, made as they are sent: neither server stores them first.
@@ -124,8 +144,6 @@ pub(crate) enum Act {
 pub(crate) struct Expected {
     /// The verdicts of which one must be given.
     pub(crate) verdicts: &'static [VerdictKind],
-    /// Whether saying nothing is as right.
-    pub(crate) or_nothing: bool,
     /// Whether nothing on the wire tells it from a full stall until the client reads on: who does not see the server's
     /// socket may guess that it is lost, if that is said as a guess and taken back.
     pub(crate) looks_lost: bool,

@@ -114,10 +114,7 @@ pub(crate) fn compare_captures(rows: &mut [Row]) {
 impl Row {
     fn judge_verdict(&mut self, case: &Case, account: &Account) {
         let expected = &case.expected;
-        let right = match account.verdict {
-            Some(said) => expected.verdicts.contains(&said.kind),
-            None => expected.or_nothing,
-        };
+        let right = account.verdict.is_some_and(|said| expected.verdicts.contains(&said.kind));
         if !right {
             let wanted: Vec<_> = expected.verdicts.iter().map(name).collect();
             let said = self.verdict.map_or_else(|| "nothing".to_owned(), |said| name(&said.kind));

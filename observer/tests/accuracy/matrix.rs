@@ -24,7 +24,6 @@ const SOON: Duration = Duration::from_secs(1);
 
 const ABORTED: Expected = Expected {
     verdicts: &[VerdictKind::NetWriteTimeout],
-    or_nothing: false,
     looks_lost: false,
     abort: Some(Abort { timeout: TIMEOUT, full_stall: true }),
 };
@@ -35,14 +34,9 @@ const RECOVERED: Expected = ended(&[VerdictKind::Recovered]);
 const ABORTED_LATER: Expected =
     Expected { abort: Some(Abort { timeout: Duration::from_secs(9), full_stall: true }), ..ABORTED };
 /// It may be said that it had closed its window at times, and need not.
-const FINE: Expected = Expected {
-    verdicts: &[VerdictKind::Recovered, VerdictKind::ClientClosed],
-    or_nothing: true,
-    looks_lost: false,
-    abort: None,
-};
+const FINE: Expected = ended(&[VerdictKind::Recovered, VerdictKind::ClientClosed]);
 const LOOKS_LOST: Expected = Expected { looks_lost: true, ..FINE };
-const QUIET: Expected = Expected { verdicts: &[VerdictKind::ClientClosed], ..FINE };
+const QUIET: Expected = ended(&[VerdictKind::ClientClosed]);
 /// A process that was killed, and one that closed in a hurry, cannot be told apart by what the kernel sends for them.
 const GONE: Expected = ended(&[VerdictKind::ClientVanished, VerdictKind::ClientClosed]);
 const IDLE: Expected = ended(&[VerdictKind::IdleTimeout]);
@@ -52,7 +46,7 @@ const CRASHED: Expected = ended(&[VerdictKind::ServerCrashed]);
 const SHUT_OR_CRASHED: Expected = ended(&[VerdictKind::Killed, VerdictKind::ServerCrashed]);
 
 const fn ended(verdicts: &'static [VerdictKind]) -> Expected {
-    Expected { verdicts, or_nothing: false, looks_lost: false, abort: None }
+    Expected { verdicts, looks_lost: false, abort: None }
 }
 
 const fn case(name: &'static str, query: Query, acts: &'static [Act], expected: Expected) -> Case {

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use observer_core::Timestamp;
 
 use crate::case::{Act, Case};
-use crate::client::{Client, Outcome};
+use crate::client::Client;
 use crate::harness::Setup;
 use crate::rig::Rig;
 
@@ -16,7 +16,6 @@ use crate::rig::Rig;
 pub(crate) struct Play<'a> {
     case: &'a Case,
     client: Client,
-    outcome: Outcome,
     aborted: Aborted,
     /// When somebody else ended the connection.
     killed: Option<Timestamp>,
@@ -45,7 +44,7 @@ impl<'a> Play<'a> {
     /// Connects.
     pub(crate) fn start(setup: &Setup, rig: &Rig, case: &'a Case) -> anyhow::Result<Self> {
         let client = Client::connect(setup, &rig.lab.client, rig.lab.address(), &case.plan)?;
-        Ok(Self { case, client, outcome: Ok(0), aborted: Aborted::No, killed: None })
+        Ok(Self { case, client, aborted: Aborted::No, killed: None })
     }
 
     /// Asks what is to be asked, and does the acts up to the next at which the cases wait for each other: `part` counts
@@ -71,14 +70,23 @@ impl<'a> Play<'a> {
 
     fn act(&mut self, rig: &Rig, act: Act) -> anyhow::Result<()> {
         match act {
-            Act::Read(rows) => self.tell(&format!("read {rows}"))?,
-            Act::Trickle(rows) => self.tell(&format!("trickle {rows}"))?,
-            Act::ReadOn => self.tell("end")?,
-            Act::Ping => self.tell("ping")?,
+            Act::Read(rows) => {
+                self.tell(&format!("read {rows}"))?;
+            }
+            Act::Trickle(rows) => {
+                self.tell(&format!("trickle {rows}"))?;
+            }
+            Act::ReadOn => {
+                // Who quits has lost nothing, and who has lost nothing quits.
+                let outcome = self.client.act("end")?;
+                ensure!(outcome.is_ok() == self.case.quits(), "reading on: {outcome:?}");
+            }
+            Act::Ping => {
+                self.tell("ping")?;
+            }
             Act::Quit => {
-                // Who quits has lost nothing.
-                ensure!(self.outcome.is_ok(), "{:?}", self.outcome);
-                self.tell("quit")?;
+                let (rows, all) = (self.tell("quit")?, self.case.rows());
+                ensure!(rows == u64::from(all), "{rows} rows were read of {all}");
             }
             Act::Close => drop(self.client.act("close")?),
             Act::Wait(time) => thread::sleep(time),
@@ -97,9 +105,9 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    fn tell(&mut self, act: &str) -> anyhow::Result<()> {
-        self.outcome = self.client.act(act)?;
-        Ok(())
+    /// Has the client do something that has to go well. Gives the rows so far.
+    fn tell(&mut self, act: &str) -> anyhow::Result<u64> {
+        self.client.act(act)?.map_err(|error| anyhow!("{act}: {error}"))
     }
 
     /// What happened. `reset_at` gives the time of the server's reset, which is when MariaDB gave up.
@@ -114,8 +122,7 @@ impl<'a> Play<'a> {
         };
         ensure!(
             aborted.is_some() == self.case.expected.abort.is_some(),
-            "the case did not go as it should: {:?}",
-            self.outcome
+            "the case did not go as it should: {aborted:?}"
         );
         Ok(Truth { client, aborted, lost: aborted.or(self.killed) })
     }
