@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
 
 use super::holder::Holder;
-use super::lab::Side;
+use super::lab::{Side, cgroup_hierarchies};
 use super::names::temporary_directory;
 
 /// Longer than any case takes: those that nobody stops any more are stopped then.
@@ -93,5 +93,11 @@ impl Drop for Containers<'_> {
     fn drop(&mut self) {
         // Nothing is left over where none was started.
         let _ = self.podman().args(["rm", "--all", "--force", "--time=0"]).output();
+        // podman leaves what its containers were in; those of others' containers are not empty.
+        for hierarchy in cgroup_hierarchies().unwrap_or_default() {
+            for cgroup in ["libpod_parent/conmon", "libpod_parent"] {
+                let _ = fs::remove_dir(hierarchy.join(cgroup));
+            }
+        }
     }
 }

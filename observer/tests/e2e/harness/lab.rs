@@ -275,8 +275,21 @@ fn ip(arguments: &str) -> anyhow::Result<()> {
 
 /// Where cgroup v2 is mounted.
 pub(crate) fn cgroup_root() -> anyhow::Result<PathBuf> {
+    mounts_of(&["cgroup2"])?.into_iter().next().context("cgroup v2 is not mounted")
+}
+
+/// Where each hierarchy of cgroups is mounted, of either version.
+pub(super) fn cgroup_hierarchies() -> anyhow::Result<Vec<PathBuf>> {
+    mounts_of(&["cgroup", "cgroup2"])
+}
+
+/// Where file systems of these kinds are mounted (proc_pid_mountinfo(5)).
+fn mounts_of(kinds: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").context("reading /proc/self/mountinfo")?;
-    let mount =
-        mounts.lines().find(|line| line.contains(" - cgroup2 ")).context("cgroup v2 is not mounted")?;
-    Ok(mount.split(' ').nth(4).context("reading /proc/self/mountinfo")?.into())
+    let place = |line: &str| {
+        let (before, after) = line.split_once(" - ")?;
+        let is_one = kinds.contains(&after.split(' ').next()?);
+        is_one.then(|| before.split(' ').nth(4).map(PathBuf::from))?
+    };
+    Ok(mounts.lines().filter_map(place).collect())
 }
