@@ -123,7 +123,9 @@ fn assert_verdict(verdict: &Verdict) {
     assert_line(&verdict.sentence);
     let Verdict { evidence, ruled_out, missing, advice, .. } = verdict;
     evidence.iter().chain(missing).chain(advice).for_each(|text| assert_line(text));
-    ruled_out.iter().for_each(|cause| assert_line(&cause.because));
+    for cause in ruled_out {
+        assert_line(&cause.because);
+    }
 }
 
 /// A line of text that does nothing to a terminal.

@@ -65,6 +65,14 @@ pub(crate) fn test() -> anyhow::Result<()> {
     })
 }
 
+/// Lints the targets, without the tests in the files they take: these are the other workspace's.
+pub(crate) fn lint() -> anyhow::Result<()> {
+    let mut clippy = cargo();
+    clippy.current_dir(directory()).env("CLIPPY_CONF_DIR", repository());
+    clippy.args(["clippy", "--locked", "--target", &host()?, "--target-dir"]).arg(directory().join("target"));
+    step::run(clippy.args(["--", "--deny", "warnings"]))
+}
+
 fn build() -> anyhow::Result<()> {
     step::run_quietly(
         cargo()

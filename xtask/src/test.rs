@@ -18,7 +18,7 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
     let mut lints = cargo();
     lints.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--lib", "--bins", "--tests"]);
+    tests.args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"]);
     let mut object = None;
     if !quick {
         step("set-up", setup::run)?;
@@ -32,6 +32,7 @@ pub(crate) fn run(quick: bool) -> anyhow::Result<()> {
     step("cargo clippy", || step::run(&mut lints))?;
     step("cargo test --doc", || step::run(cargo().args(["test", "--workspace", "--doc"])))?;
     if let Some(object) = object {
+        step("cargo clippy of the fuzz targets", fuzz::lint)?;
         fuzz::test()?;
         vm::test(&object)?;
         // The program of these machines: to build the small one takes minutes.
