@@ -41,6 +41,8 @@ const COM_QUIT: char = '\u{1}';
 pub(crate) struct Context<'a> {
     pub(crate) config: &'a Config,
     pub(crate) findings: &'a mut VecDeque<Finding>,
+    /// Whether what falls due waits for what the observer has not seen yet.
+    pub(crate) waits: bool,
 }
 
 impl Connection {
