@@ -95,8 +95,7 @@ fn paused() -> tokio::runtime::Runtime {
 
 /// Runs the program in lines over `events`, each delivered `delay` after its stamp, until `end`.
 fn run(events: Vec<Event>, delay: Duration, end: u64, fail_on: Option<Severity>, log: Paper) -> Run {
-    let runtime = paused();
-    runtime.block_on(async {
+    paused().block_on(async {
         let (lines, talk) = (Paper::default(), Paper::default());
         let (sender, receiver) = mpsc::channel(4);
         tokio::spawn(deliver(events, sender, delay, end));
@@ -236,8 +235,7 @@ fn a_full_disk_is_told_and_the_observation_goes_on() {
 
 #[test]
 fn the_log_is_at_most_a_second_behind() {
-    let runtime = paused();
-    LocalSet::new().block_on(&runtime, async {
+    LocalSet::new().block_on(&paused(), async {
         let log = Paper::default();
         let (sender, receiver) = mpsc::channel(4);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -266,9 +264,8 @@ fn the_log_is_at_most_a_second_behind() {
 #[test]
 fn the_source_has_the_last_word() {
     for ends in [true, false] {
-        let runtime = paused();
         let log = Paper::default();
-        runtime.block_on(async {
+        paused().block_on(async {
             let (sender, receiver) = mpsc::channel(4);
             let said = sender.clone();
             let last_words = async move {
@@ -374,8 +371,7 @@ fn the_view_stays_after_the_end_of_the_source() {
     use observer::view::{Abilities, Theme, View};
     use ratatui::{Terminal, backend::TestBackend};
 
-    let runtime = paused();
-    LocalSet::new().block_on(&runtime, async {
+    LocalSet::new().block_on(&paused(), async {
         let (sender, receiver) = mpsc::channel(4);
         let abilities = Abilities { theme: Theme::Dark, unicode: true };
         let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
