@@ -176,6 +176,7 @@ fn at(facts: &Facts<'_>, cause: Cause) -> Option<Timestamp> {
         Cause::Open | Cause::Stalled => None,
         Cause::Recovered => facts.last_stall().and_then(|stall| stall.over).or(ended),
         Cause::GaveUp(Sign::Reset) | Cause::OtherTimeout(_) => facts.gave_up().or(ended),
+        Cause::GaveUp(Sign::OwnWait) => ended,
         Cause::GaveUp(_) => facts
             .gave_up()
             .or_else(|| sentence::stall_of(facts).map(|stall| stall.clock.abort().earliest))

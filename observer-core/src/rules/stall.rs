@@ -226,7 +226,8 @@ impl Connection {
         false
     }
 
-    fn announce(&mut self, at: Timestamp, cx: &mut Context<'_>) {
+    /// Tells that the client stands still, if that was not told.
+    pub(super) fn announce(&mut self, at: Timestamp, cx: &mut Context<'_>) {
         let (queued, unread) = (self.fresh_queued(), self.unread());
         let Some(stall) = self.stall.as_deref_mut() else { return };
         let Some(clock) = stall.clock.filter(|_| !stall.announced) else { return };
