@@ -6,6 +6,7 @@
 //! | `sockets` | what sockets say: their states, their diagnostics, their disappearance |
 //! | `own_wait` | what the server's own wait says, where its system calls are followed |
 //! | `wait` | whether the server waits behind a closed window, and since when |
+//! | `pace` | how fast a server fills its send buffer, where that cannot be seen |
 //! | `session` | what the session sets for itself |
 //! | `asked` | what the server says when it is asked |
 //! | `stall` | the phases of a stall and their deadlines |

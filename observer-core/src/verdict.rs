@@ -8,7 +8,7 @@
 //! | `stalled` | the same where a client stood still |
 //! | `server_gone` | whether the server went on |
 //! | `connector` | what can be done in the client's library |
-//! | `sentence`, `evidence`, `ruled_out`, `advice` | put it into words |
+//! | `sentence`, `evidence`, `ruled_out`, `advice`, with small `words` | put it into words |
 
 mod advice;
 mod cause;

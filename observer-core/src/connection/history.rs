@@ -150,8 +150,9 @@ pub(crate) struct Siblings {
     pub(crate) back: Option<Timestamp>,
 }
 
-/// A server says goodbye with one ERR packet at most: 4031 takes 149 bytes, in TLS 171.
-const FAREWELL: u32 = 512;
+/// A server takes its leave with one ERR packet at most, which nobody reads: 4031, "The client was disconnected by the server
+/// because of inactivity", of MySQL from 8.0.24 on, takes 149 bytes, in TLS 171. That is no unread result.
+pub(crate) const FAREWELL: u32 = 512;
 
 impl ServerFin {
     /// Whether it came behind a few bytes that cannot be read: where results can be, so can a farewell.
