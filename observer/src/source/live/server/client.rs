@@ -96,7 +96,7 @@ impl Client {
             let (answer, length) = self.link.incoming.next().await?.ok_or(ENDED)?;
             match answer {
                 Answer::Done => return Ok(rows),
-                Answer::Failed(trouble) => return Err(trouble),
+                Answer::Failed(trouble) => return Err(trouble.in_short()),
                 Answer::Row(_) if rows.len() >= most => {
                     return Err("its answer has more rows than were asked for".into());
                 }

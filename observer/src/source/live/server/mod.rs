@@ -6,6 +6,7 @@
 //! tls          TLS, and with whom
 //! client       a session at the server, as who asks sees it
 //! link, session              the process that holds it
+//! bounds       how much of what a server says is taken over
 //! questions    what is asked, and what the account may know
 //! roll         which connections there are, told by the one who observes
 //! matching     which row of the process list is which connection
@@ -17,6 +18,7 @@
 
 mod address;
 mod asker;
+mod bounds;
 mod client;
 mod link;
 mod matching;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::bounds::{NAME, SENTENCE, STATEMENT, cut, seconds};
 use super::client::Client;
 use super::link::Row;
 use super::trouble::Trouble;
@@ -19,9 +20,6 @@ pub(super) const CLOSELY: usize = 200;
 
 /// Grants of one account that are read.
 const GRANTS: usize = 1_000;
-
-/// Statements longer than this are cut off, in characters.
-const STATEMENT: u32 = 1_024;
 
 /// A row of the process list.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,10 +95,11 @@ impl Faculties {
         let mut faculties = Self {
             list: INFORMATION_SCHEMA_LIST,
             own,
-            account: next().unwrap_or_default(),
+            // A user and a host.
+            account: cut(next().unwrap_or_default(), SENTENCE),
             port: number(next()).and_then(|port| u16::try_from(port).ok()),
-            net_write_timeout: number(next()).map(Duration::from_secs),
-            version: next().unwrap_or_default(),
+            net_write_timeout: number(next()).map(seconds),
+            version: cut(next().unwrap_or_default(), NAME),
             has_timeouts: false,
             has_statements: false,
             lacks: Vec::new(),
@@ -211,9 +210,9 @@ impl Client {
         );
         for row in self.query(&statement, ids.len() * 2).await? {
             let [id, Some(name), value] = row.as_slice() else { continue };
-            let (Some(id), Some(seconds)) = (number(id.clone()), number(value.clone())) else { continue };
+            let (Some(id), Some(value)) = (number(id.clone()), number(value.clone())) else { continue };
             let timeouts = found.entry(id).or_default();
-            let duration = Some(Duration::from_secs(seconds));
+            let duration = Some(seconds(value));
             if name == "wait_timeout" { timeouts.wait = duration } else { timeouts.net_write = duration }
         }
         Ok(found)
@@ -239,7 +238,7 @@ impl Client {
         Ok(rows
             .into_iter()
             .filter_map(|row| match <[Option<String>; 2]>::try_from(row) {
-                Ok([id, text]) => Some((number(id)?, text?)),
+                Ok([id, text]) => Some((number(id)?, cut(text?, STATEMENT))),
                 Err(_) => None,
             })
             .collect())
@@ -275,12 +274,12 @@ fn listed(row: Row) -> Option<Listed> {
     let [id, user, host, command, time, state] = <[Option<String>; 6]>::try_from(row).ok()?;
     Some(Listed {
         id: number(id)?,
-        user: user.unwrap_or_default(),
+        user: cut(user.unwrap_or_default(), NAME),
         client: client_of(&host.unwrap_or_default()),
-        command: command.unwrap_or_default(),
+        command: cut(command.unwrap_or_default(), NAME),
         // MariaDB has -1 for what has no time.
-        time: Duration::from_secs(number(time).unwrap_or(0)),
-        state: state.filter(|state| !state.is_empty()),
+        time: seconds(number(time).unwrap_or(0)),
+        state: state.filter(|state| !state.is_empty()).map(|state| cut(state, NAME)),
     })
 }
 
@@ -297,6 +296,8 @@ fn client_of(host: &str) -> (Option<IpAddr>, Option<u16>) {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
 
     #[test]
@@ -338,5 +339,33 @@ mod tests {
         let listed = row(["7", "system user", "-", "Daemon", "-1", ""]).unwrap();
         assert_eq!((listed.time, listed.state, listed.client), (Duration::ZERO, None, (None, None)));
         assert_eq!(row(["-", "etl", "-", "Query", "12", "-"]), None);
+    }
+
+    #[tokio::test]
+    async fn of_what_a_server_says_no_more_is_kept_than_it_may_mean() {
+        let long = "x".repeat(10_000);
+        let most = u64::MAX.to_string();
+        let listed =
+            listed([&most, &long, "", &long, &most, &long].map(|cell| Some(cell.to_owned())).to_vec());
+        let listed = listed.unwrap();
+        assert_eq!([listed.user.len(), listed.command.len(), listed.state.unwrap().len()], [NAME; 3]);
+        assert!(listed.time < Duration::MAX);
+
+        let (mut session, wire) = tokio::io::duplex(1 << 12);
+        let says = format!(
+            "{{\"Row\":[\"7\",\"{long}\",\"3306\",\"{most}\",\"MariaDB{long}\"]}}\n\"Done\"\n\
+             \"Done\"\n{}",
+            format!("{{\"Failed\":{{\"Refused\":{{\"code\":1,\"message\":\"{long}\"}}}}}}\n").repeat(2)
+        );
+        tokio::spawn(async move { session.write_all(says.as_bytes()).await });
+        let faculties = Faculties::of(&mut Client::over(wire), Statements::default()).await.unwrap();
+        assert_eq!((faculties.version.len(), faculties.account.len()), (NAME, SENTENCE));
+        assert!(faculties.net_write_timeout < Some(Duration::MAX));
+        assert_eq!(faculties.lacks.len(), 3);
+        assert!(
+            faculties.lacks.iter().all(|lack| lack.because.len() < 2 * SENTENCE),
+            "{:?}",
+            faculties.lacks
+        );
     }
 }

@@ -20,6 +20,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::bounds::{SENTENCE, cut};
 use super::link::{Answer, Incoming, Link, Order, Outgoing};
 use super::tls::Tls;
 use super::trouble::Trouble;
@@ -157,10 +158,9 @@ async fn answer(
 fn trouble(tls: &Tls, error: sqlx::Error) -> Trouble {
     match error {
         sqlx::Error::Database(error) => match error.try_downcast::<MySqlDatabaseError>() {
-            Ok(error) => Trouble::Refused {
-                code: error.number(),
-                message: error.message().chars().take(200).collect(),
-            },
+            Ok(error) => {
+                Trouble::Refused { code: error.number(), message: cut(error.message().to_owned(), SENTENCE) }
+            }
             Err(error) => Trouble::Told(error.to_string()),
         },
         sqlx::Error::Io(error) => match error.get_ref().and_then(|cause| cause.downcast_ref()) {
@@ -169,7 +169,7 @@ fn trouble(tls: &Tls, error: sqlx::Error) -> Trouble {
         },
         // Without TLS it would have to be encrypted with a key that anybody on the way could have sent.
         sqlx::Error::Configuration(_) => Trouble::Told(ASKS_FOR_ALL.to_owned()),
-        other => Trouble::Told(other.to_string().chars().take(200).collect()),
+        other => Trouble::Told(cut(other.to_string(), SENTENCE)),
     }
 }
 
