@@ -127,6 +127,8 @@ fn start(connection: OwnedFd) -> Result<Link, Trouble> {
         .stdin(Stdio::from(connection))
         .stdout(Stdio::from(OwnedFd::from(other)))
         .stderr(Stdio::null())
+        // Ctrl-C is for the one who asks. This ends after it, and takes leave.
+        .process_group(0)
         .spawn()?;
     Ok(Link::over(UnixStream::from_std(own)?))
 }

@@ -4,6 +4,7 @@
 //! A server that sends what the library does not bear ends this process, and not the observing. So it may do nothing but
 //! talk to these two, and have so much memory.
 
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt as _;
@@ -13,6 +14,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use tokio::io::copy_bidirectional;
@@ -30,7 +33,10 @@ use crate::privilege::{self, Uses};
 pub const COMMAND: &str = "server-session";
 
 /// What the process may have, in bytes of address space: the program itself, and several times the longest packet.
-const MEMORY: u64 = 256 << 20;
+const MEMORY: u64 = 128 << 20;
+
+/// How soon the process goes where there is no memory left: before every other one (`oom_score_adj` in proc(5)).
+const OOM_SCORE_ADJ: &str = "1000";
 
 /// How long taking leave may last.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -42,8 +48,17 @@ const LEAVE: Duration = Duration::from_secs(1);
 /// When this is not such a process, or it cannot be confined.
 pub fn serve() -> anyhow::Result<()> {
     let (server, starter) = (stream(&io::stdin())?, stream(&io::stdout())?);
+    // It ends when its starter does, and takes leave first. They wait for good: there is no other thread.
+    let ends = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
+    ends.into_iter().collect::<SigSet>().thread_block().context("holding back signals")?;
+    // Where /proc is not what it is on a host, it goes when its turn comes.
+    let _ = fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJ);
     setrlimit(Resource::RLIMIT_AS, MEMORY, MEMORY).context("limiting the memory")?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("forbidding a core dump")?;
     privilege::confine(&Uses::default())?;
+    // The password comes after this, and goes into no dump, not even by way of a program (core(5)). Becoming another user
+    // would undo it.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("forbidding a core dump")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let link = Link::over(UnixStream::from_std(starter)?);
@@ -71,7 +86,7 @@ async fn hold(link: Link, server: UnixStream) -> io::Result<()> {
     outgoing.say(&Answer::Done).await?;
     while let Some((statement, _)) = incoming.next::<String>().await? {
         let answering = answer(&mut session, statement, &mut outgoing);
-        let Some(answered) = while_wanted(&mut incoming, answering).await else { return Ok(()) };
+        let Some(answered) = while_wanted(&mut incoming, answering).await else { break };
         outgoing
             .say(&answered.map_or_else(|error| Answer::Failed(trouble(&order.tls, error)), |()| Answer::Done))
             .await?;
