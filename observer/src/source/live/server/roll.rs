@@ -14,6 +14,9 @@ use crate::listener::Listener;
 /// How often all connections are named.
 const PERIOD: Duration = Duration::from_secs(10);
 
+/// How often those that stand still are named at most: there may be many, and each of them begins to by itself.
+const SHORTLY: Duration = Duration::from_millis(200);
+
 /// A connection, as far as it matters for asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Named {
@@ -44,15 +47,27 @@ pub struct Naming {
     roll: watch::Sender<Roll>,
     /// When all of them are named next.
     next: Timestamp,
+    /// When any were named last, and whether something was found since.
+    named_at: Timestamp,
+    is_due: bool,
 }
 
 impl Naming {
     pub(super) fn new() -> (Self, watch::Receiver<Roll>) {
         let (roll, receiver) = watch::channel(Roll::default());
-        (Self { roll, next: Timestamp::EPOCH }, receiver)
+        let epoch = Timestamp::EPOCH;
+        (Self { roll, next: epoch, named_at: epoch, is_due: false }, receiver)
+    }
+
+    /// Names them if that is due and was not done just now.
+    fn name_shortly(&mut self, now: Timestamp, tracker: &Tracker) {
+        if self.is_due && self.named_at + SHORTLY <= now {
+            self.name(now, tracker);
+        }
     }
 
     fn name(&mut self, now: Timestamp, tracker: &Tracker) {
+        (self.named_at, self.is_due) = (now, false);
         let troubled: Arc<Vec<_>> =
             Arc::new(tracker.unsettled().filter_map(named).filter(|named| named.is_troubled).collect());
         let all = (now >= self.next).then(|| {
@@ -87,13 +102,13 @@ fn named(connection: &Connection) -> Option<Named> {
 impl Listener for Naming {
     fn event(&mut self, event: &Event, _about: Option<ConnectionId>, tracker: &Tracker) {
         if let EventKind::Source(SourceEvent::SocketsPolled { .. }) = event.kind {
-            self.name(event.at, tracker);
+            self.is_due = true;
         }
+        self.name_shortly(event.at, tracker);
     }
 
     fn finding(&mut self, finding: &Finding, tracker: &Tracker) {
-        if finding.connection.is_some() {
-            self.name(finding.at, tracker);
-        }
+        self.is_due |= finding.connection.is_some();
+        self.name_shortly(finding.at, tracker);
     }
 }
