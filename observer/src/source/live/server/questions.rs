@@ -53,8 +53,8 @@ pub(super) struct Faculties {
     pub(super) own: u64,
     /// The port the server listens on, as it says.
     pub(super) port: Option<u16>,
-    /// The net_write_timeout that sessions begin with.
-    pub(super) net_write_timeout: Option<Duration>,
+    /// What tells the server from others that are reached by the same name.
+    pub(super) identity: Vec<Option<String>>,
     /// Whether it tells the variables of sessions.
     has_timeouts: bool,
     /// Whether it tells the statements of sessions.
@@ -87,7 +87,7 @@ impl Faculties {
     /// Finds out by trying; what is not wanted is not tried, and not asked for later.
     pub(super) async fn of(client: &mut Client, statements: Statements) -> Result<Self, Trouble> {
         let rows = client
-            .query("SELECT CONNECTION_ID(), CURRENT_USER(), @@port, @@global.net_write_timeout, @@version", 1)
+            .query("SELECT CONNECTION_ID(), CURRENT_USER(), @@port, @@version, @@hostname, @@server_id", 1)
             .await?;
         let mut cells = rows.into_iter().next().unwrap_or_default().into_iter();
         let mut next = || cells.next().flatten();
@@ -98,8 +98,8 @@ impl Faculties {
             // A user and a host.
             account: cut(next().unwrap_or_default(), SENTENCE),
             port: number(next()).and_then(|port| u16::try_from(port).ok()),
-            net_write_timeout: number(next()).map(seconds),
             version: cut(next().unwrap_or_default(), NAME),
+            identity: [next(), next()].map(|name| name.map(|name| cut(name, SENTENCE))).into(),
             has_timeouts: false,
             has_statements: false,
             lacks: Vec::new(),
@@ -108,6 +108,7 @@ impl Faculties {
         if !faculties.is_mariadb() && faculties.try_list(client, PERFORMANCE_SCHEMA_LIST).await? {
             faculties.list = PERFORMANCE_SCHEMA_LIST;
         }
+        faculties.identify(client).await?;
         faculties.try_process(client).await?;
         faculties.try_timeouts(client).await?;
         if statements != Statements::None {
@@ -118,6 +119,16 @@ impl Faculties {
 
     fn is_mariadb(&self) -> bool {
         self.version.contains("MariaDB")
+    }
+
+    /// The port and MySQL's own name for the server; MariaDB has none.
+    async fn identify(&mut self, client: &mut Client) -> Result<(), Trouble> {
+        self.identity.push(self.port.map(|port| port.to_string()));
+        if !self.is_mariadb() {
+            let rows = tolerated(client.query("SELECT @@server_uuid", 1).await)?.unwrap_or_default();
+            self.identity.push(rows.into_iter().flatten().next().flatten().map(|name| cut(name, SENTENCE)));
+        }
+        Ok(())
     }
 
     async fn try_list(&self, client: &mut Client, list: &str) -> Result<bool, Trouble> {
@@ -190,6 +201,12 @@ impl Client {
             faculties.list
         );
         Ok(self.query(&statement, SESSIONS).await?.into_iter().filter_map(listed).collect())
+    }
+
+    /// The net_write_timeout that sessions begin with now.
+    pub(super) async fn global_net_write_timeout(&mut self) -> Result<Option<Duration>, Trouble> {
+        let rows = self.query("SELECT @@global.net_write_timeout", 1).await?;
+        Ok(number(rows.into_iter().flatten().next().flatten()).map(seconds))
     }
 
     /// The timeouts that these sessions have now.
@@ -353,14 +370,14 @@ mod tests {
 
         let (mut session, wire) = tokio::io::duplex(1 << 12);
         let says = format!(
-            "{{\"Row\":[\"7\",\"{long}\",\"3306\",\"{most}\",\"MariaDB{long}\"]}}\n\"Done\"\n\
+            "{{\"Row\":[\"7\",\"{long}\",\"3306\",\"MariaDB{long}\",\"{long}\"]}}\n\"Done\"\n\
              \"Done\"\n{}",
             format!("{{\"Failed\":{{\"Refused\":{{\"code\":1,\"message\":\"{long}\"}}}}}}\n").repeat(2)
         );
         tokio::spawn(async move { session.write_all(says.as_bytes()).await });
         let faculties = Faculties::of(&mut Client::over(wire), Statements::default()).await.unwrap();
         assert_eq!((faculties.version.len(), faculties.account.len()), (NAME, SENTENCE));
-        assert!(faculties.net_write_timeout < Some(Duration::MAX));
+        assert_eq!(faculties.identity[0].as_ref().unwrap().len(), SENTENCE);
         assert_eq!(faculties.lacks.len(), 3);
         assert!(
             faculties.lacks.iter().all(|lack| lack.because.len() < 2 * SENTENCE),

@@ -5,6 +5,7 @@
 //! talk to these two, and have so much memory.
 
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt as _;
@@ -77,8 +78,9 @@ fn stream(file: &impl AsFd) -> anyhow::Result<StdStream> {
 async fn hold(link: Link, server: UnixStream) -> io::Result<()> {
     let Link { mut incoming, mut outgoing } = link;
     let Some((order, _)) = incoming.next::<Order>().await? else { return Ok(()) };
-    let passing = pass_on(server)?;
-    let Some(opened) = while_wanted(&mut incoming, open(&order)).await else { return Ok(()) };
+    let name = name();
+    let passing = pass_on(server, &name)?;
+    let Some(opened) = while_wanted(&mut incoming, open(&order, &name)).await else { return Ok(()) };
     let mut session = match opened {
         Ok(session) => session,
         Err(error) => return outgoing.say(&Answer::Failed(trouble(&order.tls, error))).await,
@@ -107,8 +109,8 @@ async fn while_wanted<T>(incoming: &mut Incoming, doing: impl Future<Output = T>
 }
 
 /// The library connects by itself. So it does, to this process, which passes on what it says and hears.
-fn pass_on(mut server: UnixStream) -> io::Result<JoinHandle<io::Result<()>>> {
-    let listener = StdListener::bind_addr(&SocketAddr::from_abstract_name(name())?)?;
+fn pass_on(mut server: UnixStream, name: &str) -> io::Result<JoinHandle<io::Result<()>>> {
+    let listener = StdListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
     Ok(tokio::spawn(async move {
@@ -124,15 +126,16 @@ fn pass_on(mut server: UnixStream) -> io::Result<JoinHandle<io::Result<()>>> {
     }))
 }
 
-/// The name of this process' own socket, in the abstract namespace (unix(7)).
+/// A name for this process' own socket, in the abstract namespace (unix(7)), that nobody can take before.
 fn name() -> String {
-    format!("observer-session-{}", std::process::id())
+    // The keys of a new state are chosen by chance.
+    format!("observer-session-{:016x}", RandomState::new().hash_one(()))
 }
 
 /// Logs in.
-async fn open(order: &Order) -> Result<MySqlConnection, sqlx::Error> {
+async fn open(order: &Order, name: &str) -> Result<MySqlConnection, sqlx::Error> {
     let options = MySqlConnectOptions::new()
-        .socket(format!("\0{}", name()))
+        .socket(format!("\0{name}"))
         .host(&order.tls.host)
         .username(&order.user)
         .ssl_mode(order.tls.mode.into())
