@@ -6,7 +6,7 @@ mod support;
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
@@ -271,6 +271,29 @@ fn ctrl_c_ends_the_observer_and_then_the_session_with_leave() {
     assert!(sent.ends_with(QUIT), "no COM_QUIT: {sent:?}");
     let said = [observer.stdout.all(), observer.stderr.all()].concat().join("\n");
     assert!(!said.contains("answers of"), "something is told to be missing: {said}");
+}
+
+/// In a mount namespace with a name server that never answers. The C library would ask it for five minutes.
+#[test]
+fn a_look_up_without_end_is_told_and_not_waited_for() {
+    if !is_root("a_look_up_without_end_is_told_and_not_waited_for", "another resolv.conf") {
+        return;
+    }
+    let nameserver = UdpSocket::bind("127.86.7.53:53").unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let resolv = place.path().join("resolv.conf");
+    fs::write(&resolv, "nameserver 127.86.7.53\noptions timeout:30 attempts:5\n").unwrap();
+    let mut command = Command::new("unshare");
+    let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+    command.args(["--mount", "sh", "-c", script]).arg(resolv).arg(env!("CARGO_BIN_EXE_observer"));
+    command.args(["live", "--plain", "--no-kernel", "--mysql", "mysql://asker@db7.example"]);
+    let mut observer = Process::spawn("observer", &mut command).unwrap();
+    nameserver.set_read_timeout(Some(PATIENCE)).unwrap();
+    nameserver.recv(&mut [0; 512]).unwrap();
+    let is_told = |line: &str| line.contains("looking up its name takes too long").then_some(());
+    observer.wait_stderr("what is missing", is_told).unwrap();
+    observer.signal(Signal::SIGINT).unwrap();
+    observer.wait().unwrap();
 }
 
 proptest! {

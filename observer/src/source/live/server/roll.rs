@@ -112,3 +112,27 @@ impl Listener for Naming {
         self.name_shortly(finding.at, tracker);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use observer_core::Config;
+
+    use super::*;
+
+    #[test]
+    fn they_are_named_when_that_is_due_and_not_all_the_time() {
+        let tracker = Tracker::new(Config::default());
+        let (mut naming, roll) = Naming::new();
+        let mut heard = |millis: i64, event: SourceEvent| {
+            let event = Event { at: Timestamp::from_micros(millis * 1_000), kind: EventKind::Source(event) };
+            naming.event(&event, None, &tracker);
+            naming.named_at.as_micros() / 1_000
+        };
+        let polled = || SourceEvent::SocketsPolled { period: PERIOD };
+        assert_eq!(heard(20_000, polled()), 20_000);
+        assert_eq!(heard(20_100, polled()), 20_000, "it was done just now");
+        assert_eq!(heard(20_200, SourceEvent::TimePassed), 20_200);
+        assert_eq!(heard(20_900, SourceEvent::TimePassed), 20_200, "nothing is new");
+        assert!(roll.has_changed().unwrap(), "all were named");
+    }
+}
