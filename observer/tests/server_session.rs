@@ -202,7 +202,10 @@ fn the_observer_outlives_it() {
     doctor.args(["doctor", "--mysql", &url, "--mysql-defaults-file"]).arg(file);
     let output = doctor.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.lines().any(|line| line.contains("  server ") && line.contains("has ended")), "{text}");
+    assert!(
+        text.lines().any(|line| line.contains("  server ") && line.contains("has ended (exit status: 101)")),
+        "{text}"
+    );
     assert_eq!(output.status.code(), Some(1));
 }
 
