@@ -98,7 +98,7 @@ impl Judge {
             SourceEvent::Degraded { .. } => {
                 assert!(is_told(|kind| matches!(kind, FindingKind::Degraded { .. })), "a gap was hidden");
             }
-            SourceEvent::SocketsPolled { .. } | SourceEvent::TimePassed => {}
+            SourceEvent::SocketsPolled { .. } | SourceEvent::TimePassed | SourceEvent::Resumed { .. } => {}
         }
     }
 

@@ -12,7 +12,7 @@ mod window;
 pub(crate) use curve::{Count, Curve, GRACE, Limits};
 pub(crate) use drain::Drain;
 pub use end::EndView;
-pub(crate) use history::{Gone, History, ServerFin, Siblings, Unanswered};
+pub(crate) use history::{FAREWELL, Gone, History, ServerFin, Siblings, Unanswered};
 pub(crate) use own_wait::OwnWait;
 pub use reading::{SocketReading, WireReading};
 pub(crate) use stall::{BeforeWrite, LastWrite, Progress, Stall};

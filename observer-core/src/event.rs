@@ -62,6 +62,14 @@ pub enum SourceEvent {
     /// The observer let deadlines of up to this time pass, as no observation had come by then. What comes after this
     /// with an older stamp came too late for them: whoever judges the record has to know that to judge the same.
     TimePassed,
+    /// The observer goes on about this time, after it did not run: it was stopped, or had no processor. From this time on what falls
+    /// due, and what fell due meanwhile, waits until it has looked at everything again: a client that stood still may have read on,
+    /// unseen.
+    Resumed {
+        /// So long it waits, a minute at most.
+        #[serde(with = "seconds")]
+        looks_for: Duration,
+    },
 }
 
 /// Where observations were lost.

@@ -6,6 +6,7 @@
 //! | `sockets` | what sockets say: their states, their diagnostics, their disappearance |
 //! | `own_wait` | what the server's own wait says, where its system calls are followed |
 //! | `wait` | whether the server waits behind a closed window, and since when |
+//! | `pace` | how fast a server fills its send buffer, where that cannot be seen |
 //! | `session` | what the session sets for itself |
 //! | `asked` | what the server says when it is asked |
 //! | `stall` | the phases of a stall and their deadlines |
@@ -41,6 +42,8 @@ const COM_QUIT: char = '\u{1}';
 pub(crate) struct Context<'a> {
     pub(crate) config: &'a Config,
     pub(crate) findings: &'a mut VecDeque<Finding>,
+    /// Whether what falls due waits for what the observer has not seen yet.
+    pub(crate) waits: bool,
 }
 
 impl Connection {

@@ -1,5 +1,6 @@
 //! All connections, and the way of events through the rules to findings.
 
+mod deadlines;
 mod index;
 mod own;
 mod pairing;
@@ -7,6 +8,7 @@ mod room;
 mod servers;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound::{self, Excluded, Included};
 
 use crate::config::Config;
 use crate::connection::{Connection, Phase};
@@ -16,6 +18,7 @@ use crate::flow::ConnectionId;
 use crate::rules::Context;
 use crate::time::Timestamp;
 
+use deadlines::Deadlines;
 use index::Index;
 pub(crate) use index::Slot;
 use own::Own;
@@ -33,8 +36,9 @@ use servers::Servers;
 pub struct Tracker {
     config: Config,
     connections: Index,
-    /// The deadlines of the few connections that have one.
-    deadlines: BTreeSet<(Timestamp, ConnectionId)>,
+    deadlines: Deadlines,
+    /// The furthest moment it was told of.
+    now: Timestamp,
     /// The few connections that are not [`Phase::Flowing`] and not [`Phase::Closed`].
     unsettled: BTreeSet<ConnectionId>,
     servers: Servers,
@@ -54,7 +58,8 @@ impl Tracker {
         Self {
             config,
             connections: Index::default(),
-            deadlines: BTreeSet::new(),
+            deadlines: Deadlines::default(),
+            now: Timestamp::EPOCH,
             unsettled: BTreeSet::new(),
             servers: Servers::default(),
             own: Own::default(),
@@ -74,7 +79,10 @@ impl Tracker {
     ///
     /// Gives the connection the event was taken as one of, if any.
     pub fn handle_event(&mut self, event: &Event) -> Option<ConnectionId> {
-        self.pass_deadlines(|deadline| deadline < event.at);
+        if let EventKind::Source(SourceEvent::Resumed { looks_for }) = event.kind {
+            self.deadlines.wait(event.at, looks_for);
+        }
+        self.pass_deadlines(Excluded(event.at));
         match &event.kind {
             EventKind::Socket(socket) => return self.handle_socket_event(event.at, socket),
             EventKind::Source(SourceEvent::EventsLost { count, lost_by }) => {
@@ -85,20 +93,23 @@ impl Tracker {
                 self.find(event.at, FindingKind::Degraded { part, because, without });
             }
             // Sockets that are gone have their own events; that nothing else happened changes nothing.
-            EventKind::Source(SourceEvent::SocketsPolled { .. }) => {}
+            EventKind::Source(SourceEvent::SocketsPolled { .. } | SourceEvent::Resumed { .. }) => {}
             EventKind::Source(SourceEvent::TimePassed) => self.handle_timeout(event.at),
         }
         None
     }
 
-    /// Lets time pass: everything that falls due up to `now` happens, each at its own moment. The same as
-    /// [`SourceEvent::TimePassed`].
+    /// Lets time pass: everything that falls due up to `now` happens, each at its own moment, but for what waits after
+    /// [`SourceEvent::Resumed`]. The same as [`SourceEvent::TimePassed`].
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.pass_deadlines(|deadline| deadline <= now);
+        self.pass_deadlines(Included(now));
     }
 
-    /// The source has come to its end: what became of one connection is not told by what others may still do.
+    /// The source has come to its end: what fell due waits for nothing more, and what became of one connection is not told by
+    /// what others may still do.
     pub fn finish(&mut self) {
+        self.deadlines.wait_no_more();
+        self.pass_deadlines(Included(self.now));
         let ended: Vec<_> = self
             .connections()
             .filter(|connection| connection.ending().is_some() && !connection.is_told())
@@ -109,7 +120,7 @@ impl Tracker {
             let siblings = self.servers.siblings_of(connection);
             connection.note_siblings(siblings);
             if let Some(due) = connection.verdict_due() {
-                let mut cx = Context { config: &self.config, findings: &mut self.findings };
+                let mut cx = Context { config: &self.config, findings: &mut self.findings, waits: false };
                 connection.tell_verdict(due, siblings, &mut cx);
                 self.settle(id);
             }
@@ -121,7 +132,7 @@ impl Tracker {
 impl Tracker {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.deadlines.next()
     }
 
     /// The next finding, oldest first.
@@ -205,7 +216,8 @@ impl Tracker {
             connection.last_seen = connection.last_seen.max(at);
         }
         let ending = connection.ending();
-        let mut cx = Context { config: &self.config, findings: &mut self.findings };
+        let waits = self.deadlines.wait_at(at);
+        let mut cx = Context { config: &self.config, findings: &mut self.findings, waits };
         connection.observe(at, event, &mut cx);
         self.servers.heard(at, connection, &event.kind);
         if connection.ending() != ending {
@@ -215,12 +227,14 @@ impl Tracker {
         Some(id)
     }
 
-    fn pass_deadlines(&mut self, is_due: impl Fn(Timestamp) -> bool) {
-        while let Some(&(at, id)) = self.deadlines.first().filter(|(at, _)| is_due(*at)) {
-            self.deadlines.pop_first();
+    fn pass_deadlines(&mut self, end: Bound<Timestamp>) {
+        if let Included(now) | Excluded(now) = end {
+            self.now = self.now.max(now);
+        }
+        while let Some((at, id)) = self.deadlines.pass(end) {
             let Some(connection) = self.connections.get_mut(id) else { continue };
             connection.timer = None;
-            let mut cx = Context { config: &self.config, findings: &mut self.findings };
+            let mut cx = Context { config: &self.config, findings: &mut self.findings, waits: false };
             if connection.verdict_due().is_some() {
                 connection.tell_verdict(at, self.servers.siblings_of(connection), &mut cx);
                 self.settle(id);
@@ -235,16 +249,12 @@ impl Tracker {
     /// Brings the lists of the few up to date after connection `id` has changed.
     fn settle(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let cx = Context { config: &self.config, findings: &mut self.findings };
+        let cx = Context { config: &self.config, findings: &mut self.findings, waits: false };
         let deadline = connection.verdict_due().or_else(|| connection.deadline(&cx));
         self.servers.count(connection, true);
         if deadline != connection.timer {
-            if let Some(timer) = std::mem::replace(&mut connection.timer, deadline) {
-                self.deadlines.remove(&(timer, id));
-            }
-            if let Some(deadline) = deadline {
-                self.deadlines.insert((deadline, id));
-            }
+            let before = std::mem::replace(&mut connection.timer, deadline);
+            self.deadlines.change(id, before, deadline);
         }
         let is_unsettled = !matches!(connection.phase, Phase::Flowing | Phase::Closed);
         if is_unsettled != connection.is_unsettled {

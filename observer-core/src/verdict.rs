@@ -8,7 +8,7 @@
 //! | `stalled` | the same where a client stood still |
 //! | `server_gone` | whether the server went on |
 //! | `connector` | what can be done in the client's library |
-//! | `sentence`, `evidence`, `ruled_out`, `advice` | put it into words |
+//! | `sentence`, `evidence`, `ruled_out`, `advice`, with small `words` | put it into words |
 
 mod advice;
 mod cause;
@@ -176,6 +176,7 @@ fn at(facts: &Facts<'_>, cause: Cause) -> Option<Timestamp> {
         Cause::Open | Cause::Stalled => None,
         Cause::Recovered => facts.last_stall().and_then(|stall| stall.over).or(ended),
         Cause::GaveUp(Sign::Reset) | Cause::OtherTimeout(_) => facts.gave_up().or(ended),
+        Cause::GaveUp(Sign::OwnWait) => ended,
         Cause::GaveUp(_) => facts
             .gave_up()
             .or_else(|| sentence::stall_of(facts).map(|stall| stall.clock.abort().earliest))

@@ -156,6 +156,9 @@ proptest! {
             Step::Event(event) => (event.at, true),
             Step::Time(at) => (*at, false),
         };
+        // Who was stopped has let nothing pass.
+        let resumes = |event: &Event| matches!(event.kind, EventKind::Source(SourceEvent::Resumed { .. }));
+        steps.retain(|step| !matches!(step, Step::Event(event) if resumes(event)));
         steps.sort_by_key(at);
         let end = Step::Time(Timestamp::from_micros(i64::MAX));
         let events = steps.iter().filter(|step| matches!(step, Step::Event(_))).cloned();

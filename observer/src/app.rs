@@ -25,6 +25,14 @@ use crate::output::{Output, WhenSourceEnds, is_broken_pipe};
 /// an event itself, and so in the log, for those that come later still: a replay sees the same in the same order.
 pub const GRACE: Duration = Duration::from_millis(20);
 
+/// An observer that lets a deadline pass so late did not run meanwhile: it was stopped (SIGSTOP), or starved. Where it was only
+/// busy, what falls due is told a second later than it could be, and with the same times.
+const STOPPED: Duration = Duration::from_millis(200);
+
+/// So long it then looks at what has happened, before anything falls due: the connections in trouble are looked at at once, and
+/// again after a fifth of a second.
+const LOOKS_FOR: Duration = Duration::from_secs(1);
+
 /// At the end the source has so long to tell what it still knows. Reading a full ring buffer takes a tenth of it.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -82,7 +90,18 @@ where
         parts;
     let tracker = Tracker::new(config);
     let outcome = Outcome::Clean;
-    let mut app = App { tracker, output, is_shown: true, listeners, log, clock, grace, fail_on, outcome };
+    let mut app = App {
+        tracker,
+        output,
+        is_shown: true,
+        listeners,
+        log,
+        clock,
+        grace,
+        fail_on,
+        outcome,
+        was_stopped: false,
+    };
     let served = app.serve(&mut events, inputs, stop).await;
     // Where the output has failed too: what was lost in the last second is still for the log and for who else hears.
     let heard = app.hear_out(&mut events, last_words).await.and_then(|()| app.finish());
@@ -119,6 +138,8 @@ struct App<O, C, L> {
     grace: Duration,
     fail_on: Option<Severity>,
     outcome: Outcome,
+    /// Whether a deadline was late when it was looked at last.
+    was_stopped: bool,
 }
 
 impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
@@ -144,7 +165,7 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
                     None => return Ok(()),
                 },
                 batch = events.recv(), if source_runs => match batch {
-                    Some(batch) => self.observe(&batch)?,
+                    Some(batch) => self.observe((self.clock)(), &batch)?,
                     None => match self.output.when_source_ends() {
                         WhenSourceEnds::End => return Ok(()),
                         WhenSourceEnds::Stay => source_runs = false,
@@ -170,7 +191,7 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
             tokio::select! {
                 biased;
                 _ = &mut last_words => return shown.and(self.catch_up(events)),
-                Some(batch) = events.recv() => shown = shown.and(self.observe(&batch)),
+                Some(batch) = events.recv() => shown = shown.and(self.observe((self.clock)(), &batch)),
             }
         }
     }
@@ -180,7 +201,7 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
         let mut shown = Ok(());
         for _ in 0..events.len() {
             let Ok(batch) = events.try_recv() else { break };
-            shown = shown.and(self.observe(&batch));
+            shown = shown.and(self.observe((self.clock)(), &batch));
         }
         shown
     }
@@ -208,7 +229,7 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
         let now = (self.clock)();
         if self.tracker.poll_timeout().is_some_and(|at| at + self.grace <= now) {
             let kind = EventKind::Source(SourceEvent::TimePassed);
-            self.observe(&[Event { at: now - self.grace, kind }])?;
+            self.observe(now, &[Event { at: now - self.grace, kind }])?;
         }
         if let Some(log) = self.log.as_mut().filter(|log| log.flush_due().is_some_and(|at| at <= now)) {
             log.flush(now);
@@ -220,10 +241,22 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
         Ok(())
     }
 
+    /// What the judgement has to know before all else, if it did not run in time.
+    fn resumed(&mut self, now: Timestamp) -> Option<Event> {
+        let due = self.tracker.poll_timeout().map(|at| at + self.grace);
+        let was_stopped = due.is_some_and(|due| due + STOPPED <= now);
+        // Where it never runs in time, what falls due has to pass all the same.
+        let again = std::mem::replace(&mut self.was_stopped, was_stopped);
+        let kind = EventKind::Source(SourceEvent::Resumed { looks_for: STOPPED + LOOKS_FOR });
+        // What others have seen in the last moments, before it goes on itself, waits too.
+        (was_stopped && !again).then(|| Event { at: now - self.grace - STOPPED, kind })
+    }
+
     /// Whatever the output does, all of it is judged, and told to everybody else.
-    fn observe(&mut self, batch: &[Event]) -> anyhow::Result<()> {
-        let (now, mut shown) = ((self.clock)(), Ok(()));
-        for event in batch {
+    fn observe(&mut self, now: Timestamp, batch: &[Event]) -> anyhow::Result<()> {
+        let mut shown = Ok(());
+        let resumed = self.resumed(now);
+        for event in resumed.iter().chain(batch) {
             if let Some(log) = &mut self.log {
                 log.event(event, now);
             }

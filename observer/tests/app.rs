@@ -4,9 +4,11 @@
 
 mod support;
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::ready;
 use std::io::{self, Write};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use observer::app::{self, Ended, GRACE, Parts};
 use observer::command::Outcome;
 use observer::log::{Line, Reader, Sink, Writer};
 use observer::plain::Plain;
-use observer_core::{Config, Event, EventKind, Finding, Severity, SourceEvent, Timestamp};
+use observer_core::{Config, Event, EventKind, Finding, FindingKind, Severity, SourceEvent, Timestamp};
 use support::recording::header;
 use support::replayed::replayed;
 use support::story::{Story, at, degraded, events_lost, together};
@@ -86,11 +88,14 @@ async fn deliver(events: Vec<Event>, sender: mpsc::Sender<Vec<Event>>, delay: Du
     tokio::time::sleep_until(start + Duration::from_millis(end)).await;
 }
 
+/// A runtime whose time passes when nobody has anything to do.
+fn paused() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
 /// Runs the program in lines over `events`, each delivered `delay` after its stamp, until `end`.
 fn run(events: Vec<Event>, delay: Duration, end: u64, fail_on: Option<Severity>, log: Paper) -> Run {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    paused().block_on(async {
         let (lines, talk) = (Paper::default(), Paper::default());
         let (sender, receiver) = mpsc::channel(4);
         tokio::spawn(deliver(events, sender, delay, end));
@@ -116,18 +121,19 @@ fn run(events: Vec<Event>, delay: Duration, end: u64, fail_on: Option<Severity>,
 type Logging<S, E, C> = Parts<Plain<Paper, Paper>, stream::Pending<io::Result<Infallible>>, S, E, C, Paper>;
 
 /// The program in lines that nobody reads, with a log.
-fn logging<S, E>(
+fn logging<S, E, C>(
     events: mpsc::Receiver<Vec<Event>>,
     stop: S,
     last_words: E,
+    clock: C,
     log: Paper,
-) -> Logging<S, E, impl Fn() -> Timestamp> {
+) -> Logging<S, E, C> {
     Parts {
         events,
         inputs: stream::pending(),
         stop,
         last_words,
-        clock: clock(),
+        clock,
         output: Plain::new(Paper::default(), Paper::default()),
         listeners: Vec::new(),
         log: Some(Writer::new(log, &header("db1")).unwrap()),
@@ -229,14 +235,12 @@ fn a_full_disk_is_told_and_the_observation_goes_on() {
 
 #[test]
 fn the_log_is_at_most_a_second_behind() {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
+    LocalSet::new().block_on(&paused(), async {
         let log = Paper::default();
         let (sender, receiver) = mpsc::channel(4);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };
-        let program = spawn_local(app::run(logging(receiver, stopped, ready(()), log.clone())));
+        let program = spawn_local(app::run(logging(receiver, stopped, ready(()), clock(), log.clone())));
         let quiet = Story::of("10.2.7.31:51844", 0).events;
         let count = quiet.len();
         sender.send(quiet).await.unwrap();
@@ -260,10 +264,8 @@ fn the_log_is_at_most_a_second_behind() {
 #[test]
 fn the_source_has_the_last_word() {
     for ends in [true, false] {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let log = Paper::default();
-        runtime.block_on(async {
+        paused().block_on(async {
             let (sender, receiver) = mpsc::channel(4);
             let said = sender.clone();
             let last_words = async move {
@@ -274,7 +276,7 @@ fn the_source_has_the_last_word() {
                     std::future::pending::<()>().await;
                 }
             };
-            app::run(logging(receiver, ready(()), last_words, log.clone())).await.unwrap();
+            app::run(logging(receiver, ready(()), last_words, clock(), log.clone())).await.unwrap();
         });
         let lost = log_lines(&log).into_iter().filter(|line| {
             let Line::Event(event) = line else { return false };
@@ -301,15 +303,14 @@ impl Write for Gone {
 /// source says at the end, is in the log all the same.
 #[test]
 fn the_source_has_the_last_word_where_nobody_reads_the_lines_any_more() {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime = paused();
     let log = Paper::default();
     let ended = runtime.block_on(async {
         let (sender, receiver) = mpsc::channel(4);
         sender.send(vec![events_lost(1, 1), events_lost(2, 1)]).await.unwrap();
         let last_words = async move { sender.send(vec![events_lost(3, 1)]).await.unwrap() };
         let Parts { events, inputs, stop, last_words, clock, listeners, log, config, grace, .. } =
-            logging(receiver, std::future::pending(), last_words, log.clone());
+            logging(receiver, std::future::pending(), last_words, clock(), log.clone());
         let (output, fail_on) = (Plain::new(Gone, Gone), Some(Severity::Lost));
         let parts =
             Parts { events, inputs, stop, last_words, clock, output, listeners, log, config, grace, fail_on };
@@ -322,6 +323,47 @@ fn the_source_has_the_last_word_where_nobody_reads_the_lines_any_more() {
     assert_eq!((lines.iter().filter(is_event).count(), lines.iter().filter(is_finding).count()), (3, 3));
 }
 
+/// The program is stopped while a warning falls due, and one of two clients reads on meanwhile. Nobody told it, the ring buffer was
+/// full: only what is found afterwards does. Who stands still is warned of as soon as that was looked at.
+#[test]
+fn what_fell_due_while_it_was_stopped_waits_for_what_is_found_afterwards() {
+    let runtime = paused();
+    let (reads_on, stands) = ("10.2.7.31:51844", "10.2.7.31:51846");
+    let log = Paper::default();
+    LocalSet::new().block_on(&runtime, async {
+        let (sender, receiver) = mpsc::channel(4);
+        let slept = Rc::new(Cell::new(Duration::ZERO));
+        // No two looks at it give the same.
+        let clock = {
+            let (clock, slept) = (clock(), slept.clone());
+            move || clock() + slept.replace(slept.get() + Duration::from_micros(1))
+        };
+        let parts = logging(receiver, std::future::pending(), ready(()), clock, log.clone());
+        let program = spawn_local(app::run(parts));
+        let stall = |client| {
+            Story::of(client, 0).stream(500, 2_000, 1_200_000, 3_100_000).zero_window(2_000).probes([2_230])
+        };
+        sender.send(together([stall(reads_on), stall(stands)])).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        slept.set(Duration::from_secs(30));
+        let found = stall(reads_on).window_update(40_010, 800_000).events.pop().unwrap();
+        sender.send(vec![found]).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        drop(sender);
+        program.await.unwrap().unwrap();
+    });
+    let warned: Vec<_> = log_lines(&log)
+        .into_iter()
+        .filter_map(|line| match line {
+            Line::Finding(Finding { at, flow, kind: FindingKind::Warning { .. }, .. }) => {
+                Some((flow?.client, at))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(warned, [(stands.parse().unwrap(), at(32_000))]);
+}
+
 /// The source ends while somebody looks at the view: the last state stays.
 #[test]
 fn the_view_stays_after_the_end_of_the_source() {
@@ -329,9 +371,7 @@ fn the_view_stays_after_the_end_of_the_source() {
     use observer::view::{Abilities, Theme, View};
     use ratatui::{Terminal, backend::TestBackend};
 
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
+    LocalSet::new().block_on(&paused(), async {
         let (sender, receiver) = mpsc::channel(4);
         let abilities = Abilities { theme: Theme::Dark, unicode: true };
         let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();

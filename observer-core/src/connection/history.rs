@@ -37,7 +37,7 @@ pub(crate) struct History {
     pub(crate) was_lost: bool,
     /// The server's FIN.
     pub(crate) fin: Option<ServerFin>,
-    /// Data that is sent again and again without an answer.
+    /// Data without an answer, of an end that has ever sent something again.
     pub(crate) unanswered: Option<Unanswered>,
     /// When the client's first FIN or RST was seen.
     pub(crate) client_left: Option<Timestamp>,
@@ -109,15 +109,24 @@ pub(crate) struct ServerFin {
     pub(crate) since_sample: Option<u32>,
 }
 
-/// Data that is sent again and again without an answer.
+/// Data without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unanswered {
     /// Who sends it.
     pub(crate) by: End,
     /// Since when.
     pub(crate) since: Timestamp,
-    /// How often something was sent again, as last known.
-    pub(crate) retransmissions: u32,
+    /// What the sender had sent again when that was noticed: it may have been long before.
+    pub(crate) sent_again_before: u32,
+    /// What it has sent again by now.
+    pub(crate) sent_again: u32,
+}
+
+impl Unanswered {
+    /// How often something was seen to be sent again since.
+    pub(crate) const fn retransmissions(&self) -> u32 {
+        self.sent_again.saturating_sub(self.sent_again_before)
+    }
 }
 
 /// What became of the other connections of the same server when this one ended.
@@ -141,8 +150,9 @@ pub(crate) struct Siblings {
     pub(crate) back: Option<Timestamp>,
 }
 
-/// A server says goodbye with one ERR packet at most: 4031 takes 149 bytes, in TLS 171.
-const FAREWELL: u32 = 512;
+/// A server takes its leave with one ERR packet at most, which nobody reads: 4031, "The client was disconnected by the server
+/// because of inactivity", of MySQL from 8.0.24 on, takes 149 bytes, in TLS 171. That is no unread result.
+pub(crate) const FAREWELL: u32 = 512;
 
 impl ServerFin {
     /// Whether it came behind a few bytes that cannot be read: where results can be, so can a farewell.

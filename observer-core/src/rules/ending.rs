@@ -1,15 +1,11 @@
 //! How a connection ends, and what its client still has to read.
 
-use crate::connection::{Connection, Drain, Greeting, Phase};
+use crate::connection::{Connection, Drain, FAREWELL, Greeting, Phase};
 use crate::finding::FindingKind;
 use crate::flow::End;
 use crate::rules::Context;
 use crate::sample::SocketSample;
 use crate::time::Timestamp;
-
-/// A server may take its leave with an error packet of this size at most, which nobody reads: 4031, "The client was
-/// disconnected by the server because of inactivity", of MySQL from 8.0.24 on. That is no unread result.
-const FAREWELL: u32 = 512;
 
 impl Connection {
     /// The server's FIN is on the wire, or has arrived.

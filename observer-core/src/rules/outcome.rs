@@ -15,7 +15,7 @@ use crate::verdict::{Verdict, VerdictKind};
 /// connections. A server that dies takes all of them with it within some milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Data that was not acknowledged for this long, and sent again, is unanswered.
+/// Data that was not acknowledged for this long is unanswered.
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// What is remembered.
@@ -70,13 +70,20 @@ impl Connection {
             [(End::Client, &sample.client, &sample.server), (End::Server, &sample.server, &sample.client)]
                 .into_iter()
                 .find_map(|(by, sender, peer)| unanswered(at, by, sender, peer));
-        if unanswered.is_some() || self.history.as_ref().is_some_and(|history| history.unanswered.is_some()) {
-            self.history_mut().unanswered = unanswered;
+        let before = self.history.as_ref().and_then(|history| history.unanswered);
+        if unanswered.is_some() || before.is_some() {
+            let is_same =
+                |now: &Unanswered, before: &Unanswered| (now.by, now.since) == (before.by, before.since);
+            self.history_mut().unanswered =
+                unanswered.map(|now| match before.filter(|before| is_same(&now, before)) {
+                    Some(before) => Unanswered { sent_again_before: before.sent_again_before, ..now },
+                    None => now,
+                });
         }
     }
 }
 
-/// Whether `sender` sends again what `peer` does not acknowledge.
+/// Whether `peer` does not acknowledge what `sender` sends, which has sent something again, now or before.
 fn unanswered(
     at: Timestamp,
     by: End,
@@ -85,7 +92,8 @@ fn unanswered(
 ) -> Option<Unanswered> {
     let since = peer.last_ack_advance?;
     let waits = sender.next_seq.is_after(peer.ack) && at.since(since) >= ANSWER && sender.retransmissions > 0;
-    waits.then_some(Unanswered { by, since, retransmissions: sender.retransmissions })
+    let sent_again = sender.retransmissions;
+    waits.then_some(Unanswered { by, since, sent_again_before: sent_again, sent_again })
 }
 
 /// Telling it.

@@ -32,6 +32,8 @@ impl Connection {
                 stall.clock = Some(WriteClock { started: wait.since.unwrap_or(begun), timeout });
             }
             self.own_wait = Some(wait);
+            // It may have opened its window meanwhile, and not told yet that it stood still.
+            self.announce(at, cx);
             self.server_gave_up(at, cx);
         } else if let Some(stall) = self.stall.as_deref_mut() {
             stall.wait_ends(at);

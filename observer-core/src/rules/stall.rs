@@ -226,7 +226,8 @@ impl Connection {
         false
     }
 
-    fn announce(&mut self, at: Timestamp, cx: &mut Context<'_>) {
+    /// Tells that the client stands still, if that was not told.
+    pub(super) fn announce(&mut self, at: Timestamp, cx: &mut Context<'_>) {
         let (queued, unread) = (self.fresh_queued(), self.unread());
         let Some(stall) = self.stall.as_deref_mut() else { return };
         let Some(clock) = stall.clock.filter(|_| !stall.announced) else { return };
@@ -239,7 +240,7 @@ impl Connection {
     /// Goes to the phase that the clock has reached by `at`, and tells the last one of those passed. It goes back, in
     /// silence, only for a wait that is certainly another one.
     fn escalate(&mut self, at: Timestamp, cx: &mut Context<'_>) {
-        let Some(clock) = self.clock().copied() else { return };
+        let Some(clock) = self.clock().copied().filter(|_| !cx.waits) else { return };
         let milestones = self.milestones(&clock, cx).into_iter();
         let reached = milestones.filter(|(_, begins)| begins.is_some_and(|begins| begins <= at));
         let reached = reached.map(|(phase, _)| phase).max().unwrap_or(Phase::Stalled);

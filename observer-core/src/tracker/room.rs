@@ -24,7 +24,8 @@ impl Tracker {
         });
         if let Some(over) = over.map(Connection::id) {
             if let Some(over) = self.connections.get_mut(over) {
-                over.closed(at, &mut Context { config: &self.config, findings: &mut self.findings });
+                let mut cx = Context { config: &self.config, findings: &mut self.findings, waits: false };
+                over.closed(at, &mut cx);
             }
             self.settle(over);
         }
@@ -42,9 +43,7 @@ impl Tracker {
     pub(super) fn forget(&mut self, id: ConnectionId) {
         let Some(mut connection) = self.connections.remove(id) else { return };
         self.servers.count(&mut connection, false);
-        if let Some(timer) = connection.timer {
-            self.deadlines.remove(&(timer, id));
-        }
+        self.deadlines.change(id, connection.timer, None);
         self.unsettled.remove(&id);
     }
 
@@ -71,7 +70,7 @@ impl Tracker {
                 self.connections.get_mut(*id).filter(|gone| gone.verdict_due().is_some())
             {
                 let siblings = self.servers.siblings_of(connection);
-                let mut cx = Context { config: &self.config, findings: &mut self.findings };
+                let mut cx = Context { config: &self.config, findings: &mut self.findings, waits: false };
                 connection.tell_verdict(at, siblings, &mut cx);
             }
             self.forget(*id);

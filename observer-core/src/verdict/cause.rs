@@ -63,6 +63,8 @@ pub(super) enum Sign {
     Socket,
     /// Its process list.
     ProcessList,
+    /// Its own wait, behind a window that was open.
+    OwnWait,
     /// Its RST at the deadline.
     Reset,
     /// Its FIN behind the data.

@@ -5,7 +5,7 @@ use crate::flow::End;
 use crate::statement::StatementKind;
 use crate::text::{Bytes, Seconds, clean, logged_in, setting, waits_for};
 use crate::verdict::VerdictKind;
-use crate::verdict::cause::Cause;
+use crate::verdict::cause::{Cause, Sign};
 use crate::verdict::facts::{Facts, Versus};
 use crate::verdict::sentence::stall_of;
 use crate::verdict::words::{TimeOfDay, counted, timeout_and_source};
@@ -16,13 +16,11 @@ const STATEMENT: usize = 200;
 /// All of it.
 pub(super) fn evidence(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
     let kind = cause.kind();
-    let stalled = matches!(
-        kind,
-        VerdictKind::NetWriteTimeout
-            | VerdictKind::Recovered
-            | VerdictKind::ClientVanished
-            | VerdictKind::Killed
-    ) || facts.stall().is_some();
+    // Whose window was open did not stand still then.
+    let open = cause == Cause::GaveUp(Sign::OwnWait);
+    let gave_up_writing = !open && (kind == VerdictKind::NetWriteTimeout || facts.stall().is_some());
+    let stalled = gave_up_writing
+        || matches!(kind, VerdictKind::Recovered | VerdictKind::ClientVanished | VerdictKind::Killed);
     [
         server(facts),
         client(facts),
@@ -30,7 +28,7 @@ pub(super) fn evidence(facts: &Facts<'_>, cause: Cause) -> Vec<String> {
         stalled.then(|| asked(facts)).flatten(),
         stalled.then(|| window(facts)).flatten(),
         stalled.then(|| probes(facts)).flatten(),
-        (kind == VerdictKind::NetWriteTimeout || facts.stall().is_some()).then(|| deadline(facts)).flatten(),
+        gave_up_writing.then(|| deadline(facts)).flatten(),
         own_wait(facts),
         told(facts),
         gave_up(facts),
@@ -200,11 +198,11 @@ fn traffic(facts: &Facts<'_>, kind: VerdictKind) -> Option<String> {
 }
 
 fn unanswered(facts: &Facts<'_>) -> Option<String> {
-    let unanswered = facts.history()?.unanswered?;
+    let unanswered = facts.unanswered()?;
     Some(format!(
         "The {} had sent {} again, without an answer since {}.",
         unanswered.by,
-        counted(unanswered.retransmissions, "segment"),
+        counted(unanswered.retransmissions(), "segment"),
         TimeOfDay(unanswered.since)
     ))
 }

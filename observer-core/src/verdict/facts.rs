@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::clock::{TimeoutSource, WriteClock};
 use crate::config::Config;
-use crate::connection::{Connection, Ending, Gone, Greeting, History, Phase, ServerFin, Siblings};
+use crate::connection::{
+    Connection, Ending, Gone, Greeting, History, Phase, ServerFin, Siblings, Unanswered,
+};
 use crate::flow::End;
 use crate::statement::StatementKind;
 use crate::time::Timestamp;
@@ -80,6 +82,27 @@ impl<'a> Facts<'a> {
         let history = self.history?;
         let (at, code) = history.error?;
         (history.ending?.at.since(at) <= GOODBYE).then_some(code)
+    }
+
+    /// Data that is sent again and again without an answer.
+    pub(super) fn unanswered(&self) -> Option<Unanswered> {
+        self.history?.unanswered.filter(|unanswered| unanswered.retransmissions() > 0)
+    }
+
+    /// Whether the server had sent again and again, without an answer, for as long as it waits until it can write, when it
+    /// ended the connection.
+    pub(super) fn gave_up_unanswered(&self) -> bool {
+        let timeout = self.connection.timeout();
+        let (Some(unanswered), Some(ending)) = (self.unanswered(), self.ending()) else { return false };
+        let silence = ending.at.since(unanswered.since) + EARLY;
+        unanswered.by == End::Server
+            && (timeout.source == TimeoutSource::Assumed || silence >= timeout.duration)
+    }
+
+    /// Whether the server's own wait until it could write had run out when the connection ended.
+    pub(super) fn own_wait_ran_out(&self) -> bool {
+        let ran_out = self.connection.own_wait.as_deref().and_then(|wait| wait.timed_out);
+        ran_out.zip(self.ending()).is_some_and(|(at, ending)| ending.at.since(at) <= LATE)
     }
 
     pub(super) fn has_quit(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::flow::End;
 use crate::sample::TimerKind;
 use crate::session::error_number;
 use crate::verdict::Confidence::{self, Certain, Likely, Possible};
-use crate::verdict::cause::{Cause, IdleSign};
+use crate::verdict::cause::{Cause, IdleSign, Sign};
 use crate::verdict::facts::Facts;
 use crate::verdict::server_gone::{Fate, fate};
 use crate::verdict::stalled;
@@ -34,6 +34,10 @@ pub(super) fn judge(facts: &Facts<'_>) -> Judgement {
     }
     if ending.by == Some(End::Server) && facts.server_died() {
         return because(Cause::Died, Certain);
+    }
+    // Its window need not have been closed for that: a network that is gone stops a server too.
+    if ending.by != Some(End::Client) && facts.stall().is_none() && facts.own_wait_ran_out() {
+        return because(Cause::GaveUp(Sign::OwnWait), Certain);
     }
     match (ending.by, ending.reset) {
         (Some(End::Client), reset) => by_client(facts, reset),
@@ -78,6 +82,9 @@ fn server_reset(facts: &Facts<'_>) -> Judgement {
     if facts.ended_at_once() && facts.greeting().is_none() {
         return because(Cause::Refused, Likely);
     }
+    if facts.gave_up_unanswered() {
+        return because(Cause::Unanswered(End::Client), Likely);
+    }
     let idle = facts.idle().is_some_and(|idle| idle >= Duration::from_secs(1)) && !facts.was_waiting();
     match facts.resets_at_timeout() {
         // It resets at its timeouts and closes with FIN in all other cases.
@@ -110,6 +117,9 @@ fn server_fin(facts: &Facts<'_>) -> Judgement {
     }
     if let Some(stall) = facts.stall() {
         return stalled::closed(facts, stall);
+    }
+    if facts.gave_up_unanswered() {
+        return because(Cause::Unanswered(End::Client), Likely);
     }
     let cut = facts.fin().and_then(|fin| fin.in_result);
     if let Some(stall) =
@@ -153,7 +163,7 @@ fn silent(facts: &Facts<'_>) -> Judgement {
     if let Some(stall) = facts.stall() {
         return stalled::disappeared(facts, stall);
     }
-    match facts.history().and_then(|history| history.unanswered) {
+    match facts.unanswered() {
         Some(unanswered) => because(Cause::Unanswered(unanswered.by.peer()), Likely),
         None => match facts.connection.retransmitter() {
             Some(by) => because(Cause::Unanswered(by.peer()), Likely),

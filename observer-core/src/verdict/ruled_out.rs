@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::flow::End;
 use crate::text::Seconds;
-use crate::verdict::cause::Cause;
+use crate::verdict::cause::{Cause, Sign};
 use crate::verdict::evidence::wait_timeout_said;
 use crate::verdict::facts::{Facts, Versus};
 use crate::verdict::sentence::stall_of;
@@ -25,7 +25,7 @@ pub(super) fn ruled_out(facts: &Facts<'_>, cause: Cause) -> Vec<RuledOut> {
         (VerdictKind::ServerCrashed, not_crashed(facts)),
         (VerdictKind::ClientClosed, not_client(facts)),
         (VerdictKind::ClientVanished, not_client(facts)),
-        (VerdictKind::Network, not_network(facts)),
+        (VerdictKind::Network, not_network(facts, cause)),
     ]
     .into_iter()
     .filter(|(other, _)| *other != kind)
@@ -35,6 +35,10 @@ pub(super) fn ruled_out(facts: &Facts<'_>, cause: Cause) -> Vec<RuledOut> {
 
 fn not_net_write_timeout(facts: &Facts<'_>) -> Option<String> {
     let Some(stall) = stall_of(facts) else {
+        // It may well have waited for a network that was gone.
+        if facts.gave_up_unanswered() {
+            return None;
+        }
         return Some("the client never stood still with data waiting for it".to_owned());
     };
     let ended = facts.gave_up().or(facts.ending().map(|ending| ending.at))?;
@@ -111,13 +115,17 @@ fn not_client(facts: &Facts<'_>) -> Option<String> {
         .then(|| format!("the first {} came from the server", if ending.reset { "RST" } else { "FIN" }))
 }
 
-fn not_network(facts: &Facts<'_>) -> Option<String> {
+fn not_network(facts: &Facts<'_>, cause: Cause) -> Option<String> {
     let (probes, answers) = facts.connection.probes();
     if probes > 0 && answers > 0 && answers + 2 >= probes {
         return Some(
             "the client's kernel answered the probes to the end: its host and the network were there"
                 .to_owned(),
         );
+    }
+    // What is sent to a host that is silent comes through to nobody.
+    if facts.unanswered().is_some() || cause == Cause::GaveUp(Sign::OwnWait) {
+        return None;
     }
     let ending = facts.ending()?;
     ending.by.map(|by| format!("a {} of the {by} came through", if ending.reset { "RST" } else { "FIN" }))

@@ -108,7 +108,8 @@ fn what_happened(facts: &Facts<'_>, cause: Cause) -> String {
             Seconds(facts.stood_still_for().unwrap_or_default())
         ),
         Cause::Unanswered(End::Client) => {
-            format!("{client} no longer answered: its host is gone, or the network between.")
+            let ended = if facts.ended_by(End::Server) { ", and the server has given it up" } else { "" };
+            format!("{client} no longer answered: its host is gone, or the network between{ended}.")
         }
         Cause::Unanswered(End::Server) => {
             format!("The server no longer answered {client}: its host is gone, or the network between.")
@@ -154,22 +155,27 @@ fn recovered(facts: &Facts<'_>) -> String {
 fn gave_up(facts: &Facts<'_>, sign: Sign) -> String {
     let client = facts.connection.flow().client;
     let stall = stall_of(facts);
-    let timeout = stall.map_or_else(String::new, |stall| match stall.clock.timeout.source {
+    // Without a stall it is the server's own wait that was seen.
+    let known = stall.filter(|_| sign != Sign::OwnWait).map(|stall| stall.clock.timeout);
+    let timeout = known.unwrap_or_else(|| facts.connection.timeout());
+    let in_force = setting(timeout.duration);
+    let timeout = match timeout.source {
         // What was assumed fits what was seen.
         TimeoutSource::Assumed
             if matches!(sign, Sign::Socket | Sign::ProcessList | Sign::Reset | Sign::Disappeared) =>
         {
-            format!(" ({}, as was assumed)", setting(stall.clock.timeout.duration))
+            format!(" ({in_force}, as was assumed)")
         }
-        TimeoutSource::Assumed => format!(" if that is {} (assumed)", setting(stall.clock.timeout.duration)),
-        _ => format!(" ({})", setting(stall.clock.timeout.duration)),
-    });
+        TimeoutSource::Assumed => format!(" if that is {in_force} (assumed)"),
+        _ => format!(" ({in_force})"),
+    };
     let probably = if sign == Sign::Deadline { "has probably given" } else { "gave" };
     let end = match sign {
         Sign::Deadline if facts.ending().is_none() => "; nothing on the wire shows it yet".to_owned(),
         Sign::Deadline => "; it was not seen to".to_owned(),
         Sign::Socket => "; its socket shows it".to_owned(),
         Sign::ProcessList => "; its process list no longer has the session".to_owned(),
+        Sign::OwnWait => "; its own wait ran out, behind a window that was open".to_owned(),
         Sign::Reset => " with an RST".to_owned(),
         Sign::Fin => after_deadline(facts, stall, "FIN came behind the last data"),
         Sign::LateReset => after_deadline(facts, stall, "RST answered the reader that came back"),

@@ -48,6 +48,7 @@ fn source_event() -> impl Strategy<Value = SourceEvent> {
             .prop_map(|(part, because, without)| SourceEvent::Degraded { part, because, without }),
         duration().prop_map(|period| SourceEvent::SocketsPolled { period }),
         Just(SourceEvent::TimePassed),
+        duration().prop_map(|looks_for| SourceEvent::Resumed { looks_for }),
     ]
 }
 

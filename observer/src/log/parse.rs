@@ -40,7 +40,7 @@ struct Observed<K> {
 }
 
 /// Of all events, those that speak of the source and not of a connection.
-const OF_THE_SOURCE: [&str; 4] = ["events_lost", "degraded", "sockets_polled", "time_passed"];
+const OF_THE_SOURCE: [&str; 5] = ["events_lost", "degraded", "sockets_polled", "time_passed", "resumed"];
 
 /// Reads the first line.
 ///

@@ -1,6 +1,6 @@
 //! A recording on its way through the judgement to an output.
 
-use observer_core::{Config, Event, Severity, Timestamp, Tracker};
+use observer_core::{Config, Event, EventKind, Severity, SourceEvent, Timestamp, Tracker};
 
 use crate::app::counts;
 use crate::command::Outcome;
@@ -75,7 +75,14 @@ impl Judging {
     ///
     /// When the output fails.
     pub fn pass(&mut self, now: Timestamp, output: &mut impl Output) -> anyhow::Result<()> {
-        self.tracker.handle_timeout(now);
+        // Nothing fell due for an observer that did not run.
+        let did_not_run = matches!(
+            self.next,
+            Some(Moment::Event(Event { kind: EventKind::Source(SourceEvent::Resumed { .. }), .. }))
+        );
+        if !did_not_run {
+            self.tracker.handle_timeout(now);
+        }
         self.tell(output)
     }
 

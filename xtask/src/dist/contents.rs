@@ -19,6 +19,9 @@ const SHELLS: [(&str, &str, &str); 3] = [
     ("fish", "observer.fish", "usr/share/fish/vendor_completions.d"),
 ];
 
+/// The documents at the root that link to each other.
+const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+
 /// Files by their names, in their order.
 pub(super) type Files = Vec<(String, Vec<u8>)>;
 
@@ -30,7 +33,7 @@ pub(super) struct Contents {
     pub(super) pages: Files,
     /// Completions: where a package has them, and what they are called.
     pub(super) completions: Vec<(&'static str, &'static str, Vec<u8>)>,
-    /// README, CHANGELOG and docs/, as they lie in the repository.
+    /// The documents at the root and docs/, as they lie in the repository.
     pub(super) documents: Files,
     /// What else is in packaging/: rules of alerts and the like, for other programs.
     pub(super) examples: Files,
@@ -56,7 +59,7 @@ impl Contents {
                 .into_iter()
                 .map(|(shell, file, place)| Ok((place, file, printed(&runs_here, &["completions", shell])?)))
                 .collect::<anyhow::Result<_>>()?,
-            documents: [named(&["README.md", "CHANGELOG.md"])?, below("docs", "docs")?].concat(),
+            documents: [named(&DOCUMENTS)?, below("docs", "docs")?].concat(),
             examples: below("packaging", "")?
                 .into_iter()
                 .filter(|(name, _)| !matches!(name.as_str(), "observer.service" | "observer.toml"))

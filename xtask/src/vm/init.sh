@@ -116,7 +116,7 @@ sleep)
 esac
 within 120 ended demo
 case $fault in
-wire) /bin/tc -s qdisc show dev lo > /out/fault ;;
+wire) { /bin/tc -s qdisc show dev lo; cat /proc/net/netstat; } > /out/fault ;;
 sleep) date -u '+end %Y-%m-%dT%H:%M:%SZ' >> /out/fault ;;
 esac
 usage end

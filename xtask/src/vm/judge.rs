@@ -70,6 +70,8 @@ fn fault(fault: Fault, seen: &Seen, misses: &mut Vec<String>) {
             seen.fault.contains("netem")
                 && seen.fault.contains("(dropped ")
                 && !seen.fault.contains("(dropped 0")
+                // Out of order, and what had come before.
+                && ["TCPOFOQueue", "TCPDSACKOldSent"].iter().all(|name| tcp_counter(&seen.fault, name) > Some(0))
         }
         Fault::Sleep => slept(&seen.fault).is_some_and(|seconds| seconds >= ASLEEP),
     };
@@ -84,6 +86,13 @@ fn fault(fault: Fault, seen: &Seen, misses: &mut Vec<String>) {
             misses.push(format!("what is told after the sleep is {behind:?} s behind the wall clock"));
         }
     }
+}
+
+/// A counter of /proc/net/netstat, which has the names in one line and the values in the next.
+fn tcp_counter(netstat: &str, name: &str) -> Option<u64> {
+    let mut lines = netstat.lines().filter_map(|line| line.strip_prefix("TcpExt: "));
+    let (names, values) = (lines.next()?.split(' '), lines.next()?.split(' '));
+    names.zip(values).find(|(known, _)| *known == name)?.1.parse().ok()
 }
 
 /// The second of its day in `2026-11-23T07:00:00.250000Z`.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use observer_core::{Finding, Timestamp, Tracker, headline};
+use observer_core::{EventKind, Finding, SourceEvent, Timestamp, Tracker, headline};
 
 use super::Story;
 use super::matching::{connection, difference, finding, show};
@@ -43,7 +43,8 @@ impl Story {
             while let Some((at, text)) = headlines.next_if(|(at, _)| *at < event.at) {
                 failures.extend(check_headline(tracker, *at, text));
             }
-            if timers {
+            // An observer that does not run has no timers.
+            if timers && !matches!(event.kind, EventKind::Source(SourceEvent::Resumed { .. })) {
                 let before = event.at - std::time::Duration::from_micros(1);
                 while let Some(due) = tracker.poll_timeout().filter(|due| *due <= before) {
                     tracker.handle_timeout(due);

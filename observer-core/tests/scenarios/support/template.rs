@@ -24,7 +24,7 @@ pub(super) fn event(event: &Map<String, Value>, defaults: &Map<String, Value>) -
     let kind = event.get("event").and_then(Value::as_str).ok_or("an event without `event`")?;
     let at = event.get("at").and_then(Value::as_f64).ok_or("an event without `at`")?;
     let mut whole = match kind {
-        "events_lost" | "degraded" | "sockets_polled" => json!({}),
+        "events_lost" | "degraded" | "sockets_polled" | "resumed" => json!({}),
         "socket" => merged(ends(), socket()),
         "wire" => merged(ends(), json!({ "sent_by_client": direction(), "sent_by_server": direction() })),
         _ => ends(),

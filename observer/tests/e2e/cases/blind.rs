@@ -19,8 +19,8 @@ use crate::harness::server::{Server, story_query};
 
 /// How long the observer is stopped.
 const MINUTE: Duration = Duration::from_secs(60);
-/// net_write_timeout: nobody is given up in that time.
-const TIMEOUT: Duration = Duration::from_secs(180);
+/// net_write_timeout: nobody is given up in that time, but a warning falls due.
+const TIMEOUT: Duration = Duration::from_secs(110);
 /// Connections that come and go meanwhile, to another port. Each is six records at least.
 const SHORT: usize = 200;
 
@@ -29,8 +29,8 @@ fn is_recovered(kind: &FindingKind) -> bool {
 }
 
 /// SIGSTOP for a minute, with a ring buffer for some forty records, which is full before anything else happens: a client that
-/// was idle stops reading, one that stood still reads on, another is killed. What was missed is counted and said; what has
-/// become of the three is known by the sockets, and nothing else is said of them.
+/// was idle stops reading, one that stood still reads on before it is to be warned of, another is killed. What was missed is counted
+/// and said; what has become of the three is known by the sockets, and nothing else is said of them.
 pub(crate) fn a_minute(setup: &Setup) -> anyhow::Result<()> {
     let lab = Lab::new()?;
     let _server = Server::start(setup, Dialect::MySql, lab.server(), lab.port, TIMEOUT)?;
@@ -82,6 +82,9 @@ pub(crate) fn a_minute(setup: &Setup) -> anyhow::Result<()> {
     ensure_judged(&log, clients[0], &[VerdictKind::Recovered])?;
     ensure_judged(&log, clients[1], &[VerdictKind::Recovered])?;
     ensure_judged(&log, clients[2], &gone)?;
+    let findings = log.findings_of(clients[1]);
+    let was_warned_of = findings.iter().any(|finding| matches!(finding.kind, FindingKind::Warning { .. }));
+    ensure!(!was_warned_of, "warned of one that read on: {}", listed(findings));
     let verdict = log.verdict(clients[2])?;
     let is_open_about_it = verdict.kind != VerdictKind::Unknown
         || verdict.missing.iter().any(|missing| missing.contains("observations that were lost"));

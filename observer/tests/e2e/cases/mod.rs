@@ -83,6 +83,7 @@ pub(crate) const ALL: &[Case] = &[
     ("an_orphan_of_mysql_stays_with_what_it_holds_until_it_has_drained", orphan::mysql),
     ("a_client_that_comes_back_to_a_server_that_is_gone_too_is_told_by_rst", silence::orphan),
     ("a_network_that_is_gone_is_called_the_network", silence::path),
+    ("a_network_that_is_gone_is_called_the_network_though_the_server_gives_up_first", silence::given_up),
     ("a_server_that_is_killed_has_crashed", faults::server_killed),
     ("a_client_that_is_killed_is_gone", faults::client_killed),
     ("an_interface_that_is_down_for_a_while_is_no_end", faults::interface_down),

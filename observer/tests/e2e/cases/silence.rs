@@ -123,3 +123,39 @@ pub(crate) fn path(setup: &Setup) -> anyhow::Result<()> {
     ensure!(log.connections(client).len() == 1 && log.lost() == 0, "{:?}", log.connections(client));
     Ok(())
 }
+
+/// Large rows, made slowly enough to be read at once, and fast enough to fill what a socket holds within a second.
+fn large(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::MySql => {
+            "WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < 40000) \
+             SELECT /*+ SET_VAR(cte_max_recursion_depth = 40000) */ id, SLEEP(0.01), REPEAT('x', 100000) FROM ids"
+        }
+        Dialect::MariaDb => "SELECT seq, SLEEP(0.01), REPEAT('x', 100000) FROM seq_1_to_40000",
+    }
+}
+
+/// The cable is cut, and the server gives up long before its kernel does: nobody's window was closed, MySQL closes and
+/// MariaDB resets, and neither was idle or killed.
+pub(crate) fn given_up(setup: &Setup) -> anyhow::Result<()> {
+    for dialect in [Dialect::MySql, Dialect::MariaDb] {
+        let lab = Lab::new()?;
+        // A closed socket is not to be kept for minutes.
+        lab.server().set("tcp_orphan_retries", "2")?;
+        let server = Server::start(setup, dialect, lab.server(), lab.port, TIMEOUT)?;
+        let observer = Observer::told(Vantage::Side(lab.server()), &lab, TIMEOUT)?;
+        let mut reader = Reader::connect(setup, &lab.client, lab.address(), large(dialect))?;
+        let (client, thread) = (reader.address, reader.thread_id);
+        reader.query_and_pause()?;
+        reader.go_on()?;
+        lab.client.set_link(false)?;
+        server.wait_abort(thread)?;
+        observer.wait_finding("the verdict", client, is_verdict)?;
+        let log = observer.stop()?;
+        let verdict = log.verdict(client)?;
+        let is_right = verdict.kind == VerdictKind::Network && verdict.sentence.contains("has given it up");
+        ensure!(is_right, "{dialect:?}: {verdict:?} after {}", listed(log.findings_of(client)));
+        ensure!(log.lost() == 0, "{} observations were lost", log.lost());
+    }
+    Ok(())
+}

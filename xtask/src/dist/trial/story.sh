@@ -110,6 +110,20 @@ until_true has_next_part
 kill "$client" "$server"
 tell "begins a new part when it is told to reload"
 
+# The process that holds a session at a server is started within the service's limits, and reads what the server says: here
+# that it refuses, by error 1040.
+systemd-socket-activate --accept --inetd --listen=127.0.0.1:3307 /bin/printf \
+    '\027\0\0\0\377\020\004Too many connections' >/dev/null 2>&1 &
+server=$!
+echo 'mysql = ["mysql://observer@127.0.0.1:3307"]' >>$settings
+systemctl restart $unit
+is_refused() {
+    journalctl --unit=$unit --output=cat --no-pager | grep -q 'Too many connections (error 1040)'
+}
+until_true is_refused
+kill "$server"
+tell "asks a server, and hears what it says"
+
 echo '# Of the administrator.' >>$settings
 before=$(property MainPID)
 dpkg --force-confold --install /trial/new.deb >/tmp/dpkg 2>&1 || fail "upgrading: $(cat /tmp/dpkg)"

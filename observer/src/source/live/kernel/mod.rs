@@ -9,7 +9,7 @@
 //! milestones      when a reader had acknowledged how much
 //! private_mounts  what the host has not mounted, for nobody else to see
 //! reader          the task that does it all
-//! reads           attaches what follows reads, while a window is closed
+//! reads           attaches what follows reads, while somebody stands still
 //! records         bytes of the ring buffer to events
 //! sampler         the map of connections to samples, at the observer's own pace
 //! scope           keeps to one cgroup what knows no cgroups

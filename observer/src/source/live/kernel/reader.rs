@@ -21,6 +21,7 @@ use super::reads::Reads;
 use super::records::{Decoder, Malformed, Told};
 use super::sampler::Sampler;
 use super::scope::Scope;
+use super::trouble::STILL;
 use super::waits::Waits;
 use crate::mysql::Statements;
 use crate::source::live::cgroup::Directory;
@@ -48,13 +49,13 @@ const WITHOUT_NEW: &str = "what is started there since, but for what socket poll
 
 /// The other parts of the source, which what is read here sets to work.
 pub(crate) struct Others {
-    /// Polls more often while a window is closed.
+    /// Polls more often while somebody stands still.
     pub(crate) diag: Arc<DiagHandle>,
     /// The cookies of all sockets, when it was asked for them.
     pub(crate) sockets: mpsc::Receiver<HashSet<u64>>,
     /// Looks at the processes that open and read.
     pub(crate) owners: Asker,
-    /// Follows who reads, while a window is closed.
+    /// Follows who reads, while somebody stands still.
     pub(crate) reads: Reads,
     /// Follows servers' own waits, where that is possible.
     pub(crate) waits: Option<Waits>,
@@ -96,6 +97,7 @@ pub(crate) async fn read(
     let mut rest_until = None;
     let mut pass_is_due = every(period);
     let mut trouble_is_due = every(period / TROUBLE_FACTOR);
+    let mut standstill_is_due = every(STILL);
     let mut losses_are_due = every(period.min(LOSSES_PERIOD));
     let mut directory = kernel.one_cgroup;
     let ids_are_known = ids_are_known();
@@ -120,6 +122,9 @@ pub(crate) async fn read(
                 }
                 _ = trouble_is_due.tick(), if sampler.has_trouble() => {
                     sampler.look_at_trouble(&decoder, held.events());
+                }
+                _ = standstill_is_due.tick(), if sampler.has_trouble() && !in_trouble => {
+                    sampler.look_for_standstill(decoder.now());
                 }
                 _ = losses_are_due.tick() => {
                     sampler.tell_losses(&decoder, held.events());
@@ -154,7 +159,7 @@ pub(crate) async fn read(
                 held.follow(&mut batch);
             }
         }
-        if in_trouble != sampler.has_trouble() {
+        if in_trouble != sampler.stands_still(decoder.now()) {
             in_trouble = !in_trouble;
             pace(&diag, period, in_trouble);
             reads.want(in_trouble);
@@ -186,7 +191,7 @@ pub(crate) async fn read(
 }
 
 /// Whether data waits behind a closed window is what the socket diagnostics of both ends know: they look more often as
-/// long as any window is closed. Where there are sockets of ours they look for at their own pace: windows close for
+/// long as anybody stands still. Where there are sockets of ours they look for at their own pace: windows close for
 /// moments all the time, and walking through all processes for each of them would be too much.
 fn pace(diag: &DiagHandle, period: Duration, in_trouble: bool) {
     diag.set_period(if in_trouble { period / TROUBLE_FACTOR } else { period });

@@ -2,7 +2,7 @@
 //!
 //! The kernel comes by `tcp_rcv_space_adjust` at every read of every TCP socket of the host, and what it does there
 //! before any program runs is as dear as all the rest of observing. So the program is loaded with the others but
-//! stays attached only while a window is closed.
+//! stays attached only while somebody stands still.
 //!
 //! Attaching changes the kernel's code, and detaching waits until no CPU runs it any more (`perf_trace_destroy`),
 //! tens of milliseconds on a busy host: a thread of its own does both.
@@ -62,7 +62,7 @@ impl Reads {
         Ok(Self { wanted, are_told: kernel.reads_are_told })
     }
 
-    /// Whether any window is closed, each time that changes.
+    /// Whether anybody stands still, each time that changes.
     pub(super) fn want(&self, wanted: bool) {
         if self.are_told {
             // The thread lives as long as this.

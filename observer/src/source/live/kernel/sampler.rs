@@ -112,9 +112,21 @@ impl Sampler {
         }
     }
 
-    /// Whether any connection is in trouble.
+    /// Whether any connection is in trouble: a window is closed, were it for a moment.
     pub(super) fn has_trouble(&self) -> bool {
         self.trouble.is_any()
+    }
+
+    /// Whether any connection stands still.
+    pub(super) fn stands_still(&self, now: Timestamp) -> bool {
+        self.trouble.stands_still(now)
+    }
+
+    /// Looks whether any of those in trouble stands still, and tells nothing.
+    pub(super) fn look_for_standstill(&mut self, now: Timestamp) {
+        for cookie in self.trouble.cookies() {
+            self.look(cookie, now);
+        }
     }
 
     /// A connection's window has closed.
@@ -172,16 +184,20 @@ impl Sampler {
         waits_for(statement, &state, cookie, at, decoder)
     }
 
-    fn sample(&mut self, cookie: u64, at: Timestamp, decoder: &Decoder, events: &mut Vec<Event>) {
-        // It may have gone meanwhile.
-        let Ok(bytes) = self.connections.get(&cookie, 0) else { return };
+    /// The state of a connection, and what changes with it. It may have gone meanwhile.
+    fn look(&mut self, cookie: u64, at: Timestamp) -> Option<(ConnectionState, Fingerprint)> {
+        let bytes = self.connections.get(&cookie, 0).ok()?;
         let state: ConnectionState = bytemuck::pod_read_unaligned(&bytes);
-        let is_closed = (state.egress.flags | state.ingress.flags) & flag::CLOSED != 0;
         let closings = state.egress.zero_windows.wrapping_add(state.ingress.zero_windows);
         let fingerprint = (state.egress.segments, state.ingress.segments, state.last_read.at);
         let has_moved = self.told.get(&cookie) != Some(&fingerprint);
-        self.trouble.look(cookie, at, Look { is_closed, closings, has_moved });
-        if is_closed {
+        self.trouble.look(cookie, at, Look { is_closed: is_closed(&state), closings, has_moved });
+        Some((state, fingerprint))
+    }
+
+    fn sample(&mut self, cookie: u64, at: Timestamp, decoder: &Decoder, events: &mut Vec<Event>) {
+        let Some((state, fingerprint)) = self.look(cookie, at) else { return };
+        if is_closed(&state) {
             let statement =
                 self.statements.as_mut().and_then(|statements| statements.news(cookie, &state.command));
             events.extend(statement.and_then(|told| waits_for(told, &state, cookie, at, decoder)));
@@ -208,6 +224,11 @@ impl Sampler {
     fn counter(&self, counter: Counter) -> u64 {
         self.counters.get(&(counter as u32), 0).map_or(0, |values| values.iter().sum())
     }
+}
+
+/// Whether a window is closed.
+fn is_closed(state: &ConnectionState) -> bool {
+    (state.egress.flags | state.ingress.flags) & flag::CLOSED != 0
 }
 
 /// Tells the difference to what was told before.

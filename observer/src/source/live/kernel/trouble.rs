@@ -9,6 +9,13 @@ use observer_core::Timestamp;
 /// When nothing has passed for longer, nothing waits, or the socket is gone and its end was not told.
 const QUIET: Duration = Duration::from_secs(150);
 
+/// A client that has kept its window closed for so long may have stopped reading. One that reads on, only more slowly than its
+/// server writes, closes it a thousand times a second, and for less.
+pub(super) const STILL: Duration = Duration::from_millis(100);
+
+/// Somebody stands still for so long after that was found last: who trickles opens its window now and then.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// What is known of a connection when it is looked at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
@@ -22,7 +29,11 @@ pub(super) struct Look {
 
 /// Connections, by cookie, whose window was closed when they were looked at last, or had closed since the time before.
 #[derive(Debug, Default)]
-pub(super) struct Trouble(HashMap<u64, Known>);
+pub(super) struct Trouble {
+    known: HashMap<u64, Known>,
+    /// When a window was found that had been closed for [`STILL`].
+    still_at: Option<Timestamp>,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
@@ -30,46 +41,58 @@ struct Known {
     closings: u32,
     /// When it was seen to have moved last.
     moved_at: Timestamp,
+    /// When it was found closed first, if it still is since.
+    closed_at: Option<Timestamp>,
 }
 
 impl Trouble {
     /// Whether there is any.
     pub(super) fn is_any(&self) -> bool {
-        !self.0.is_empty()
+        !self.known.is_empty()
+    }
+
+    /// Whether any of them stands still, or has within the last moments.
+    pub(super) fn stands_still(&self, now: Timestamp) -> bool {
+        self.is_any() && self.still_at.is_some_and(|at| now.since(at) < LINGER)
     }
 
     /// All of them.
     pub(super) fn cookies(&self) -> Vec<u64> {
-        self.0.keys().copied().collect()
+        self.known.keys().copied().collect()
     }
 
     /// A window of this one has closed at `at`.
     pub(super) fn begins(&mut self, cookie: u64, at: Timestamp) {
-        let known = self.0.entry(cookie).or_default();
+        let known = self.known.entry(cookie).or_default();
         known.moved_at = known.moved_at.max(at);
     }
 
     /// This one was looked at.
     pub(super) fn look(&mut self, cookie: u64, at: Timestamp, look: Look) {
         let Look { is_closed, closings, has_moved } = look;
-        let known = self.0.get(&cookie).copied();
+        let known = self.known.get(&cookie).copied();
         let has_closed_again = known.is_some_and(|known| known.closings != closings);
         let moved_at = if has_moved { at } else { known.map_or(Timestamp::EPOCH, |known| known.moved_at) };
-        if (is_closed || has_closed_again) && at.since(moved_at) <= QUIET {
-            self.0.insert(cookie, Known { closings, moved_at });
-        } else {
-            self.0.remove(&cookie);
+        if !(is_closed || has_closed_again) || at.since(moved_at) > QUIET {
+            self.known.remove(&cookie);
+            return;
         }
+        let before = known.and_then(|known| known.closed_at).filter(|_| !has_closed_again);
+        let closed_at = is_closed.then(|| before.unwrap_or(at));
+        if closed_at.is_some_and(|closed_at| at.since(closed_at) >= STILL) {
+            self.still_at = Some(at);
+        }
+        self.known.insert(cookie, Known { closings, moved_at, closed_at });
     }
 
     /// This one has ended.
     pub(super) fn ends(&mut self, cookie: u64) {
-        self.0.remove(&cookie);
+        self.known.remove(&cookie);
     }
 
     /// Forgets those that are no longer there.
     pub(super) fn retain(&mut self, is_there: impl Fn(u64) -> bool) {
-        self.0.retain(|cookie, _| is_there(*cookie));
+        self.known.retain(|cookie, _| is_there(*cookie));
     }
 }
 
@@ -95,6 +118,26 @@ mod tests {
         assert_eq!(trouble.cookies(), [7]);
         trouble.retain(|_| false);
         assert!(!trouble.is_any());
+    }
+
+    #[test]
+    fn who_opens_its_window_again_and_again_does_not_stand_still() {
+        let mut trouble = Trouble::default();
+        let mut at = START;
+        let mut stands_still = |millis, is_closed, closings| {
+            at = at + Duration::from_millis(millis);
+            trouble.look(7, at, Look { is_closed, closings, has_moved: true });
+            trouble.stands_still(at)
+        };
+        for closings in 1..50 {
+            assert!(!stands_still(100, true, 100 * closings), "it has opened in between");
+        }
+        assert!(!stands_still(99, true, 4900));
+        assert!(stands_still(1, true, 4900));
+        assert!(stands_still(1000, true, 4901), "it may trickle");
+        assert!(stands_still(900, false, 4902));
+        assert!(!stands_still(100, true, 4903));
+        assert!(!stands_still(100, false, 4903), "its window is open");
     }
 
     #[test]
