@@ -10,7 +10,7 @@ use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -176,6 +176,17 @@ fn memory_is_limited() {
     let taken = (0..32).take_while(|_| session.server.write_all(&part).is_ok()).count();
     assert!(taken < 32, "512 MiB were taken");
     assert_eq!(session.line(), "");
+}
+
+/// A server that gives no answer does not keep it for ever, even when who has asked does not notice.
+#[test]
+fn time_is_limited() {
+    let mut session = Session::start();
+    session.server.write_all(&packets(&[GREETING, OK])).unwrap();
+    assert_eq!(session.line(), "\"Done\"\n");
+    session.say("\"SELECT 1\"");
+    let status = session.process.wait().unwrap();
+    assert_eq!(status.signal(), Some(Signal::SIGALRM as i32));
 }
 
 /// An option file with the account's password.

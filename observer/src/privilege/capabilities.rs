@@ -106,7 +106,7 @@ pub(crate) fn keep(kept: Capabilities, resting: Capabilities) -> anyhow::Result<
 }
 
 /// Whether root has the capability where nobody has taken it from root for ever, as a container does or a service manager.
-pub(super) fn is_root_s(capability: Capability) -> bool {
+pub(super) fn can_be_roots(capability: Capability) -> bool {
     capability_is_in_bounding_set(Capabilities::of(&[capability]).0).unwrap_or(true)
 }
 

@@ -15,7 +15,7 @@ use landlock::{
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
 
-use super::capabilities::is_root_s;
+use super::capabilities::can_be_roots;
 use super::{Capabilities, Capability, keep, reading_in, writing_to};
 
 /// The newest rules that are known here. An older kernel applies those it knows, one without Landlock none.
@@ -60,7 +60,7 @@ fn become_nobody() -> nix::Result<()> {
     let changed = setresgid(group, group, group)
         .and_then(|()| setgroups(&[]))
         .and_then(|()| setresuid(user, user, user));
-    let could = || [Capability::SetGid, Capability::SetUid].into_iter().all(is_root_s);
+    let could = || [Capability::SetGid, Capability::SetUid].into_iter().all(can_be_roots);
     match changed {
         // It has no such user.
         Err(Errno::EINVAL) => Ok(()),

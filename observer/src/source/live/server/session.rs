@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::alarm;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
@@ -41,6 +42,9 @@ const OOM_SCORE_ADJ: &str = "1000";
 
 /// How long taking leave may last.
 const LEAVE: Duration = Duration::from_secs(1);
+
+/// How long anything may last, in seconds, whatever it is that the library does: longer than who asks would wait.
+const PATIENCE: u32 = 8;
 
 /// Holds a session until the one who has started this process wants no more of it.
 ///
@@ -78,6 +82,8 @@ fn stream(file: &impl AsFd) -> anyhow::Result<StdStream> {
 async fn hold(link: Link, server: UnixStream) -> io::Result<()> {
     let Link { mut incoming, mut outgoing } = link;
     let Some((order, _)) = incoming.next::<Order>().await? else { return Ok(()) };
+    // Its signal ends the process (alarm(2)), which nobody else may end: who has started it may be another user.
+    alarm::set(PATIENCE);
     let name = name();
     let passing = pass_on(server, &name)?;
     let Some(opened) = while_wanted(&mut incoming, open(&order, &name)).await else { return Ok(()) };
@@ -86,13 +92,17 @@ async fn hold(link: Link, server: UnixStream) -> io::Result<()> {
         Err(error) => return outgoing.say(&Answer::Failed(trouble(&order.tls, error))).await,
     };
     outgoing.say(&Answer::Done).await?;
+    alarm::cancel();
     while let Some((statement, _)) = incoming.next::<String>().await? {
+        alarm::set(PATIENCE);
         let answering = answer(&mut session, statement, &mut outgoing);
         let Some(answered) = while_wanted(&mut incoming, answering).await else { break };
         outgoing
             .say(&answered.map_or_else(|error| Answer::Failed(trouble(&order.tls, error)), |()| Answer::Done))
             .await?;
+        alarm::cancel();
     }
+    alarm::set(PATIENCE);
     // The server would count a client that aborts otherwise (`Aborted_clients`), and log it.
     let leaving = async { (session.close().await, passing.await) };
     let _ = timeout(LEAVE, leaving).await;
