@@ -259,7 +259,10 @@ fn as_root_it_is_nobody() {
     if !is_root("as_root_it_is_nobody", "becoming another user") {
         return;
     }
-    let (_observer, _connection, session) = observe();
+    let (observer, _connection, session) = observe();
+    // With the two that this takes, and they rest.
+    let capabilities = ["CapPrm", "CapEff"].map(|set| status(observer.pid(), set).unwrap());
+    assert_eq!(capabilities, ["00000000000000c0", "0000000000000000"]);
     let field = |name| status(session, name).unwrap();
     assert_eq!((field("Uid"), field("Gid")), (["65534"; 4].join("\t"), ["65534"; 4].join("\t")));
     assert_eq!((field("Groups").trim(), field("CapPrm").as_str()), ("", "0000000000000000"));
