@@ -85,7 +85,9 @@ impl WriteClock {
     /// When this share of the timeout is used, by the earliest start. A share is 0 to 1.
     pub(crate) fn used_at(&self, share: f64) -> Timestamp {
         let share = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
-        self.started.earliest + self.timeout.duration.mul_f64(share)
+        let used = Duration::try_from_secs_f64(self.timeout.duration.as_secs_f64() * share);
+        // Rounded up, the longest durations are longer than any.
+        self.started.earliest + used.unwrap_or(Duration::MAX)
     }
 }
 
@@ -128,5 +130,7 @@ mod tests {
             assert_eq!(clock.used_at(share), clock.abort().earliest);
         }
         assert_eq!(clock.used_at(-1.0), Timestamp::EPOCH);
+        let timeout = Timeout { duration: Duration::MAX, ..Timeout::ASSUMED };
+        assert_eq!(WriteClock { timeout, ..clock }.used_at(1.0), Timestamp::from_micros(i64::MAX));
     }
 }

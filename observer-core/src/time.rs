@@ -141,14 +141,22 @@ pub(crate) mod seconds {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(de::Error::custom)
+        read(f64::deserialize(deserializer)?)
+    }
+
+    /// Of the longest durations the number is rounded up to one that no duration has: they are the longest of all.
+    fn read<E: de::Error>(seconds: f64) -> Result<Duration, E> {
+        if seconds >= Duration::MAX.as_secs_f64() {
+            return Ok(Duration::MAX);
+        }
+        Duration::try_from_secs_f64(seconds).map_err(E::custom)
     }
 
     /// The same for a duration that may be unknown.
     pub(crate) mod option {
         use std::time::Duration;
 
-        use serde::{Deserialize, Deserializer, Serializer, de};
+        use serde::{Deserialize, Deserializer, Serializer};
 
         #[expect(clippy::ref_option, reason = "the signature that serde's `with` asks for")]
         pub(crate) fn serialize<S: Serializer>(
@@ -164,9 +172,7 @@ pub(crate) mod seconds {
         pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
             deserializer: D,
         ) -> Result<Option<Duration>, D::Error> {
-            Option::<f64>::deserialize(deserializer)?
-                .map(|seconds| Duration::try_from_secs_f64(seconds).map_err(de::Error::custom))
-                .transpose()
+            Option::<f64>::deserialize(deserializer)?.map(super::read).transpose()
         }
     }
 }
@@ -181,6 +187,18 @@ mod tests {
         assert_eq!(time.to_string(), "2024-05-04T14:03:41.204007Z");
         let text = serde_json::to_string(&time).unwrap();
         assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), time);
+    }
+
+    #[test]
+    fn every_duration_can_be_read_that_was_written() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Both(#[serde(with = "seconds")] Duration, #[serde(with = "seconds::option")] Option<Duration>);
+        for duration in [Duration::ZERO, Duration::from_millis(1_500), Duration::MAX] {
+            let both = Both(duration, Some(duration));
+            let text = serde_json::to_string(&both).unwrap();
+            assert_eq!(serde_json::from_str::<Both>(&text).unwrap(), both, "{text}");
+        }
+        assert!(serde_json::from_str::<Both>("[-1.0, null]").is_err());
     }
 
     #[test]

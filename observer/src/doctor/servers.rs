@@ -12,7 +12,10 @@ pub(super) fn checks(servers: &[Server]) -> anyhow::Result<Vec<Check>> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("starting the asynchronous runtime")?;
-    Ok(servers.iter().map(|server| check(server, runtime.block_on(server.examine()))).collect())
+    let checks = servers.iter().map(|server| check(server, runtime.block_on(server.examine()))).collect();
+    // A look-up of a name that goes on is not waited for.
+    runtime.shutdown_background();
+    Ok(checks)
 }
 
 fn check(server: &Server, Examined { found, lacks }: Examined) -> Check {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::Context as _;
-use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set, set_capabilities};
 
 /// The capabilities that are of use, by their numbers in `include/uapi/linux/capability.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,10 @@ pub enum Capability {
     DacOverride = 1,
     /// Look into the directories of others: tracefs, and the open files of processes.
     DacReadSearch = 2,
+    /// Become another group.
+    SetGid = 6,
+    /// Become another user.
+    SetUid = 7,
     /// Attach kernel programs to the network.
     NetAdmin = 12,
     /// See which namespaces the processes of others are in, and what they have open.
@@ -30,6 +34,8 @@ impl fmt::Display for Capability {
         f.pad(match self {
             Self::DacOverride => "CAP_DAC_OVERRIDE",
             Self::DacReadSearch => "CAP_DAC_READ_SEARCH",
+            Self::SetGid => "CAP_SETGID",
+            Self::SetUid => "CAP_SETUID",
             Self::NetAdmin => "CAP_NET_ADMIN",
             Self::SysPtrace => "CAP_SYS_PTRACE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
@@ -97,6 +103,11 @@ pub(crate) fn keep(kept: Capabilities, resting: Capabilities) -> anyhow::Result<
     sets.effective = sets.permitted - resting.0;
     sets.inheritable = CapabilitySet::empty();
     set_capabilities(None, sets).context(doing)
+}
+
+/// Whether root has the capability where nobody has taken it from root for ever, as a container does or a service manager.
+pub(super) fn can_be_roots(capability: Capability) -> bool {
+    capability_is_in_bounding_set(Capabilities::of(&[capability]).0).unwrap_or(true)
 }
 
 /// Does `work` with a capability in effect that the calling thread has kept resting; without it where it has not.

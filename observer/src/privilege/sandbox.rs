@@ -15,7 +15,8 @@ use landlock::{
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
 
-use super::{Capabilities, keep, reading_in, writing_to};
+use super::capabilities::can_be_roots;
+use super::{Capabilities, Capability, keep, reading_in, writing_to};
 
 /// The newest rules that are known here. An older kernel applies those it knows, one without Landlock none.
 const NEWEST: ABI = ABI::V6;
@@ -51,15 +52,19 @@ pub fn confine(uses: &Uses<'_>) -> anyhow::Result<()> {
     keep(kept, resting)
 }
 
-/// For all threads. In a user namespace that has no such user root stays what it is there.
+/// For all threads. In a user namespace that has no such user root stays what it is there, and so it does where it was
+/// denied for ever to become another.
 fn become_nobody() -> nix::Result<()> {
     let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
     // The groups go first: afterwards there is no permission to.
-    let changed = setgroups(&[])
-        .and_then(|()| setresgid(group, group, group))
+    let changed = setresgid(group, group, group)
+        .and_then(|()| setgroups(&[]))
         .and_then(|()| setresuid(user, user, user));
+    let could = || [Capability::SetGid, Capability::SetUid].into_iter().all(can_be_roots);
     match changed {
-        Err(Errno::EINVAL | Errno::EPERM) => Ok(()),
+        // It has no such user.
+        Err(Errno::EINVAL) => Ok(()),
+        Err(Errno::EPERM) if !could() => Ok(()),
         changed => changed,
     }
 }

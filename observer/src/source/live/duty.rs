@@ -8,7 +8,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
-use rustix::process::nice;
+use rustix::process::{geteuid, nice};
 
 use super::kernel::Kernel;
 use super::perf;
@@ -112,6 +112,15 @@ pub(super) fn reading(kernel: Option<&Kernel>, servers: &[Server]) -> anyhow::Re
     let asks_here = servers.iter().any(|server| matches!(server.place(), Place::Socket(_)));
     takes.extend(asks_here.then_some(Capability::DacReadSearch));
     Ok(Capabilities::of(&takes))
+}
+
+/// What rests with that thread: as root it starts those that hold the sessions at servers, and they become nobody. They may
+/// no more than who starts them (`no_new_privs`).
+pub(super) fn handing_on(servers: &[Server]) -> Capabilities {
+    if servers.is_empty() || !geteuid().is_root() {
+        return Capabilities::NONE;
+    }
+    Capabilities::of(&[Capability::SetGid, Capability::SetUid])
 }
 
 #[cfg(test)]

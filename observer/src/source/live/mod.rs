@@ -108,6 +108,8 @@ pub struct LiveSource {
     degraded: Vec<Degradation>,
     /// What the thread that reads the events has to be allowed to do.
     takes: Capabilities,
+    /// What those that it starts have to be.
+    hands_on: Capabilities,
 }
 
 impl LiveSource {
@@ -127,6 +129,7 @@ impl LiveSource {
         let takes =
             |directory: Option<&Path>| directory.map_or(Ok(Capabilities::NONE), privilege::writing_to);
         let (resting, kept) = (takes(reports)?, takes(recorded)?);
+        let resting = resting.and(self.hands_on);
         privilege::keep(self.takes.and(resting).and(kept), resting)
     }
 }
@@ -189,6 +192,7 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         let _ = sender.try_send(told);
     }
     let takes = duty::reading(kernel.as_ref(), &options.servers)?;
+    let hands_on = duty::handing_on(&options.servers);
     let owners = owners::spawn(clock, sender.clone())?;
     let diag = DiagOptions {
         ports: options.ports.clone(),
@@ -240,7 +244,7 @@ pub async fn start(options: &LiveOptions, clock: ObservationClock) -> anyhow::Re
         running.tasks.push(task.abort_handle());
         running.reader = Some(Reader { task, end });
     }
-    Ok(LiveSource { events, naming, running, degraded, takes })
+    Ok(LiveSource { events, naming, running, degraded, takes, hands_on })
 }
 
 fn load_kernel(options: &LiveOptions) -> anyhow::Result<(Option<Kernel>, Vec<Degradation>)> {

@@ -173,21 +173,8 @@ pub(crate) async fn read(
         }
         owners.ask(asks);
     }
-    let end = decoder.now();
-    loop {
-        let mut batch = Vec::new();
-        let emptied = records.drain(ring.get_mut(), &mut sampler, &mut batch);
-        let is_last = emptied || batch.last().is_some_and(|record| end < record.at);
-        if is_last {
-            sampler.tell_losses(&decoder, &mut batch);
-        }
-        if let Some(scope) = &mut scope {
-            scope.limit(&mut batch);
-        }
-        if events.send(batch).await.is_err() || is_last {
-            return Ok(());
-        }
-    }
+    records.drain_to_the_end(ring.get_mut(), &mut sampler, scope.as_mut(), &events).await;
+    Ok(())
 }
 
 /// Whether data waits behind a closed window is what the socket diagnostics of both ends know: they look more often as
@@ -267,5 +254,30 @@ impl Records<'_> {
             batch.push(Event { at: decoder.now(), kind: EventKind::Source(lost) });
         }
         emptied
+    }
+
+    /// Takes the records that are from before now, and what was lost until now; tells them as far as somebody listens.
+    async fn drain_to_the_end(
+        &mut self,
+        ring: &mut RingBuf<MapData>,
+        sampler: &mut Sampler,
+        mut scope: Option<&mut Scope>,
+        events: &mpsc::Sender<Vec<Event>>,
+    ) {
+        let end = self.decoder.now();
+        loop {
+            let mut batch = Vec::new();
+            let emptied = self.drain(ring, sampler, &mut batch);
+            let is_last = emptied || batch.last().is_some_and(|record| end < record.at);
+            if is_last {
+                sampler.tell_losses(self.decoder, &mut batch);
+            }
+            if let Some(scope) = &mut scope {
+                scope.limit(&mut batch);
+            }
+            if events.send(batch).await.is_err() || is_last {
+                return;
+            }
+        }
     }
 }

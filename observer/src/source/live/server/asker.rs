@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use observer_core::{
@@ -13,22 +12,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::client::Client;
+use super::lookup::Lookup;
 use super::matching::{Identity, List};
+use super::pace::{Pace, closely};
 use super::questions::{CLOSELY, Faculties, Listed, Timeouts};
 use super::roll::{Named, Roll};
 use super::trouble::Trouble;
 use super::{Server, WITHOUT_ALL};
 use crate::mysql::Statements;
 use crate::source::live::ObservationClock;
-
-/// Between two questions while nothing stands still.
-const CALM: Duration = Duration::from_secs(10);
-
-/// Between two questions while something does.
-const TROUBLED: Duration = Duration::from_secs(1);
-
-/// Between two questions at the least: when something begins to stand still, or has passed its deadline.
-const AT_ONCE: Duration = Duration::from_millis(200);
 
 /// Before the first new attempt, and before the later ones at most.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
@@ -39,6 +31,8 @@ const AGAIN: Duration = Duration::from_secs(600);
 /// What is known of a connection's session.
 struct Known {
     listed: Listed,
+    /// The net_write_timeout that sessions began with when it was found. A later SET GLOBAL is not for it.
+    began_with: Option<Duration>,
     timeouts: Timeouts,
     /// Whether its timeouts were asked for.
     is_asked: bool,
@@ -46,31 +40,35 @@ struct Known {
     is_told: bool,
 }
 
+/// What is asked.
+pub(super) struct Asked {
+    pub(super) server: Server,
+    /// Whether no other server is asked.
+    pub(super) is_only: bool,
+    pub(super) statements: Statements,
+}
+
 /// Asks one server.
 pub(super) struct Asker {
-    server: Server,
-    statements: Statements,
+    asked: Asked,
     roll: watch::Receiver<Roll>,
     events: mpsc::Sender<Vec<Event>>,
     clock: ObservationClock,
+    lookup: Lookup,
     known: HashMap<SocketRef, Known>,
+    /// At which server.
+    known_at: Option<Vec<Option<String>>>,
     /// What was told to be missing, and when.
     told: HashMap<String, Timestamp>,
     /// Before the next attempt.
     pause: Duration,
 }
 
-/// A session at the server, and when it was asked last.
+/// A session at the server, and what was asked in it.
 struct Session {
     client: Client,
     faculties: Faculties,
-    /// The last question.
-    asked_at: Timestamp,
-    /// The last question for all, and who they were.
-    all_at: Timestamp,
-    all: Arc<Vec<Named>>,
-    /// Those that stood still then.
-    troubled: HashSet<SocketRef>,
+    pace: Pace,
 }
 
 /// What a server says of a few sessions.
@@ -84,21 +82,20 @@ struct Answers {
 
 impl Asker {
     pub(super) fn new(
-        server: Server,
-        statements: Statements,
+        asked: Asked,
         roll: watch::Receiver<Roll>,
         events: mpsc::Sender<Vec<Event>>,
         clock: ObservationClock,
     ) -> Self {
-        let (known, told) = (HashMap::new(), HashMap::new());
-        Self { server, statements, roll, events, clock, known, told, pause: PAUSES[0] }
+        let (lookup, known, told) = (Lookup::default(), HashMap::new(), HashMap::new());
+        Self { asked, roll, events, clock, lookup, known, known_at: None, told, pause: PAUSES[0] }
     }
 
     /// Goes on until the program ends.
     pub(super) async fn run(mut self) {
         while !self.events.is_closed() {
             let Err(trouble) = self.ask().await;
-            let part = format!("the answers of {}", self.server.place);
+            let part = format!("the answers of {}", self.asked.server.place);
             self.tell(part, trouble.to_string(), WITHOUT_ALL).await;
             sleep(self.pause).await;
             self.pause = (self.pause * 2).min(PAUSES[1]);
@@ -108,31 +105,25 @@ impl Asker {
     /// Logs in, and asks until that fails.
     async fn ask(&mut self) -> Result<Infallible, Trouble> {
         let (events, clock) = (self.events.clone(), self.clock);
-        let announce = async |flow: Flow| {
-            // Before anything is seen of it. Nobody listens any more: nobody to tell.
-            let _ = events
-                .send(vec![own(clock.now(), SocketRef { flow, seen_at: Vantage::Client, cookie: None })])
-                .await;
+        let announce = |flow: Flow| {
+            let (events, socket) =
+                (events.clone(), SocketRef { flow, seen_at: Vantage::Client, cookie: None });
+            async move {
+                // Before anything is seen of it. Nobody listens any more: nobody to tell.
+                let _ = events.send(vec![own(clock.now(), socket)]).await;
+            }
         };
-        let mut client = Client::open(&self.server, announce).await?;
-        let faculties = Faculties::of(&mut client, self.statements).await?;
+        let mut client = Client::open(&self.asked.server, &mut self.lookup, announce).await?;
+        let faculties = Faculties::of(&mut client, self.asked.statements).await?;
         for lack in &faculties.lacks {
-            let part = format!("a part of the answers of {}", self.server.place);
+            let part = format!("a part of the answers of {}", self.asked.server.place);
             self.tell(part, lack.because.clone(), lack.without).await;
         }
-        let epoch = Timestamp::EPOCH;
-        let mut session = Session {
-            client,
-            faculties,
-            asked_at: epoch,
-            all_at: epoch,
-            all: Arc::default(),
-            troubled: HashSet::new(),
-        };
+        let mut session = self.begin(client, faculties);
         loop {
             let roll = self.roll.borrow_and_update().clone();
             let now = self.clock.now();
-            let due = session.due(&roll, now);
+            let due = session.pace.due(&roll, now);
             if due <= now {
                 let answers = self.round(&mut session, &roll).await?;
                 self.pause = PAUSES[0];
@@ -153,22 +144,26 @@ impl Asker {
         }
     }
 
+    /// Begins to ask. By the same name another server may have been reached than before.
+    fn begin(&mut self, client: Client, faculties: Faculties) -> Session {
+        if self.known_at.as_ref() != Some(&faculties.identity) {
+            self.known.clear();
+            self.known_at = Some(faculties.identity.clone());
+        }
+        Session { client, faculties, pace: Pace::new() }
+    }
+
     /// Asks once.
     async fn round(&mut self, session: &mut Session, roll: &Roll) -> Result<Vec<Event>, Trouble> {
         let now = self.clock.now();
-        let troubled = || roll.troubled.iter().take(CLOSELY).map(|named| named.socket);
-        // One that was looked for and not found is another server's: looked for again when all are named anew.
-        let is_new =
-            troubled().any(|socket| !self.known.contains_key(&socket) && !session.troubled.contains(&socket));
         let mut events = Vec::new();
-        if is_new || session.has_news(roll) || session.all_at + CALM <= now {
+        if session.pace.wants_all(roll, now, |socket| self.known.contains_key(socket)) {
             events.extend(self.recognise(session, roll).await?);
-            (session.all_at, session.all) = (now, Arc::clone(&roll.all));
+            session.pace.asked_for_all(roll, now, |socket| self.known.contains_key(socket));
         }
-        session.asked_at = now;
-        session.troubled = roll.troubled.iter().map(|named| named.socket).collect();
+        session.pace.asked(roll, now);
         let of = |socket| self.known.get(&socket).map(|known| (socket, known.listed.id));
-        let closely: Vec<_> = troubled().filter_map(of).collect();
+        let closely: Vec<_> = closely(roll).filter_map(of).collect();
         let ids: Vec<_> = closely.iter().map(|(_, id)| *id).collect();
         let answers = session.ask_about(&ids, self.clock).await?;
         self.ask_timeouts(session, ids).await?;
@@ -213,8 +208,13 @@ impl Asker {
 
     /// Finds the connections in the process list.
     async fn recognise(&mut self, session: &mut Session, roll: &Roll) -> Result<Vec<Event>, Trouble> {
+        let began_with = session.client.global_net_write_timeout().await?;
         let rows = session.client.sessions(&session.faculties, None).await?;
-        let identity = Identity { address: session.client.address, port: session.faculties.port };
+        let identity = Identity {
+            address: session.client.address,
+            port: session.faculties.port,
+            is_only: self.asked.is_only,
+        };
         let list = List::new(identity, &rows);
         let named = || roll.all.iter().chain(roll.troubled.iter());
         let here: HashSet<SocketRef> = named().map(|named| named.socket).collect();
@@ -228,8 +228,13 @@ impl Asker {
                 events.push(own(self.clock.now(), named.socket));
                 continue;
             }
-            let known =
-                Known { listed: row.clone(), timeouts: Timeouts::default(), is_asked: false, is_told: false };
+            let known = Known {
+                listed: row.clone(),
+                began_with,
+                timeouts: Timeouts::default(),
+                is_asked: false,
+                is_told: false,
+            };
             self.known.insert(named.socket, known);
         }
         Ok(events)
@@ -262,29 +267,10 @@ impl Session {
         let statements = self.client.statements(&self.faculties, ids).await?;
         Ok(Answers { asked_at, at, listed, statements })
     }
-
-    /// Whether all connections were named anew.
-    fn has_news(&self, roll: &Roll) -> bool {
-        !Arc::ptr_eq(&self.all, &roll.all)
-    }
-
-    /// When to ask next.
-    fn due(&self, roll: &Roll, now: Timestamp) -> Timestamp {
-        let calm = if self.has_news(roll) { self.asked_at + AT_ONCE } else { self.all_at + CALM };
-        if roll.troubled.is_empty() {
-            return calm;
-        }
-        let is_new = roll.troubled.iter().any(|named| !self.troubled.contains(&named.socket));
-        let next = self.asked_at + if is_new { AT_ONCE } else { TROUBLED };
-        // mysqld takes a moment to end a session after its time is up.
-        let deadlines = roll.troubled.iter().filter_map(|named| named.due.map(|due| due + AT_ONCE));
-        let deadline = deadlines.filter(|due| *due > self.asked_at).min().unwrap_or(next);
-        next.min(deadline.max(self.asked_at + AT_ONCE)).min(calm.max(now))
-    }
 }
 
 fn told(known: &Known, faculties: &Faculties, statement: Option<&String>) -> SocketEventKind {
-    let Known { listed, timeouts, .. } = known;
+    let Known { listed, began_with, timeouts, .. } = known;
     SocketEventKind::ServerSession(Box::new(ServerSession {
         thread_id: listed.id,
         version: faculties.version.clone(),
@@ -294,7 +280,7 @@ fn told(known: &Known, faculties: &Faculties, statement: Option<&String>) -> Soc
         state: listed.state.clone(),
         statement: statement.cloned(),
         net_write_timeout: timeouts.net_write,
-        global_net_write_timeout: faculties.net_write_timeout.filter(|_| timeouts.net_write.is_none()),
+        global_net_write_timeout: began_with.filter(|_| timeouts.net_write.is_none()),
         wait_timeout: timeouts.wait,
     }))
 }
@@ -309,78 +295,85 @@ fn own(at: Timestamp, socket: SocketRef) -> Event {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use tokio::io::DuplexStream;
 
     use super::*;
     use crate::source::live::server::link::{Answer, Link};
 
-    /// A session at a server that has no other, and counts how often it is asked for all of them.
-    async fn serve(wire: DuplexStream, lists: Arc<AtomicUsize>) {
+    /// The port of the one connection there is.
+    const PORT: u16 = 40_000;
+
+    /// A session at a server of this name, whose other sessions begin with this net_write_timeout.
+    async fn serve(wire: DuplexStream, name: &str, net_write_timeout: Arc<AtomicU64>) {
         let Link { mut incoming, mut outgoing } = Link::over(wire);
         while let Some((question, _)) = incoming.next::<String>().await.unwrap() {
-            let mut last = Answer::Done;
-            if question.contains("@@version") {
-                let row = ["7", "o@%", "3306", "60", "11.4.10-MariaDB"].map(|cell| Some(cell.to_owned()));
-                outgoing.say(&Answer::Row(row.to_vec())).await.unwrap();
+            let row = if question.contains("@@version") {
+                vec!["7", "o@%", "3306", "11.4.10-MariaDB", name, "1"]
+            } else if question.contains("@@global") {
+                vec!["?"]
             } else if question.contains("SELECT ID, USER") {
-                lists.fetch_add(usize::from(!question.contains("WHERE")), Ordering::Relaxed);
+                vec!["9", "etl", "10.0.0.1:40000", "Query", "0", ""]
             } else {
-                last = Answer::Failed(Trouble::Refused { code: 1142, message: "denied".to_owned() });
-            }
-            outgoing.say(&last).await.unwrap();
+                let denied = Trouble::Refused { code: 1142, message: "denied".to_owned() };
+                outgoing.say(&Answer::Failed(denied)).await.unwrap();
+                continue;
+            };
+            let timeout = net_write_timeout.load(Ordering::Relaxed).to_string();
+            let row = row.into_iter().map(|cell| Some(cell.replace('?', &timeout))).collect();
+            outgoing.say(&Answer::Row(row)).await.unwrap();
+            outgoing.say(&Answer::Done).await.unwrap();
         }
     }
 
-    #[tokio::test]
-    async fn a_connection_of_another_server_is_looked_for_once() {
-        let (wire, client) = tokio::io::duplex(1 << 12);
-        let lists = Arc::<AtomicUsize>::default();
-        tokio::spawn(serve(wire, lists.clone()));
-        let mut client = Client::over(client);
-        let faculties = Faculties::of(&mut client, Statements::None).await.unwrap();
+    fn asker() -> Asker {
         let url = "mysql://o@localhost?socket=/s".parse().unwrap();
         let server = Server::all(&[url], &[]).unwrap().remove(0);
+        let asked = Asked { server, is_only: true, statements: Statements::None };
         let clock = ObservationClock::new().unwrap();
-        let mut asker = Asker::new(
-            server,
-            Statements::None,
-            watch::channel(Roll::default()).1,
-            mpsc::channel(1).0,
-            clock,
-        );
-        let flow =
-            Flow { client: "10.0.0.1:40000".parse().unwrap(), server: "10.0.0.2:3306".parse().unwrap() };
-        let named = |port: u16| Named {
-            socket: SocketRef {
-                flow: Flow { client: (flow.client.ip(), port).into(), ..flow },
-                seen_at: Vantage::Client,
-                cookie: None,
-            },
-            thread_id: None,
+        Asker::new(asked, watch::channel(Roll::default()).1, mpsc::channel(1).0, clock)
+    }
+
+    fn roll() -> Roll {
+        let flow = Flow { client: ([10, 0, 0, 1], PORT).into(), server: "10.0.0.2:3306".parse().unwrap() };
+        let named = Named {
+            socket: SocketRef { flow, seen_at: Vantage::Client, cookie: None },
+            thread_id: Some(9),
             is_server_here: false,
             is_troubled: true,
             due: None,
         };
-        let mut roll = Roll { all: Arc::default(), troubled: Arc::new(vec![named(1)]) };
-        let mut session = Session {
-            client,
-            faculties,
-            asked_at: clock.now(),
-            all_at: clock.now(),
-            all: Arc::clone(&roll.all),
-            troubled: HashSet::new(),
-        };
-        for _ in 0..3 {
-            asker.round(&mut session, &roll).await.unwrap();
-        }
-        assert_eq!(lists.load(Ordering::Relaxed), 1);
-        roll.troubled = Arc::new(vec![named(1), named(2)]);
-        asker.round(&mut session, &roll).await.unwrap();
-        assert_eq!(lists.load(Ordering::Relaxed), 2, "one that was not looked for yet");
-        roll.all = Arc::new(vec![named(1), named(2)]);
-        asker.round(&mut session, &roll).await.unwrap();
-        assert_eq!(lists.load(Ordering::Relaxed), 3, "all were named anew");
+        Roll { all: Arc::new(vec![named]), troubled: Arc::default() }
+    }
+
+    /// What is told in a new session at a server.
+    async fn told_by(asker: &mut Asker, name: &'static str, net_write_timeout: u64) -> Vec<Event> {
+        let (wire, client) = tokio::io::duplex(1 << 12);
+        tokio::spawn(serve(wire, name, Arc::new(net_write_timeout.into())));
+        let mut client = Client::over(client);
+        let faculties = Faculties::of(&mut client, Statements::None).await.unwrap();
+        let mut session = asker.begin(client, faculties);
+        asker.round(&mut session, &roll()).await.unwrap()
+    }
+
+    fn timeouts(events: &[Event]) -> Vec<Option<Duration>> {
+        let told = events.iter().filter_map(|event| match &event.kind {
+            EventKind::Socket(SocketEvent { kind: SocketEventKind::ServerSession(session), .. }) => {
+                Some(session.global_net_write_timeout)
+            }
+            _ => None,
+        });
+        told.collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_known_holds_for_the_server_that_has_told_it() {
+        let mut asker = asker();
+        let seconds = |seconds| vec![Some(Duration::from_secs(seconds))];
+        assert_eq!(timeouts(&told_by(&mut asker, "one", 60).await), seconds(60));
+        assert!(told_by(&mut asker, "one", 70).await.is_empty(), "it began before a SET GLOBAL");
+        assert_eq!(timeouts(&told_by(&mut asker, "two", 80).await), seconds(80));
     }
 }

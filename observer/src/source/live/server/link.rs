@@ -19,8 +19,8 @@ const LONGEST: u64 = 1 << 20;
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
-/// The first line: how to log in. Each one after it is a statement.
-#[derive(Debug, Serialize, Deserialize)]
+/// The first line: how to log in. Each one after it is a statement. It has no debug form, as the password is in it.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Order {
     pub(super) user: String,
     pub(super) password: Option<String>,

@@ -1,7 +1,8 @@
 //! Which row of a server's process list is which connection.
 //!
-//! The thread id of the greeting says it, together with the client's port. Where the greeting was not seen, the row's
-//! address and port have to do; where the server knows its clients by name, the port alone, if there is only one with it.
+//! The thread id of the greeting says it, together with the client's port, and with the server's address where several
+//! are asked: numbers of sessions begin with 1 at each of them. Where the greeting was not seen, the row's address and port
+//! have to do; where the server knows its clients by name, the port alone, if there is only one with it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,6 +17,8 @@ pub(super) struct Identity {
     pub(super) address: Option<SocketAddr>,
     /// The port it listens on, as it says.
     pub(super) port: Option<u16>,
+    /// Whether no other server is asked.
+    pub(super) is_only: bool,
 }
 
 impl Identity {
@@ -54,7 +57,8 @@ impl<'a> List<'a> {
         let Some(thread_id) = named.thread_id else { return self.by_address(named) };
         let row = *self.by_id.get(&u64::from(thread_id))?;
         match row.client.1 {
-            Some(port) => port == client.port(),
+            // The server's address may be another one on the way.
+            Some(port) => port == client.port() && (self.identity.is_only || self.identity.includes(named)),
             None => self.identity.includes(named),
         }
         .then_some(row)
@@ -102,22 +106,33 @@ mod tests {
         }
     }
 
+    fn identity(address: Option<&str>) -> Identity {
+        let address = address.map(|address| address.parse().unwrap());
+        Identity { address, port: Some(3306), is_only: true }
+    }
+
     fn found(address: Option<&str>, rows: &[Listed], named: &Named) -> Option<u64> {
-        let identity =
-            Identity { address: address.map(|address| address.parse().unwrap()), port: Some(3306) };
-        List::new(identity, rows).find(named).map(|row| row.id)
+        List::new(identity(address), rows).find(named).map(|row| row.id)
     }
 
     #[test]
     fn a_thread_id_needs_the_same_port() {
         let rows = [row(7, None, Some(4)), row(8, Some("10.0.0.9"), Some(5)), row(9, None, None)];
         let at = Some("10.0.0.1:3306");
-        // Addresses may be translated on the way, ports and ids together are no coincidence.
+        // Addresses may be translated on the way; at one server ports and ids together are no coincidence.
         assert_eq!(found(at, &rows, &named("10.0.0.2:4", "10.9.9.9:3306", Some(7))), Some(7));
         assert_eq!(found(at, &rows, &named("10.0.0.2:4", "10.0.0.1:3306", Some(8))), None);
         assert_eq!(found(at, &rows, &named("10.0.0.2:4", "10.0.0.1:3306", Some(9))), Some(9));
         assert_eq!(found(at, &rows, &named("10.0.0.2:4", "10.9.9.9:3306", Some(9))), None);
         assert_eq!(found(at, &rows, &named("10.0.0.2:4", "10.0.0.1:3306", Some(10))), None);
+    }
+
+    #[test]
+    fn with_several_servers_a_thread_id_needs_the_address_too() {
+        let rows = [row(7, None, Some(4))];
+        let several = Identity { is_only: false, ..identity(Some("10.0.0.1:3306")) };
+        let found = |server| List::new(several, &rows).find(&named("10.0.0.2:4", server, Some(7))).is_some();
+        assert!(found("10.0.0.1:3306") && !found("10.9.9.9:3306"));
     }
 
     #[test]

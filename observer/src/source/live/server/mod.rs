@@ -4,12 +4,15 @@
 //! address      where a server is: --mysql
 //! option_file  the account: --mysql-defaults-file
 //! tls          TLS, and with whom
+//! lookup       the addresses of its name
 //! client       a session at the server, as who asks sees it
 //! link, session              the process that holds it
+//! bounds       how much of what a server says is taken over
 //! questions    what is asked, and what the account may know
 //! roll         which connections there are, told by the one who observes
 //! matching     which row of the process list is which connection
-//! asker        when what is asked, and what follows from the answers
+//! pace         when what is asked
+//! asker        the asking, and what follows from the answers
 //! ```
 //!
 //! A server may be slow, down, or refuse: each step has a time limit, answers have a size limit, and what cannot be had is
@@ -17,16 +20,20 @@
 
 mod address;
 mod asker;
+mod bounds;
 mod client;
 mod link;
+mod lookup;
 mod matching;
 mod option_file;
+mod pace;
 mod questions;
 mod roll;
 mod session;
 mod tls;
 mod trouble;
 
+use std::future::ready;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
@@ -34,6 +41,7 @@ use observer_core::Event;
 use tokio::sync::mpsc;
 
 pub use address::{Place, ServerUrl};
+use lookup::Lookup;
 pub use option_file::Login;
 pub use questions::Lack;
 pub use roll::Naming;
@@ -106,7 +114,7 @@ impl Server {
     /// Logs in and finds out what can be known.
     pub async fn examine(&self) -> Examined {
         let found = async {
-            let mut client = client::Client::open(self, async |_| {}).await?;
+            let mut client = client::Client::open(self, &mut Lookup::default(), |_| ready(())).await?;
             questions::Faculties::of(&mut client, Statements::default()).await
         };
         match found.await {
@@ -154,8 +162,8 @@ pub(super) fn start(
     }
     let (naming, roll) = Naming::new();
     for server in servers {
-        running
-            .spawn(asker::Asker::new(server.clone(), statements, roll.clone(), events.clone(), clock).run());
+        let asked = asker::Asked { server: server.clone(), is_only: servers.len() == 1, statements };
+        running.spawn(asker::Asker::new(asked, roll.clone(), events.clone(), clock).run());
     }
     Some(naming)
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::bounds::{NAME, SENTENCE, STATEMENT, cut, seconds};
 use super::client::Client;
 use super::link::Row;
 use super::trouble::Trouble;
@@ -19,9 +20,6 @@ pub(super) const CLOSELY: usize = 200;
 
 /// Grants of one account that are read.
 const GRANTS: usize = 1_000;
-
-/// Statements longer than this are cut off, in characters.
-const STATEMENT: u32 = 1_024;
 
 /// A row of the process list.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,8 +53,8 @@ pub(super) struct Faculties {
     pub(super) own: u64,
     /// The port the server listens on, as it says.
     pub(super) port: Option<u16>,
-    /// The net_write_timeout that sessions begin with.
-    pub(super) net_write_timeout: Option<Duration>,
+    /// What tells the server from others that are reached by the same name.
+    pub(super) identity: Vec<Option<String>>,
     /// Whether it tells the variables of sessions.
     has_timeouts: bool,
     /// Whether it tells the statements of sessions.
@@ -89,7 +87,7 @@ impl Faculties {
     /// Finds out by trying; what is not wanted is not tried, and not asked for later.
     pub(super) async fn of(client: &mut Client, statements: Statements) -> Result<Self, Trouble> {
         let rows = client
-            .query("SELECT CONNECTION_ID(), CURRENT_USER(), @@port, @@global.net_write_timeout, @@version", 1)
+            .query("SELECT CONNECTION_ID(), CURRENT_USER(), @@port, @@version, @@hostname, @@server_id", 1)
             .await?;
         let mut cells = rows.into_iter().next().unwrap_or_default().into_iter();
         let mut next = || cells.next().flatten();
@@ -97,10 +95,11 @@ impl Faculties {
         let mut faculties = Self {
             list: INFORMATION_SCHEMA_LIST,
             own,
-            account: next().unwrap_or_default(),
+            // A user and a host.
+            account: cut(next().unwrap_or_default(), SENTENCE),
             port: number(next()).and_then(|port| u16::try_from(port).ok()),
-            net_write_timeout: number(next()).map(Duration::from_secs),
-            version: next().unwrap_or_default(),
+            version: cut(next().unwrap_or_default(), NAME),
+            identity: [next(), next()].map(|name| name.map(|name| cut(name, SENTENCE))).into(),
             has_timeouts: false,
             has_statements: false,
             lacks: Vec::new(),
@@ -109,6 +108,7 @@ impl Faculties {
         if !faculties.is_mariadb() && faculties.try_list(client, PERFORMANCE_SCHEMA_LIST).await? {
             faculties.list = PERFORMANCE_SCHEMA_LIST;
         }
+        faculties.identify(client).await?;
         faculties.try_process(client).await?;
         faculties.try_timeouts(client).await?;
         if statements != Statements::None {
@@ -119,6 +119,16 @@ impl Faculties {
 
     fn is_mariadb(&self) -> bool {
         self.version.contains("MariaDB")
+    }
+
+    /// The port and MySQL's own name for the server; MariaDB has none.
+    async fn identify(&mut self, client: &mut Client) -> Result<(), Trouble> {
+        self.identity.push(self.port.map(|port| port.to_string()));
+        if !self.is_mariadb() {
+            let rows = tolerated(client.query("SELECT @@server_uuid", 1).await)?.unwrap_or_default();
+            self.identity.push(rows.into_iter().flatten().next().flatten().map(|name| cut(name, SENTENCE)));
+        }
+        Ok(())
     }
 
     async fn try_list(&self, client: &mut Client, list: &str) -> Result<bool, Trouble> {
@@ -193,6 +203,12 @@ impl Client {
         Ok(self.query(&statement, SESSIONS).await?.into_iter().filter_map(listed).collect())
     }
 
+    /// The net_write_timeout that sessions begin with now.
+    pub(super) async fn global_net_write_timeout(&mut self) -> Result<Option<Duration>, Trouble> {
+        let rows = self.query("SELECT @@global.net_write_timeout", 1).await?;
+        Ok(number(rows.into_iter().flatten().next().flatten()).map(seconds))
+    }
+
     /// The timeouts that these sessions have now.
     pub(super) async fn timeouts(
         &mut self,
@@ -211,9 +227,9 @@ impl Client {
         );
         for row in self.query(&statement, ids.len() * 2).await? {
             let [id, Some(name), value] = row.as_slice() else { continue };
-            let (Some(id), Some(seconds)) = (number(id.clone()), number(value.clone())) else { continue };
+            let (Some(id), Some(value)) = (number(id.clone()), number(value.clone())) else { continue };
             let timeouts = found.entry(id).or_default();
-            let duration = Some(Duration::from_secs(seconds));
+            let duration = Some(seconds(value));
             if name == "wait_timeout" { timeouts.wait = duration } else { timeouts.net_write = duration }
         }
         Ok(found)
@@ -239,7 +255,7 @@ impl Client {
         Ok(rows
             .into_iter()
             .filter_map(|row| match <[Option<String>; 2]>::try_from(row) {
-                Ok([id, text]) => Some((number(id)?, text?)),
+                Ok([id, text]) => Some((number(id)?, cut(text?, STATEMENT))),
                 Err(_) => None,
             })
             .collect())
@@ -275,12 +291,12 @@ fn listed(row: Row) -> Option<Listed> {
     let [id, user, host, command, time, state] = <[Option<String>; 6]>::try_from(row).ok()?;
     Some(Listed {
         id: number(id)?,
-        user: user.unwrap_or_default(),
+        user: cut(user.unwrap_or_default(), NAME),
         client: client_of(&host.unwrap_or_default()),
-        command: command.unwrap_or_default(),
+        command: cut(command.unwrap_or_default(), NAME),
         // MariaDB has -1 for what has no time.
-        time: Duration::from_secs(number(time).unwrap_or(0)),
-        state: state.filter(|state| !state.is_empty()),
+        time: seconds(number(time).unwrap_or(0)),
+        state: state.filter(|state| !state.is_empty()).map(|state| cut(state, NAME)),
     })
 }
 
@@ -297,6 +313,8 @@ fn client_of(host: &str) -> (Option<IpAddr>, Option<u16>) {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
 
     #[test]
@@ -338,5 +356,33 @@ mod tests {
         let listed = row(["7", "system user", "-", "Daemon", "-1", ""]).unwrap();
         assert_eq!((listed.time, listed.state, listed.client), (Duration::ZERO, None, (None, None)));
         assert_eq!(row(["-", "etl", "-", "Query", "12", "-"]), None);
+    }
+
+    #[tokio::test]
+    async fn of_what_a_server_says_no_more_is_kept_than_it_may_mean() {
+        let long = "x".repeat(10_000);
+        let most = u64::MAX.to_string();
+        let listed =
+            listed([&most, &long, "", &long, &most, &long].map(|cell| Some(cell.to_owned())).to_vec());
+        let listed = listed.unwrap();
+        assert_eq!([listed.user.len(), listed.command.len(), listed.state.unwrap().len()], [NAME; 3]);
+        assert!(listed.time < Duration::MAX);
+
+        let (mut session, wire) = tokio::io::duplex(1 << 12);
+        let says = format!(
+            "{{\"Row\":[\"7\",\"{long}\",\"3306\",\"MariaDB{long}\",\"{long}\"]}}\n\"Done\"\n\
+             \"Done\"\n{}",
+            format!("{{\"Failed\":{{\"Refused\":{{\"code\":1,\"message\":\"{long}\"}}}}}}\n").repeat(2)
+        );
+        tokio::spawn(async move { session.write_all(says.as_bytes()).await });
+        let faculties = Faculties::of(&mut Client::over(wire), Statements::default()).await.unwrap();
+        assert_eq!((faculties.version.len(), faculties.account.len()), (NAME, SENTENCE));
+        assert_eq!(faculties.identity[0].as_ref().unwrap().len(), SENTENCE);
+        assert_eq!(faculties.lacks.len(), 3);
+        assert!(
+            faculties.lacks.iter().all(|lack| lack.because.len() < 2 * SENTENCE),
+            "{:?}",
+            faculties.lacks
+        );
     }
 }

@@ -14,6 +14,9 @@ use crate::listener::Listener;
 /// How often all connections are named.
 const PERIOD: Duration = Duration::from_secs(10);
 
+/// How often those that stand still are named at most: there may be many, and each of them begins to by itself.
+const SHORTLY: Duration = Duration::from_millis(200);
+
 /// A connection, as far as it matters for asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Named {
@@ -44,15 +47,27 @@ pub struct Naming {
     roll: watch::Sender<Roll>,
     /// When all of them are named next.
     next: Timestamp,
+    /// When any were named last, and whether something was found since.
+    named_at: Timestamp,
+    is_due: bool,
 }
 
 impl Naming {
     pub(super) fn new() -> (Self, watch::Receiver<Roll>) {
         let (roll, receiver) = watch::channel(Roll::default());
-        (Self { roll, next: Timestamp::EPOCH }, receiver)
+        let epoch = Timestamp::EPOCH;
+        (Self { roll, next: epoch, named_at: epoch, is_due: false }, receiver)
+    }
+
+    /// Names them if that is due and was not done just now.
+    fn name_shortly(&mut self, now: Timestamp, tracker: &Tracker) {
+        if self.is_due && self.named_at + SHORTLY <= now {
+            self.name(now, tracker);
+        }
     }
 
     fn name(&mut self, now: Timestamp, tracker: &Tracker) {
+        (self.named_at, self.is_due) = (now, false);
         let troubled: Arc<Vec<_>> =
             Arc::new(tracker.unsettled().filter_map(named).filter(|named| named.is_troubled).collect());
         let all = (now >= self.next).then(|| {
@@ -87,13 +102,37 @@ fn named(connection: &Connection) -> Option<Named> {
 impl Listener for Naming {
     fn event(&mut self, event: &Event, _about: Option<ConnectionId>, tracker: &Tracker) {
         if let EventKind::Source(SourceEvent::SocketsPolled { .. }) = event.kind {
-            self.name(event.at, tracker);
+            self.is_due = true;
         }
+        self.name_shortly(event.at, tracker);
     }
 
     fn finding(&mut self, finding: &Finding, tracker: &Tracker) {
-        if finding.connection.is_some() {
-            self.name(finding.at, tracker);
-        }
+        self.is_due |= finding.connection.is_some();
+        self.name_shortly(finding.at, tracker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use observer_core::Config;
+
+    use super::*;
+
+    #[test]
+    fn they_are_named_when_that_is_due_and_not_all_the_time() {
+        let tracker = Tracker::new(Config::default());
+        let (mut naming, roll) = Naming::new();
+        let mut heard = |millis: i64, event: SourceEvent| {
+            let event = Event { at: Timestamp::from_micros(millis * 1_000), kind: EventKind::Source(event) };
+            naming.event(&event, None, &tracker);
+            naming.named_at.as_micros() / 1_000
+        };
+        let polled = || SourceEvent::SocketsPolled { period: PERIOD };
+        assert_eq!(heard(20_000, polled()), 20_000);
+        assert_eq!(heard(20_100, polled()), 20_000, "it was done just now");
+        assert_eq!(heard(20_200, SourceEvent::TimePassed), 20_200);
+        assert_eq!(heard(20_900, SourceEvent::TimePassed), 20_200, "nothing is new");
+        assert!(roll.has_changed().unwrap(), "all were named");
     }
 }

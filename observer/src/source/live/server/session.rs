@@ -4,6 +4,8 @@
 //! A server that sends what the library does not bear ends this process, and not the observing. So it may do nothing but
 //! talk to these two, and have so much memory.
 
+use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt as _;
@@ -13,6 +15,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::alarm;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use tokio::io::copy_bidirectional;
@@ -20,6 +25,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::bounds::{SENTENCE, cut};
 use super::link::{Answer, Incoming, Link, Order, Outgoing};
 use super::tls::Tls;
 use super::trouble::Trouble;
@@ -29,10 +35,16 @@ use crate::privilege::{self, Uses};
 pub const COMMAND: &str = "server-session";
 
 /// What the process may have, in bytes of address space: the program itself, and several times the longest packet.
-const MEMORY: u64 = 256 << 20;
+const MEMORY: u64 = 128 << 20;
+
+/// How soon the process goes where there is no memory left: before every other one (`oom_score_adj` in proc(5)).
+const OOM_SCORE_ADJ: &str = "1000";
 
 /// How long taking leave may last.
 const LEAVE: Duration = Duration::from_secs(1);
+
+/// How long anything may last, in seconds, whatever it is that the library does: longer than who asks would wait.
+const PATIENCE: u32 = 8;
 
 /// Holds a session until the one who has started this process wants no more of it.
 ///
@@ -41,8 +53,17 @@ const LEAVE: Duration = Duration::from_secs(1);
 /// When this is not such a process, or it cannot be confined.
 pub fn serve() -> anyhow::Result<()> {
     let (server, starter) = (stream(&io::stdin())?, stream(&io::stdout())?);
+    // It ends when its starter does, and takes leave first. They wait for good: there is no other thread.
+    let ends = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
+    ends.into_iter().collect::<SigSet>().thread_block().context("holding back signals")?;
+    // Where /proc is not what it is on a host, it goes when its turn comes.
+    let _ = fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJ);
     setrlimit(Resource::RLIMIT_AS, MEMORY, MEMORY).context("limiting the memory")?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("forbidding a core dump")?;
     privilege::confine(&Uses::default())?;
+    // The password comes after this, and goes into no dump, not even by way of a program (core(5)). Becoming another user
+    // would undo it.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("forbidding a core dump")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let link = Link::over(UnixStream::from_std(starter)?);
@@ -61,20 +82,27 @@ fn stream(file: &impl AsFd) -> anyhow::Result<StdStream> {
 async fn hold(link: Link, server: UnixStream) -> io::Result<()> {
     let Link { mut incoming, mut outgoing } = link;
     let Some((order, _)) = incoming.next::<Order>().await? else { return Ok(()) };
-    let passing = pass_on(server)?;
-    let Some(opened) = while_wanted(&mut incoming, open(&order)).await else { return Ok(()) };
+    // Its signal ends the process (alarm(2)), which nobody else may end: who has started it may be another user.
+    alarm::set(PATIENCE);
+    let name = name();
+    let passing = pass_on(server, &name)?;
+    let Some(opened) = while_wanted(&mut incoming, open(&order, &name)).await else { return Ok(()) };
     let mut session = match opened {
         Ok(session) => session,
         Err(error) => return outgoing.say(&Answer::Failed(trouble(&order.tls, error))).await,
     };
     outgoing.say(&Answer::Done).await?;
+    alarm::cancel();
     while let Some((statement, _)) = incoming.next::<String>().await? {
+        alarm::set(PATIENCE);
         let answering = answer(&mut session, statement, &mut outgoing);
-        let Some(answered) = while_wanted(&mut incoming, answering).await else { return Ok(()) };
+        let Some(answered) = while_wanted(&mut incoming, answering).await else { break };
         outgoing
             .say(&answered.map_or_else(|error| Answer::Failed(trouble(&order.tls, error)), |()| Answer::Done))
             .await?;
+        alarm::cancel();
     }
+    alarm::set(PATIENCE);
     // The server would count a client that aborts otherwise (`Aborted_clients`), and log it.
     let leaving = async { (session.close().await, passing.await) };
     let _ = timeout(LEAVE, leaving).await;
@@ -91,8 +119,8 @@ async fn while_wanted<T>(incoming: &mut Incoming, doing: impl Future<Output = T>
 }
 
 /// The library connects by itself. So it does, to this process, which passes on what it says and hears.
-fn pass_on(mut server: UnixStream) -> io::Result<JoinHandle<io::Result<()>>> {
-    let listener = StdListener::bind_addr(&SocketAddr::from_abstract_name(name())?)?;
+fn pass_on(mut server: UnixStream, name: &str) -> io::Result<JoinHandle<io::Result<()>>> {
+    let listener = StdListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
     Ok(tokio::spawn(async move {
@@ -108,15 +136,16 @@ fn pass_on(mut server: UnixStream) -> io::Result<JoinHandle<io::Result<()>>> {
     }))
 }
 
-/// The name of this process' own socket, in the abstract namespace (unix(7)).
+/// A name for this process' own socket, in the abstract namespace (unix(7)), that nobody can take before.
 fn name() -> String {
-    format!("observer-session-{}", std::process::id())
+    // The keys of a new state are chosen by chance.
+    format!("observer-session-{:016x}", RandomState::new().hash_one(()))
 }
 
 /// Logs in.
-async fn open(order: &Order) -> Result<MySqlConnection, sqlx::Error> {
+async fn open(order: &Order, name: &str) -> Result<MySqlConnection, sqlx::Error> {
     let options = MySqlConnectOptions::new()
-        .socket(format!("\0{}", name()))
+        .socket(format!("\0{name}"))
         .host(&order.tls.host)
         .username(&order.user)
         .ssl_mode(order.tls.mode.into())
@@ -157,10 +186,9 @@ async fn answer(
 fn trouble(tls: &Tls, error: sqlx::Error) -> Trouble {
     match error {
         sqlx::Error::Database(error) => match error.try_downcast::<MySqlDatabaseError>() {
-            Ok(error) => Trouble::Refused {
-                code: error.number(),
-                message: error.message().chars().take(200).collect(),
-            },
+            Ok(error) => {
+                Trouble::Refused { code: error.number(), message: cut(error.message().to_owned(), SENTENCE) }
+            }
             Err(error) => Trouble::Told(error.to_string()),
         },
         sqlx::Error::Io(error) => match error.get_ref().and_then(|cause| cause.downcast_ref()) {
@@ -169,7 +197,7 @@ fn trouble(tls: &Tls, error: sqlx::Error) -> Trouble {
         },
         // Without TLS it would have to be encrypted with a key that anybody on the way could have sent.
         sqlx::Error::Configuration(_) => Trouble::Told(ASKS_FOR_ALL.to_owned()),
-        other => Trouble::Told(other.to_string().chars().take(200).collect()),
+        other => Trouble::Told(cut(other.to_string(), SENTENCE)),
     }
 }
 

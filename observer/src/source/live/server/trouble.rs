@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{SENTENCE, cut};
+
 /// Why a server could not be asked. It never holds a password. Nothing of it is cleaned for a terminal.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Trouble {
@@ -29,6 +31,15 @@ mod error {
 }
 
 impl Trouble {
+    /// The same in no more words than a sentence has.
+    pub(super) fn in_short(self) -> Self {
+        match self {
+            Self::Slow(limit) => Self::Slow(limit),
+            Self::Refused { code, message } => Self::Refused { code, message: cut(message, SENTENCE) },
+            Self::Told(what) => Self::Told(cut(what, SENTENCE)),
+        }
+    }
+
     /// Whether the connection goes on after it.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. })
