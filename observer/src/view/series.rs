@@ -155,7 +155,7 @@ impl Series {
         for point in self.points.iter().filter(|point| point.at <= to) {
             if point.at >= from {
                 let bin = bin_of(point.at);
-                for window in &mut windows[next..=bin.max(next).min(last_bin)] {
+                for window in &mut windows[next..(bin + 1).max(next)] {
                     *window = smaller(*window, carried);
                 }
                 next = next.max(bin + 1).min(bins);

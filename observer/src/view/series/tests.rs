@@ -56,6 +56,17 @@ fn a_bin_without_a_point_carries_the_last_value_on() {
 }
 
 #[test]
+fn what_a_bin_ends_with_is_what_the_next_one_begins_with() {
+    let mut series = series();
+    // Further apart than a slot, and within one part of the time; the last two within the last part.
+    for event in [update(0, 9000), zero(10_100), update(10_600, 8000), zero(13_100), update(13_600, 7000)] {
+        assert!(series.observe(&event));
+    }
+    let windows = series.smallest_windows(at(9_000), at(14_000), 5);
+    assert_eq!(windows, [9000, 0, 8000, 8000, 0].map(Some));
+}
+
+#[test]
 fn is_bounded() {
     let mut series = series();
     for second in 0..10_000 {
