@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 use observer::demo::{Client, ClientOptions, Server, ServerOptions};
 use observer::source::live::ObservationClock;
 use observer_core::Event;
+use support::place::Place;
 use support::process::Process;
 use support::pty::{Pty, observer};
 use support::recording::write_log;
@@ -115,6 +116,16 @@ fn a_recording_on_standard_input_can_be_had_in_lines_only() {
     let end = Pty::spawn(observer(&["replay", "/dev/null"]), 100, 24).wait_for_end();
     assert_eq!(end.status, 2);
     assert!(end.contents.contains("the file is empty") && !end.saw_alternate_screen, "{}", end.contents);
+}
+
+#[test]
+fn the_status_tells_what_was_found_also_where_nobody_reads_it() {
+    let place = Place::new().log("log", &story());
+    // The loss is not the first that is found.
+    for (fail_on, status) in [(&["--fail-on", "lost"][..], 1), (&["--fail-on", "notice"], 1), (&[], 0)] {
+        let end = place.run_unread(&[&["replay", "--plain", "log"], fail_on].concat());
+        assert_eq!(end, (String::new(), status), "{fail_on:?}");
+    }
 }
 
 /// The story as it happens now, cut in two: what is in the log at first, and what is written later.

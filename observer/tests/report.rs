@@ -37,6 +37,17 @@ fn stories_in_three_forms() {
 }
 
 #[test]
+fn the_status_tells_what_was_found_also_where_nobody_reads_it() {
+    let place = Place::new().log("log", &full_stall().events);
+    for format in ["text", "markdown", "html", "json"] {
+        for (fail_on, status) in [(&["--fail-on", "lost"][..], 1), (&[], 0)] {
+            let end = place.run_unread(&[&["report", "log", "--format", format], fail_on].concat());
+            assert_eq!(end, (String::new(), status), "{format}");
+        }
+    }
+}
+
+#[test]
 fn text_fits_a_screen_and_its_picture_is_ascii() {
     for (story, events) in stories() {
         let report = Place::new().log("log", &events).report(&["log", "--all"]);

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::Outcome;
 use crate::cli::{Format, ReportArgs};
+use crate::output::is_broken_pipe;
 use crate::privilege::{self, Uses};
 use crate::report::{self, Options};
 use crate::source::recording::{self, Source};
@@ -27,14 +28,20 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     let directories: Vec<_> = sources.iter().filter_map(Source::directory).collect();
     privilege::confine(&Uses { directories, reports: None })?;
     let report = report::build(&sources, &options)?;
+    let is_found = args.judging.fail_on.is_some_and(|level| report.severity() >= Some(level.into()));
     let mut stdout = BufWriter::new(io::stdout().lock());
-    match args.format {
+    let written = match args.format {
         Format::Text => report::text(&report, &mut stdout),
         Format::Markdown => report::markdown(&report, &mut stdout),
         Format::Html => report::html(&report, &mut stdout),
         Format::Json => report::json(&report, &mut stdout),
     }
-    .context("writing to standard output")?;
-    let is_found = args.judging.fail_on.is_some_and(|level| report.severity() >= Some(level.into()));
+    .context("writing to standard output");
+    // What was found was found, also where whoever read of it has seen enough.
+    if let Err(error) = written
+        && !is_broken_pipe(&error)
+    {
+        return Err(error);
+    }
     Ok(if is_found { Outcome::Found } else { Outcome::Clean })
 }

@@ -4,7 +4,7 @@ use observer_core::{Config, Event, EventKind, Severity, SourceEvent, Timestamp, 
 
 use crate::app::counts;
 use crate::command::Outcome;
-use crate::output::Output;
+use crate::output::{Output, is_broken_pipe};
 use crate::progress::Progress;
 use crate::source::recording::{Moment, Recording};
 
@@ -17,6 +17,8 @@ pub struct Judging {
     tracker: Tracker,
     /// The furthest moment of what was read.
     reached: Timestamp,
+    /// Whether somebody still takes findings.
+    is_told: bool,
     fail_on: Option<Severity>,
     outcome: Outcome,
 }
@@ -30,7 +32,8 @@ impl Judging {
     pub fn new(mut recording: Recording, config: Config, fail_on: Option<Severity>) -> anyhow::Result<Self> {
         let next = recording.next().transpose()?;
         let tracker = Tracker::new(config);
-        Ok(Self { recording, next, tracker, reached: Timestamp::EPOCH, fail_on, outcome: Outcome::Clean })
+        let (reached, outcome) = (Timestamp::EPOCH, Outcome::Clean);
+        Ok(Self { recording, next, tracker, reached, is_told: true, fail_on, outcome })
     }
 
     /// The judgement.
@@ -97,12 +100,24 @@ impl Judging {
         self.tell(output)
     }
 
+    /// Whether nothing that comes can make a difference: nobody hears of it, and the outcome is known.
+    fn is_settled(&self) -> bool {
+        !self.is_told && (self.fail_on.is_none() || self.outcome == Outcome::Found)
+    }
+
+    /// When whoever read the output has seen enough, no more is told, but what is found still counts for the outcome.
     fn tell(&mut self, output: &mut impl Output) -> anyhow::Result<()> {
         while let Some(finding) = self.tracker.poll() {
             if counts(&finding, self.fail_on) {
                 self.outcome = Outcome::Found;
             }
-            output.finding(&finding, &self.tracker)?;
+            if !self.is_told {
+                continue;
+            }
+            match output.finding(&finding, &self.tracker) {
+                Err(error) if is_broken_pipe(&error) => self.is_told = false,
+                told => told?,
+            }
         }
         Ok(())
     }
@@ -112,7 +127,8 @@ impl Judging {
 ///
 /// # Errors
 ///
-/// When it cannot be read to its end, or the output fails. What was found before has been told.
+/// When it cannot be read to its end, or the output fails otherwise than by nobody reading it any more. What was found
+/// before has been told.
 pub fn lines(
     recording: Recording,
     config: Config,
@@ -121,7 +137,7 @@ pub fn lines(
 ) -> anyhow::Result<Outcome> {
     let mut progress = Progress::begin();
     let mut judging = Judging::new(recording, config, fail_on)?;
-    while judging.next.is_some() {
+    while judging.next.is_some() && !judging.is_settled() {
         judging.step(output)?;
         progress.step(|| judging.recording.how_far("judging"));
     }

@@ -43,6 +43,15 @@ impl Place {
         (text(stdout), text(stderr), status.code().unwrap())
     }
 
+    /// Runs it to its end while nobody reads its standard output: standard error and status.
+    pub(crate) fn run_unread(&self, args: &[&str]) -> (String, i32) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let child = self.command(args).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        let Output { stderr, status, .. } = child.wait_with_output().unwrap();
+        (String::from_utf8(stderr).unwrap(), status.code().unwrap())
+    }
+
     /// What it reports.
     pub(crate) fn report(&self, args: &[&str]) -> String {
         let (stdout, stderr, status) = self.run(&[&["report"], args].concat());
