@@ -9,6 +9,7 @@ use observer_core::{
 
 use super::account::{Account, Mark};
 use super::curves::Curves;
+use super::left_out::LeftOut;
 use super::{Report, Watched};
 use crate::source::recording::flow;
 
@@ -34,7 +35,7 @@ const DEGRADATIONS: usize = 32;
 /// For which connections there is an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
-    /// Those that had trouble, and all others as well.
+    /// Those that had trouble, and all others as well while there is room.
     All,
     /// Those that had trouble.
     Trouble,
@@ -51,8 +52,10 @@ pub struct Accounts {
     by_id: HashMap<ConnectionId, Account>,
     /// So many more may be opened before those that are not needed are looked for.
     until_prune: usize,
-    /// Connections for which there was no room, as far as there is room for that.
-    left_out: HashSet<ConnectionId>,
+    /// Of all connections: those that ended without trouble, and make room for one that has some.
+    spare: Vec<ConnectionId>,
+    /// Connections of note for which there was no room.
+    left_out: LeftOut,
     curves: Curves,
     degraded: Vec<Degradation>,
     severity: Option<Severity>,
@@ -78,7 +81,8 @@ impl Accounts {
             limit,
             by_id: HashMap::new(),
             until_prune: limit / 4,
-            left_out: HashSet::new(),
+            spare: Vec::new(),
+            left_out: LeftOut::default(),
             curves: Curves::new(limit),
             degraded: Vec::new(),
             severity: None,
@@ -101,11 +105,16 @@ impl Accounts {
             self.curves.keep(id);
         }
         self.curves.observe(id, event);
-        if self.kept == Kept::All || is_of_note {
+        // One that had no trouble yet is told of where there is room, or from the moment when it has some.
+        if is_of_note || self.kept == Kept::All && self.by_id.len() < self.limit {
             self.open(id, tracker);
         }
         if let (Some(account), Some(connection)) = (self.by_id.get_mut(&id), tracker.connection(id)) {
+            let was_closed = account.closed_at.is_some();
             account.observe(event, connection, &self.config);
+            if self.kept == Kept::All && !was_closed && account.closed_at.is_some() {
+                self.spare.push(id);
+            }
         }
     }
 
@@ -132,14 +141,22 @@ impl Accounts {
         let Some(id) = finding.connection else { return };
         self.curves.keep(id);
         self.open(id, tracker);
-        if let Some(account) = self.by_id.get_mut(&id) {
-            account.find(finding, tracker.connection(id), &self.config);
+        match self.by_id.get_mut(&id) {
+            Some(account) => account.find(finding, tracker.connection(id), &self.config),
+            None => self.left_out.find(id),
         }
     }
 
     /// The report of all of them, at the end of the recording, which lasted from `began` to `now`.
     pub(super) fn finish(self, began: Timestamp, now: Timestamp, tracker: &Tracker) -> Report {
-        let Self { config, kept, by_id, left_out, mut curves, degraded, severity, open_before, .. } = self;
+        let Self {
+            config, kept, limit, by_id, left_out, mut curves, degraded, severity, open_before, ..
+        } = self;
+        let connections = tracker.connections_seen();
+        let count = match kept {
+            Kept::All if by_id.len() >= limit => connections.saturating_sub(by_id.len() as u64),
+            _ => left_out.count,
+        };
         let mut accounts: Vec<_> = by_id
             .into_iter()
             .filter(|(_, account)| {
@@ -155,8 +172,9 @@ impl Accounts {
         accounts.sort_by_key(|account| (account.first_seen, account.flow.client, account.flow.server));
         Report {
             accounts,
-            connections: tracker.connections_seen(),
-            left_out: left_out.len() as u64,
+            connections,
+            left_out: count,
+            left_out_in_trouble: left_out.in_trouble,
             lost: lost(tracker),
             degraded,
             severity,
@@ -182,7 +200,7 @@ impl Accounts {
             severity: account.severity,
             accounts: vec![account],
             connections: 1,
-            left_out: u64::from(self.left_out.contains(&id)),
+            left_out: u64::from(self.left_out.contains(id)),
             lost: lost(tracker),
             degraded: self.degraded.clone(),
             watched: Some(watched),
@@ -192,7 +210,7 @@ impl Accounts {
 
     fn open(&mut self, id: ConnectionId, tracker: &Tracker) {
         // An account with a gap in it would tell a wrong story: who was left out stays so.
-        if self.by_id.contains_key(&id) || self.left_out.contains(&id) {
+        if self.by_id.contains_key(&id) || self.left_out.contains(id) {
             return;
         }
         if self.until_prune == 0 {
@@ -200,10 +218,27 @@ impl Accounts {
         }
         self.until_prune -= 1;
         let Some(connection) = tracker.connection(id) else { return };
+        if self.by_id.len() >= self.limit {
+            self.make_room();
+        }
         if self.by_id.len() < self.limit {
             self.by_id.insert(id, Account::new(connection));
-        } else if self.left_out.len() < self.limit {
-            self.left_out.insert(id);
+        } else {
+            self.left_out.add(id);
+        }
+    }
+
+    /// Of all connections, the one that ended last without trouble is told of no more.
+    fn make_room(&mut self) {
+        while let Some(id) = self.spare.pop() {
+            let is_needed = self
+                .by_id
+                .get(&id)
+                .is_none_or(|account| account.severity.is_some() || self.open_before.contains(&account.flow));
+            if !is_needed {
+                self.by_id.remove(&id);
+                return self.left_out.add(id);
+            }
         }
     }
 
@@ -219,9 +254,7 @@ impl Accounts {
                 || account.severity.is_some() && (kept == Kept::Trouble || known.is_some())
         });
         self.curves.retain(|id| self.by_id.contains_key(&id));
-        if kept == Kept::Known {
-            self.left_out.retain(|id| tracker.connection(*id).is_some());
-        }
+        self.left_out.prune(tracker);
         // Looked for so seldom that it costs nothing to speak of, and before there is no room.
         let room = self.limit.saturating_sub(self.by_id.len());
         self.until_prune = self.by_id.len().min(room).max(self.limit / 16).max(1);
@@ -247,81 +280,4 @@ fn is_of_note(event: &Event) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::SocketAddr;
-
-    use observer_core::{SeqNumber, SocketEvent, SocketRef, TcpState, Vantage};
-
-    use super::*;
-
-    /// What the client at this port does.
-    fn event(port: u16, second: i64, kind: SocketEventKind) -> Event {
-        let address = |last, port| SocketAddr::from(([10, 0, 0, last], port));
-        let flow = Flow { client: address(1, port), server: address(2, 3306) };
-        let socket = SocketRef { flow, seen_at: Vantage::Client, cookie: Some(port.into()) };
-        let kind = EventKind::Socket(SocketEvent { socket, kind });
-        Event { at: Timestamp::from_micros(second * 1_000_000), kind }
-    }
-
-    fn closing(port: u16, second: i64) -> Event {
-        event(port, second, SocketEventKind::ZeroWindow { by: End::Client, ack: SeqNumber(1) })
-    }
-
-    /// Takes an event, and gives the connection it is about.
-    fn take(accounts: &mut Accounts, tracker: &mut Tracker, event: &Event) -> Option<ConnectionId> {
-        let about = tracker.handle_event(event);
-        accounts.event(event, about, tracker);
-        while let Some(finding) = tracker.poll() {
-            accounts.finding(&finding, tracker);
-        }
-        about
-    }
-
-    #[test]
-    fn there_is_a_limit_and_who_is_beyond_it_counts_once() {
-        let mut tracker = Tracker::new(Config::default());
-        let mut accounts = Accounts::new(Config::default(), Kept::Trouble, 16);
-        for second in 1..4 {
-            for port in 1..=20 {
-                take(&mut accounts, &mut tracker, &closing(port, second));
-            }
-        }
-        assert_eq!((accounts.by_id.len(), accounts.left_out.len()), (16, 4));
-        let report = accounts.finish(Timestamp::EPOCH, Timestamp::from_micros(4_000_000), &tracker);
-        assert_eq!(report.left_out, 4);
-    }
-
-    #[test]
-    fn while_watching_those_that_ended_well_make_room() {
-        let mut tracker = Tracker::new(Config::default());
-        let mut accounts = Accounts::new(Config::default(), Kept::Known, 16);
-        for port in 1..=200 {
-            // A window that was touched, and an ordinary end.
-            let second = i64::from(port);
-            take(&mut accounts, &mut tracker, &closing(port, second));
-            let ack = SeqNumber(1);
-            let open = SocketEventKind::WindowUpdate { by: End::Client, window: Some(65_536), ack };
-            take(&mut accounts, &mut tracker, &event(port, second, open));
-            let (from, to) = (TcpState::Established, TcpState::Closed);
-            let closed = SocketEventKind::State { from, to, process: None };
-            take(&mut accounts, &mut tracker, &event(port, second, closed));
-            take(&mut accounts, &mut tracker, &event(port, second, SocketEventKind::Destroyed));
-            assert!(accounts.by_id.len() <= 16);
-        }
-        assert!(accounts.left_out.is_empty(), "{:?}", accounts.left_out);
-    }
-
-    #[test]
-    fn a_report_on_one_says_that_there_was_no_room() {
-        let mut tracker = Tracker::new(Config::default());
-        let mut accounts = Accounts::new(Config::default(), Kept::Known, 4);
-        let ids: Vec<_> =
-            (1..=5).filter_map(|port| take(&mut accounts, &mut tracker, &closing(port, 1))).collect();
-        let now = Timestamp::from_micros(2_000_000);
-        let left_out = |id| {
-            let connection = tracker.connection(id).unwrap();
-            accounts.report_on(connection, "db1:3306", now, &tracker).left_out
-        };
-        assert_eq!(ids.into_iter().map(left_out).collect::<Vec<_>>(), [0, 0, 0, 0, 1]);
-    }
-}
+mod tests;

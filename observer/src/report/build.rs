@@ -65,6 +65,7 @@ impl Report {
             }
         }
         self.left_out += other.left_out;
+        self.left_out_in_trouble += other.left_out_in_trouble;
         self.severity = self.severity.max(other.severity);
         for degradation in other.degraded {
             if !self.degraded.contains(&degradation) {

@@ -5,6 +5,7 @@
 //! | `account` | what is kept of one connection while its recording is read |
 //! | `account/continuation` | the account of a connection that goes on in the next observation |
 //! | `accounts` | keeps them, within a limit, of a recording or of what a view watches |
+//! | `left_out` | those for which there was no room |
 //! | `curve`, `curves` | what their charts are drawn from, within another limit |
 //! | `judgement` | runs the judgement of a recording |
 //! | `build` | reads the files, those that belong together as one |
@@ -25,6 +26,7 @@ mod html;
 mod join;
 mod json;
 mod judgement;
+mod left_out;
 mod markdown;
 mod text;
 mod ticks;
@@ -91,6 +93,8 @@ pub struct Report {
     connections: u64,
     /// Connections for whose accounts there was no room.
     left_out: u64,
+    /// Those of them about which something was found.
+    left_out_in_trouble: u64,
     /// Observations lost, by place.
     lost: Vec<(LossPoint, u64)>,
     /// Missing parts of the sources.
@@ -123,12 +127,6 @@ impl Report {
 
     fn lost_altogether(&self) -> u64 {
         self.lost.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
-    }
-
-    /// Connections without an account because they had no trouble.
-    fn without_trouble(&self) -> u64 {
-        let told = u64::try_from(self.accounts.len()).unwrap_or(u64::MAX).saturating_add(self.left_out);
-        self.connections.saturating_sub(told)
     }
 }
 

@@ -208,7 +208,12 @@ pub(super) fn reservations(report: &Report) -> Vec<String> {
                 .to_owned(),
         );
     } else if report.left_out > 0 {
-        lines.push(format!("{} connections in trouble are not told of: there was no room.", report.left_out));
+        let connections = if report.left_out == 1 { "connection is" } else { "connections are" };
+        let in_trouble = match report.left_out_in_trouble {
+            0 => String::new(),
+            count => format!(", {count} of them in trouble"),
+        };
+        lines.push(format!("{} {connections} not told of{in_trouble}: there was no room.", report.left_out));
     }
     lines
 }
@@ -290,24 +295,28 @@ pub(super) fn count(report: &Report) -> String {
         count => format!("{count} connections were seen"),
     };
     let shown = report.accounts.iter().filter(|account| account.severity.is_some()).count();
-    match (shown, report.without_trouble()) {
-        (0, _) => format!("{connections}, none had trouble."),
-        (1, 0) if report.connections == 1 => format!("{connections}, and it had trouble."),
-        (shown, _) => format!("{connections}, {shown} of them had trouble: {}.", kinds(&report.accounts)),
+    match shown as u64 + report.left_out_in_trouble {
+        0 if report.severity.is_none() && report.left_out == 0 => format!("{connections}, none had trouble."),
+        // Something was found all the same, such as a loss of observations.
+        0 => format!("{connections}, none is known to have had trouble."),
+        1 if report.connections == 1 => format!("{connections}, and it had trouble."),
+        count => format!("{connections}, {count} of them had trouble: {}.", kinds(report)),
     }
 }
 
 /// How many there are of each verdict: `1 net_write_timeout, 3 recovered`.
-fn kinds(accounts: &[Account]) -> String {
+fn kinds(report: &Report) -> String {
     let mut kinds: Vec<(VerdictKind, u64)> = Vec::new();
-    let in_trouble = accounts.iter().filter(|account| account.severity.is_some());
+    let in_trouble = report.accounts.iter().filter(|account| account.severity.is_some());
     for kind in in_trouble.filter_map(|account| Some(account.verdict.as_ref()?.kind)) {
         match kinds.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, count)) => *count += 1,
             None => kinds.push((kind, 1)),
         }
     }
-    kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
+    let untold = Some(report.left_out_in_trouble).filter(|count| *count > 0);
+    let kinds = kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
+    kinds.chain(untold.map(|count| format!("{count} not told of"))).collect::<Vec<_>>().join(", ")
 }
 
 /// `text` in lines of [`WIDTH`], the first beginning with `first` and the others with `other`. Words that are longer
@@ -334,6 +343,8 @@ pub(super) fn wrap(first: &str, other: &str, text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use observer_core::Severity;
+
     use super::*;
 
     #[test]
@@ -345,6 +356,24 @@ mod tests {
         assert_eq!(lines.last().unwrap(), "  end");
         assert_eq!(wrap("a", "b", ""), ["a"]);
         assert_eq!(wrap("", "", "a\u{1b}[2J\nb"), ["a\u{fffd}[2J\u{fffd}b"]);
+    }
+
+    #[test]
+    fn that_none_had_trouble_is_said_only_where_it_is_known() {
+        let report = |severity, left_out, left_out_in_trouble| {
+            let report =
+                Report { connections: 30, severity, left_out, left_out_in_trouble, ..Report::default() };
+            (count(&report), reservations(&report))
+        };
+        let seen = |words| format!("30 connections were seen, {words}.");
+        assert_eq!(report(None, 0, 0), (seen("none had trouble"), vec![]));
+        let none_known = seen("none is known to have had trouble");
+        assert_eq!(report(Some(Severity::Lost), 0, 0), (none_known.clone(), vec![]));
+        let not_told = |words: &str| vec![format!("{words}: there was no room.")];
+        assert_eq!(report(None, 10, 0), (none_known, not_told("10 connections are not told of")));
+        let two = seen("2 of them had trouble: 2 not told of");
+        let expected = (two, not_told("10 connections are not told of, 2 of them in trouble"));
+        assert_eq!(report(Some(Severity::Warning), 10, 2), expected);
     }
 
     #[test]
