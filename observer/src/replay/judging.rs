@@ -15,7 +15,7 @@ pub struct Judging {
     /// What comes next.
     next: Option<Moment>,
     tracker: Tracker,
-    /// The furthest moment of what was read.
+    /// The furthest moment that was judged.
     reached: Timestamp,
     /// Whether somebody still takes findings.
     is_told: bool,
@@ -44,6 +44,11 @@ impl Judging {
     /// The recording.
     pub fn recording(&self) -> &Recording {
         &self.recording
+    }
+
+    /// The furthest moment that was judged.
+    pub fn reached(&self) -> Timestamp {
+        self.reached
     }
 
     /// Whether something was found that counts for the exit status.
@@ -86,6 +91,7 @@ impl Judging {
         if !did_not_run {
             self.tracker.handle_timeout(now);
         }
+        self.reached = self.reached.max(now);
         self.tell(output)
     }
 

@@ -125,15 +125,33 @@ where
         let now = self.clock.now();
         for _ in 0..AT_ONCE {
             if !self.is_behind(now) {
-                return if self.judging.next_at().is_none() && self.clock.has_ended() {
-                    self.judging.finish(&mut self.view)
-                } else {
-                    self.judging.pass(now, &mut self.view)
-                };
+                return self.arrive(now);
             }
             self.step()?;
         }
         Ok(())
+    }
+
+    /// Takes all that has happened by `now`, however much that is: for what must not be answered halfway there.
+    fn catch_up(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        while self.is_behind(now) {
+            self.step()?;
+        }
+        self.arrive(now)
+    }
+
+    /// What has happened by `now` was taken: what follows from the time alone.
+    fn arrive(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        if self.judging.next_at().is_none() && now >= self.extent.end {
+            self.judging.finish(&mut self.view)
+        } else {
+            self.judging.pass(now, &mut self.view)
+        }
+    }
+
+    /// The moment of what is seen: that of the clock, or on the way there how far the judgement is.
+    fn seen(&self, now: Timestamp) -> Timestamp {
+        if self.is_behind(now) { self.judging.reached().max(self.extent.start).min(now) } else { now }
     }
 
     fn is_behind(&self, now: Timestamp) -> bool {
@@ -169,7 +187,7 @@ where
     }
 
     fn draw(&mut self) -> anyhow::Result<()> {
-        let now = self.clock.now();
+        let now = self.seen(self.clock.now());
         let Extent { start, end, ref findings } = self.extent;
         self.view.show_playback(Playback {
             now,
@@ -190,7 +208,12 @@ where
             return self.control(control).map(ControlFlow::Continue);
         }
         let now = self.clock.now();
-        let flow = self.view.input(input, self.judging.tracker(), now);
+        if self.view.asks_for_report(&input) {
+            self.catch_up(now)?;
+            // What is selected may be another connection by then.
+            self.view.draw(self.judging.tracker(), now)?;
+        }
+        let flow = self.view.input(input, self.judging.tracker(), self.seen(now));
         // While a key had the program stopped, the recording stood still too.
         self.clock.set(now);
         Ok(flow)
@@ -214,6 +237,7 @@ where
                 self.seek(start + end.since(start) * thousandths.into() / 1000)?;
             }
             Control::PreviousEvent => {
+                self.catch_up(now)?;
                 let before = self.events.iter().rev().find(|at| **at < now).copied();
                 self.stand_at(before.unwrap_or(start))?;
             }

@@ -124,6 +124,11 @@ impl<B: Backend> View<B> {
         }
     }
 
+    /// Whether an input asks for a report, which tells of the moment that is shown.
+    pub fn asks_for_report(&self, input: &Input) -> bool {
+        self.action(input) == Some(Action::Report)
+    }
+
     fn action(&self, input: &Input) -> Option<Action> {
         match input {
             Input::Key(key) => keys::action(*key, self.screen.keyboard()),
