@@ -1,6 +1,7 @@
 //! The directory of a recording.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::ffi::OsStr;
+use std::fs::{self, DirEntry, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -108,7 +109,7 @@ impl Directory {
         let mut mended = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
-            if entry.path().extension().is_some_and(|extension| extension == UNFINISHED) {
+            if is_unfinished(&entry)? {
                 fs::remove_file(entry.path())
                     .with_context(|| format!("removing {}", entry.path().display()))?;
             }
@@ -123,6 +124,18 @@ impl Directory {
         }
         Ok(mended)
     }
+}
+
+/// Whether it is a part that was being compressed. Whatever else has such a name is somebody else's.
+fn is_unfinished(entry: &DirEntry) -> io::Result<bool> {
+    let path = entry.path();
+    let is_ours = path.extension().is_some_and(|extension| extension == UNFINISHED)
+        && path
+            .file_stem()
+            .and_then(OsStr::to_str)
+            .and_then(Part::of)
+            .is_some_and(|part| part.is_compressed());
+    Ok(is_ours && entry.file_type()?.is_file())
 }
 
 /// A file whose last line had no end.
@@ -268,6 +281,26 @@ mod tests {
         directory.settle().unwrap();
         assert_eq!(parts(place.path()).unwrap(), []);
         assert!(!unfinished.exists());
+    }
+
+    #[test]
+    fn what_others_have_there_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::take(place.path()).unwrap();
+        let part = Part::first(START);
+        let unfinished = |part: &Part| directory.path_of(part).with_added_extension(UNFINISHED);
+        let files = [place.path().join("my.cnf.new"), place.path().join(".new"), unfinished(&part)];
+        let directories = [place.path().join("x.new"), unfinished(&part.compressed())];
+        for file in &files {
+            fs::write(file, "theirs").unwrap();
+        }
+        for directory in &directories {
+            fs::create_dir(directory).unwrap();
+        }
+        directory.settle().unwrap();
+        for path in files.iter().chain(&directories) {
+            assert!(path.exists(), "{}", path.display());
+        }
     }
 
     #[test]
