@@ -166,8 +166,11 @@ impl Connection {
     ) {
         let can_write = matches!(sample.state, TcpState::Established | TcpState::CloseWait);
         if sample.send_queue == 0 {
-            // Nothing waits, so nobody will ask.
+            // Nothing waits, so nobody will ask. Nor does the server, even if that its wait has ended was not told.
             self.last_write = None;
+            if self.running_wait().is_some_and(|wait| wait.told_at <= at) {
+                self.server_wait_ends(at, false, cx);
+            }
         } else if can_write
             && (self.last_write.is_none()
                 || before.is_none_or(|(_, before)| before.written() < reading.written()))

@@ -122,6 +122,9 @@ impl Direction {
                     if at >= whole_since {
                         self.gaps.jumped(at, next, segment.seq);
                     }
+                } else if next.is_after(segment.seq) {
+                    // What is sent again with what follows fills holes too.
+                    self.gaps.fill(segment.seq, next);
                 }
                 let new = end.distance_from(next) - fin;
                 self.next_seq = Some(end);

@@ -39,27 +39,26 @@ impl Gaps {
         self.holes.push(Hole { start, end, since: at });
     }
 
-    /// A segment with payload came from before the newest; whether it fills a hole.
+    /// A segment with payload came from before the newest; whether it fills a hole, or more than one.
     pub(super) fn fill(&mut self, start: SeqNumber, end: SeqNumber) -> bool {
-        let Some(index) =
-            self.holes.iter().position(|hole| end.is_after(hole.start) && hole.end.is_after(start))
-        else {
-            return false;
-        };
-        let hole = &mut self.holes[index];
-        if !start.is_after(hole.start) {
-            hole.start = end;
-        } else if !hole.end.is_after(end) {
-            hole.end = start;
-        } else {
-            let behind = Hole { start: end, ..*hole };
-            hole.end = start;
-            if self.holes.len() < MOST {
-                self.holes.push(behind);
+        let (mut filled, mut behind) = (false, None);
+        for hole in &mut self.holes {
+            if !end.is_after(hole.start) || !hole.end.is_after(start) {
+                continue;
+            }
+            filled = true;
+            if !start.is_after(hole.start) {
+                hole.start = end;
+            } else if !hole.end.is_after(end) {
+                hole.end = start;
+            } else {
+                behind = Some(Hole { start: end, ..*hole });
+                hole.end = start;
             }
         }
+        self.holes.extend(behind.filter(|_| self.holes.len() < MOST));
         self.holes.retain(|hole| hole.end.is_after(hole.start));
-        true
+        filled
     }
 
     /// The other end has acknowledged up to `ack` while `next` was to come next.
@@ -112,6 +111,17 @@ mod tests {
         assert!(gaps.fill(S(10), S(60)));
         assert!(!gaps.fill(S(10), S(60)), "sent again");
         assert_eq!(gaps.settle(at(500), S(300)), (0, false));
+    }
+
+    #[test]
+    fn what_is_sent_again_fills_all_holes_it_covers() {
+        let mut gaps = Gaps::default();
+        gaps.jumped(at(0), S(100), S(200));
+        gaps.jumped(at(1), S(300), S(400));
+        gaps.jumped(at(2), S(500), S(600));
+        assert!(gaps.fill(S(100), S(550)));
+        assert_eq!(gaps.settle(at(500), S(500)), (0, false));
+        assert_eq!(gaps.settle(at(500), S(700)), (1, false), "the rest of the last one");
     }
 
     #[test]

@@ -122,13 +122,12 @@ struct Waited {
 }
 
 impl Waited {
-    /// Fails unless it gave up because of this timeout. Its wait begins when its own buffer is full too: that is later than
-    /// the window's closing where the host is busy, but not by as much as any other timeout would make it.
+    /// Fails unless it gave up because of this timeout. Its wait begins when its own buffer is full: later than the window
+    /// closes where it is still to be filled, and earlier where the last segments are still on their way to the client. A busy
+    /// host makes much of both, but not as much as any other timeout would.
     fn ensure_timeout(&self) -> anyhow::Result<()> {
-        /// The last segments that fill the client's buffer are on their way when the server's is full.
-        const EARLY: Duration = Duration::from_millis(100);
         let waited = self.aborted.since(self.closed);
-        let is_it = waited + EARLY >= self.timeout && waited < self.timeout * 2;
+        let is_it = waited >= self.timeout.mul_f64(0.75) && waited < self.timeout * 2;
         ensure!(is_it, "{waited:?} from zero window to abort, the timeout is {:?}", self.timeout);
         Ok(())
     }

@@ -116,7 +116,7 @@ pub(crate) async fn read(
                     }
                 }
                 Some(batch) = inputs.polled.recv() => *held.events() = batch,
-                _ = pass_is_due.tick() => {
+                _ = pass_is_due.tick(), if !in_pass => {
                     sampler.begin_pass();
                     in_pass = true;
                 }

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use aya::maps::{HashMap as KernelHashMap, MapData, PerCpuArray};
-use observer_common::{ConnectionState, Counter, DirectionState, Rare, flag, name};
+use observer_common::{ConnectionState, Counter, DirectionState, Rare, beginning, flag, name};
 use observer_core::{
     DirectionSample, End, Event, EventKind, LastRead, LossPoint, SeqNumber, SocketEvent, SocketEventKind,
     SourceEvent, Statement, Timestamp, WireSample,
@@ -125,7 +125,9 @@ impl Sampler {
     /// Looks whether any of those in trouble stands still, and tells nothing.
     pub(super) fn look_for_standstill(&mut self, now: Timestamp) {
         for cookie in self.trouble.cookies() {
-            self.look(cookie, now);
+            if let Some((_, _, look)) = self.look(cookie) {
+                self.trouble.look_for_standstill(cookie, now, look);
+            }
         }
     }
 
@@ -152,7 +154,8 @@ impl Sampler {
         let Ok(bytes) = self.connections.get(&cookie, 0) else { return };
         let state: ConnectionState = bytemuck::pod_read_unaligned(&bytes);
         let (at, mut last) = (decoder.now(), Vec::new());
-        let was_told = self.told.contains_key(&cookie);
+        // Its beginning was, or a sample of it.
+        let was_told = state.beginning != beginning::UNSEEN || self.told.contains_key(&cookie);
         self.finish(cookie, at, decoder, &mut last);
         if let Some((socket, _)) = decoder.socket(&state.ends(), cookie).ok().filter(|_| was_told) {
             events.append(&mut last);
@@ -185,19 +188,20 @@ impl Sampler {
     }
 
     /// The state of a connection, and what changes with it. It may have gone meanwhile.
-    fn look(&mut self, cookie: u64, at: Timestamp) -> Option<(ConnectionState, Fingerprint)> {
+    fn look(&self, cookie: u64) -> Option<(ConnectionState, Fingerprint, Look)> {
         let bytes = self.connections.get(&cookie, 0).ok()?;
         let state: ConnectionState = bytemuck::pod_read_unaligned(&bytes);
         let closings = state.egress.zero_windows.wrapping_add(state.ingress.zero_windows);
         let fingerprint = (state.egress.segments, state.ingress.segments, state.last_read.at);
         let has_moved = self.told.get(&cookie) != Some(&fingerprint);
-        self.trouble.look(cookie, at, Look { is_closed: is_closed(&state), closings, has_moved });
-        Some((state, fingerprint))
+        let is_closed = (state.egress.flags | state.ingress.flags) & flag::CLOSED != 0;
+        Some((state, fingerprint, Look { is_closed, closings, has_moved }))
     }
 
     fn sample(&mut self, cookie: u64, at: Timestamp, decoder: &Decoder, events: &mut Vec<Event>) {
-        let Some((state, fingerprint)) = self.look(cookie, at) else { return };
-        if is_closed(&state) {
+        let Some((state, fingerprint, look)) = self.look(cookie) else { return };
+        self.trouble.look(cookie, at, look);
+        if look.is_closed {
             let statement =
                 self.statements.as_mut().and_then(|statements| statements.news(cookie, &state.command));
             events.extend(statement.and_then(|told| waits_for(told, &state, cookie, at, decoder)));
@@ -224,11 +228,6 @@ impl Sampler {
     fn counter(&self, counter: Counter) -> u64 {
         self.counters.get(&(counter as u32), 0).map_or(0, |values| values.iter().sum())
     }
-}
-
-/// Whether a window is closed.
-fn is_closed(state: &ConnectionState) -> bool {
-    (state.egress.flags | state.ingress.flags) & flag::CLOSED != 0
 }
 
 /// Tells the difference to what was told before.

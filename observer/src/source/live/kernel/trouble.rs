@@ -41,8 +41,16 @@ struct Known {
     closings: u32,
     /// When it was seen to have moved last.
     moved_at: Timestamp,
-    /// When it was found closed first, if it still is since.
-    closed_at: Option<Timestamp>,
+    /// When it was found closed first, and how often it had closed by then, if it still is since.
+    closed: Option<(Timestamp, u32)>,
+}
+
+impl Known {
+    /// Since when it is closed, if it is.
+    fn closed(self, at: Timestamp, look: Look) -> Option<(Timestamp, u32)> {
+        let before = self.closed.filter(|(_, closings)| *closings == look.closings);
+        look.is_closed.then(|| before.unwrap_or((at, look.closings)))
+    }
 }
 
 impl Trouble {
@@ -77,12 +85,23 @@ impl Trouble {
             self.known.remove(&cookie);
             return;
         }
-        let before = known.and_then(|known| known.closed_at).filter(|_| !has_closed_again);
-        let closed_at = is_closed.then(|| before.unwrap_or(at));
-        if closed_at.is_some_and(|closed_at| at.since(closed_at) >= STILL) {
+        let closed = known.unwrap_or_default().closed(at, look);
+        self.known.insert(cookie, Known { closings, moved_at, closed });
+        self.note_standstill(at, closed);
+    }
+
+    /// This one was looked at only for whether it stands still: what has changed is for the next [`look`](Self::look).
+    pub(super) fn look_for_standstill(&mut self, cookie: u64, at: Timestamp, look: Look) {
+        let Some(known) = self.known.get_mut(&cookie) else { return };
+        known.closed = known.closed(at, look);
+        let closed = known.closed;
+        self.note_standstill(at, closed);
+    }
+
+    fn note_standstill(&mut self, at: Timestamp, closed: Option<(Timestamp, u32)>) {
+        if closed.is_some_and(|(closed_at, _)| at.since(closed_at) >= STILL) {
             self.still_at = Some(at);
         }
-        self.known.insert(cookie, Known { closings, moved_at, closed_at });
     }
 
     /// This one has ended.
@@ -124,9 +143,11 @@ mod tests {
     fn who_opens_its_window_again_and_again_does_not_stand_still() {
         let mut trouble = Trouble::default();
         let mut at = START;
+        trouble.begins(7, at);
         let mut stands_still = |millis, is_closed, closings| {
             at = at + Duration::from_millis(millis);
-            trouble.look(7, at, Look { is_closed, closings, has_moved: true });
+            trouble.look_for_standstill(7, at, Look { is_closed, closings, has_moved: true });
+            assert!(trouble.is_any(), "what has changed is not told yet");
             trouble.stands_still(at)
         };
         for closings in 1..50 {
@@ -137,7 +158,10 @@ mod tests {
         assert!(stands_still(1000, true, 4901), "it may trickle");
         assert!(stands_still(900, false, 4902));
         assert!(!stands_still(100, true, 4903));
-        assert!(!stands_still(100, false, 4903), "its window is open");
+        assert!(stands_still(100, true, 4903));
+        assert!(look(&mut trouble, 10, false, 4904, true), "it has closed again");
+        assert!(!look(&mut trouble, 11, false, 4904, true), "its window is open");
+        assert!(!trouble.stands_still(START));
     }
 
     #[test]

@@ -25,12 +25,22 @@ const COMMAND: usize = 256;
 /// Processes that are remembered, at most. Beyond it all are forgotten, and read into new places.
 const REMEMBERED: usize = 4096;
 
+/// A host that has slept has done so for longer than reading two clocks takes.
+const SLEPT: Duration = Duration::from_millis(500);
+
+/// When the host was started, on the observation clock.
+fn booted(clock: ObservationClock) -> Timestamp {
+    let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
+    clock.now() - since_boot
+}
+
 /// Reads what there is to know of processes.
 pub(super) struct Processes {
     users: Users,
     /// What was read last, by process id: whatever names an unchanged process shares it.
     last: HashMap<u32, Arc<Owner>>,
-    /// When the host was started, on the observation clock.
+    clock: ObservationClock,
+    /// When the host was started, on the observation clock, as if that had not stood still while the host slept.
     boot: Timestamp,
     /// Ticks a second, of the times in `/proc`.
     ticks: u64,
@@ -38,10 +48,19 @@ pub(super) struct Processes {
 
 impl Processes {
     pub(super) fn new(clock: ObservationClock) -> Self {
-        let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
         let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
-        let (boot, ticks) = (clock.now() - since_boot, ticks.unwrap_or(100).max(1));
-        Self { users: Users::default(), last: HashMap::new(), boot, ticks }
+        let (boot, ticks) = (booted(clock), ticks.unwrap_or(100).max(1));
+        Self { users: Users::default(), last: HashMap::new(), clock, boot, ticks }
+    }
+
+    /// The host may have slept since: the kernel counts that in the beginning of processes.
+    fn boot(&mut self) -> Timestamp {
+        let now = booted(self.clock);
+        // The two clocks are read one after the other: what has not begun anew is to have the same beginning.
+        if self.boot.since(now) >= SLEPT {
+            self.boot = now;
+        }
+        self.boot
     }
 
     /// The name of a user of this host.
@@ -77,7 +96,7 @@ impl Processes {
         let of_host = uid.filter(|_| place.container.is_none());
         Some(Owner {
             process: Process { pid, tid: None, comm },
-            started_at: self.boot + ticks(started, self.ticks),
+            started_at: self.boot() + ticks(started, self.ticks),
             command,
             uid,
             user: of_host.and_then(|uid| self.users.name(uid)),

@@ -120,7 +120,8 @@ impl Waits {
 
     fn send(&self, message: Message) {
         match self.thread.try_send(message) {
-            // A thread that is behind is told the next time; one that has failed has said so.
+            // A thread that is behind is told the next time. That a wait has ended is not; then the server's socket tells, when
+            // nothing is queued any more. One that has failed has said so.
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
     }
