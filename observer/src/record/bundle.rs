@@ -1,7 +1,7 @@
 //! What is kept of an incident: a directory that can be given to somebody who has nothing else.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::{self, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -14,6 +14,7 @@ use super::excerpt::{self, Excerpt};
 use super::facts;
 use super::files::{self, Replacement, make_directory, replace};
 use super::pending::{Next, Pending};
+use crate::log;
 use crate::report::{self, Report};
 use crate::talk::say;
 use crate::text::safe;
@@ -159,7 +160,7 @@ fn write(log: &Path, incidents: &Path, bundles: &[Bundle]) {
         return fail(incidents, &anyhow::Error::from(error).context("reading the log"));
     }
     for (path, excerpt) in paths.iter().zip(excerpts) {
-        let written = excerpt.finish().and_then(Replacement::finish);
+        let written = excerpt.finish().and_then(|events| events.map_or(Ok(()), Replacement::finish));
         if let Err(error) = written.context(format!("writing {EVENTS}")) {
             fail(path, &error);
         }
@@ -174,8 +175,15 @@ fn begin(path: &Path, bundle: &Bundle) -> anyhow::Result<Excerpt<Replacement>> {
     put(path, "report.html", |out| report::html(report, out))?;
     put(path, "report.json", |out| report::json(report, out))?;
     put(path, "host.json", facts::write)?;
+    let first = begins_in(&path.join(EVENTS));
     let events = Replacement::begin(&path.join(EVENTS)).with_context(|| format!("writing {EVENTS}"))?;
-    Ok(Excerpt::begin(*flow, *since, events))
+    Ok(Excerpt::begin(*flow, *since, first, events))
+}
+
+/// The number of the part that the events of a bundle begin in, if there are any yet.
+fn begins_in(events: &Path) -> Option<u32> {
+    let events = log::Reader::new(BufReader::new(File::open(events).ok()?)).ok()?;
+    Some(events.header().part)
 }
 
 fn put(
@@ -209,7 +217,11 @@ fn size(bundle: &PathBuf) -> io::Result<u64> {
 mod tests {
     use std::net::SocketAddr;
 
+    use observer_core::{Config, Event, EventKind, SourceEvent};
+
+    use super::super::part::{Part, parts};
     use super::*;
+    use crate::log::Header;
 
     #[test]
     fn what_is_known_at_the_end_is_written() {
@@ -230,6 +242,43 @@ mod tests {
             let report = fs::read_to_string(report).unwrap();
             assert!(report.contains("Watched on last"), "{report}");
         }
+    }
+
+    #[test]
+    fn what_is_written_anew_keeps_the_evidence_of_the_first_time() {
+        let place = tempfile::tempdir().unwrap();
+        let incidents = place.path().join(INCIDENTS);
+        let flow = Flow { client: ([10, 2, 7, 31], 51_844).into(), server: ([10, 2, 7, 1], 3306).into() };
+        let at = |second| Timestamp::EPOCH + std::time::Duration::from_secs(second);
+        let mut part = Part::first(at(0));
+        let mut write_part = || {
+            let number = part.number();
+            let header =
+                Header { part: number, host: format!("part {number}"), ..Header::of(&Config::default()) };
+            let event = EventKind::Source(SourceEvent::SocketsPolled { period: at(1).since(at(0)) });
+            let event = Event { at: at(number.into()), kind: event };
+            let lines = [log::header_line(&header).unwrap(), log::event_line(&event).unwrap()].concat();
+            fs::write(place.path().join(part.name()), lines).unwrap();
+            part = part.next();
+        };
+        let events = || {
+            let name = "a".to_owned();
+            write(
+                place.path(),
+                &incidents,
+                &[Bundle { name, report: Report::default(), flow, since: at(0) }],
+            );
+            let events = File::open(incidents.join("a").join(EVENTS)).unwrap();
+            let events = log::Reader::new(BufReader::new(events)).unwrap();
+            (events.header().part, events.map(Result::unwrap).count())
+        };
+        (0..3).for_each(|_| write_part());
+        assert_eq!(events(), (2, 2), "the last two");
+        (0..3).for_each(|_| write_part());
+        assert_eq!(events(), (2, 5), "and all since");
+        fs::remove_file(place.path().join(parts(place.path()).unwrap()[1].name())).unwrap();
+        write_part();
+        assert_eq!(events(), (2, 5), "as it was, now that the log has it no more");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The directory of a recording.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::ffi::OsStr;
+use std::fs::{self, DirEntry, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use nix::fcntl::OFlag;
@@ -86,16 +88,18 @@ impl Directory {
         make_directory(&self.path)
     }
 
-    /// The first part of a new observation that begins at `now`, or as soon after as there is a name left.
+    /// The first part of a new observation that begins at `now`. By its name it is later than all that are there, whatever
+    /// the clock said when those were begun: the order of the names decides which go first and which is the last.
     ///
     /// # Errors
     ///
     /// When the directory cannot be read.
     pub fn begin(&self, now: Timestamp) -> io::Result<Part> {
-        let taken = parts(&self.path)?;
-        let names = (0..).map(|second| Part::first(now + std::time::Duration::from_secs(second)));
-        let is_free = |part: &Part| taken.iter().all(|other| other.observation() != part.observation());
-        Ok(names.into_iter().find(is_free).unwrap_or_else(|| Part::first(now)))
+        let latest = parts(&self.path)?.iter().filter_map(Part::begun).max();
+        let after = latest.map(|latest| Part::first(latest + Duration::from_secs(1)));
+        // At the end of representable time none is later.
+        let after = after.filter(|part| part.begun().is_some());
+        Ok(after.map_or(Part::first(now), |after| after.max(Part::first(now))))
     }
 
     /// Puts in order what an observer left that was killed: a line without its end is replaced by one that says that an
@@ -108,7 +112,7 @@ impl Directory {
         let mut mended = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
-            if entry.path().extension().is_some_and(|extension| extension == UNFINISHED) {
+            if is_unfinished(&entry)? {
                 fs::remove_file(entry.path())
                     .with_context(|| format!("removing {}", entry.path().display()))?;
             }
@@ -123,6 +127,18 @@ impl Directory {
         }
         Ok(mended)
     }
+}
+
+/// Whether it is a part that was being compressed. Whatever else has such a name is somebody else's.
+fn is_unfinished(entry: &DirEntry) -> io::Result<bool> {
+    let path = entry.path();
+    let is_ours = path.extension().is_some_and(|extension| extension == UNFINISHED)
+        && path
+            .file_stem()
+            .and_then(OsStr::to_str)
+            .and_then(Part::of)
+            .is_some_and(|part| part.is_compressed());
+    Ok(is_ours && entry.file_type()?.is_file())
 }
 
 /// A file whose last line had no end.
@@ -229,7 +245,34 @@ mod tests {
         fs::write(directory.path_of(&first.compressed()), "").unwrap();
         let second = directory.begin(START).unwrap();
         assert_ne!(second.observation(), first.observation());
-        assert_eq!(second, Part::first(START + std::time::Duration::from_secs(1)));
+        assert_eq!(second, Part::first(START + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn an_observation_whose_clock_is_behind_is_the_latest_all_the_same() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::take(place.path()).unwrap();
+        let before = Part::first(START);
+        fs::write(directory.path_of(&before.compressed()), "").unwrap();
+        fs::write(directory.path_of(&before.next()), "").unwrap();
+        // A host without a clock of its own, before it has the time.
+        let part = directory.begin(Timestamp::EPOCH).unwrap();
+        assert_eq!(part, Part::first(START + Duration::from_secs(1)));
+        fs::write(directory.path_of(&part), "").unwrap();
+        assert_eq!(parts(place.path()).unwrap().last(), Some(&part));
+        // Once the clock is right, its time counts.
+        let later = START + Duration::from_secs(3600);
+        assert_eq!(directory.begin(later).unwrap(), Part::first(later));
+    }
+
+    #[test]
+    fn what_has_the_last_name_of_all_is_in_nobodys_way() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::take(place.path()).unwrap();
+        for name in ["observer-99991230T220000Z-000001.jsonl", "observer-zzz-000001.jsonl"] {
+            fs::write(place.path().join(name), "").unwrap();
+            assert_eq!(directory.begin(START).unwrap(), Part::first(START), "{name}");
+        }
     }
 
     #[test]
@@ -268,6 +311,26 @@ mod tests {
         directory.settle().unwrap();
         assert_eq!(parts(place.path()).unwrap(), []);
         assert!(!unfinished.exists());
+    }
+
+    #[test]
+    fn what_others_have_there_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::take(place.path()).unwrap();
+        let part = Part::first(START);
+        let unfinished = |part: &Part| directory.path_of(part).with_added_extension(UNFINISHED);
+        let files = [place.path().join("my.cnf.new"), place.path().join(".new"), unfinished(&part)];
+        let directories = [place.path().join("x.new"), unfinished(&part.compressed())];
+        for file in &files {
+            fs::write(file, "theirs").unwrap();
+        }
+        for directory in &directories {
+            fs::create_dir(directory).unwrap();
+        }
+        directory.settle().unwrap();
+        for path in files.iter().chain(&directories) {
+            assert!(path.exists(), "{}", path.display());
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! | `directory` | the directory: whose it is, what is in it, what a crash left behind |
 //! | `rotation` | writes part after part, as one [`Sink`](crate::log::Sink) |
 //! | `keeper` | compresses finished parts and keeps all of them within their cap, on a thread of its own |
-//! | `incidents` | hears what is found, and which connection is an incident |
+//! | `incidents` | hears what is found, and has bundles written |
+//! | `followed` | the incidents that go on, and which one a finding belongs to |
 //! | `bundle` | what is kept of an incident, written by a thread of its own |
 //! | `pending` | the bundles that wait to be written, each incident once |
 //! | `excerpt` | the lines of the log that are about one connection |
@@ -18,6 +19,7 @@ mod directory;
 mod excerpt;
 mod facts;
 mod files;
+mod followed;
 mod incidents;
 mod keeper;
 mod part;

@@ -57,6 +57,13 @@ impl Part {
         &self.observation
     }
 
+    /// When the observation began by its name, to the second; `None` where that is no time.
+    pub fn begun(&self) -> Option<Timestamp> {
+        let at: jiff::Timestamp = self.observation.parse().ok()?;
+        let at = Timestamp::from_micros(at.as_microsecond());
+        (time_in_name(at) == self.observation).then_some(at)
+    }
+
     /// The file's name.
     pub fn name(&self) -> String {
         let end = if self.compressed { COMPRESSED } else { "" };
@@ -69,7 +76,7 @@ impl Part {
         let (observation, number) = plain.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-')?;
         let number = number.parse().ok().filter(|number| *number > 0)?;
         let part = Self { observation: observation.to_owned(), number, compressed };
-        (part.name() == name).then_some(part)
+        (part.name() == name && part.begun().is_some()).then_some(part)
     }
 }
 
@@ -98,6 +105,7 @@ mod tests {
         let first = Part::first(Timestamp::from_micros(1_714_831_421_204_007));
         assert_eq!(first.name(), "observer-20240504T140341Z-000001.jsonl");
         for part in [first.clone(), first.next(), first.compressed(), first.next().compressed()] {
+            assert_eq!(part.begun(), Some(Timestamp::from_micros(1_714_831_421_000_000)));
             assert_eq!(Part::of(&part.name()), Some(part));
         }
         assert_eq!(first.next().compressed().name(), "observer-20240504T140341Z-000002.jsonl.gz");
@@ -113,6 +121,8 @@ mod tests {
             "observer-20240504T140341Z-000000.jsonl",
             "observer-20240504T140341Z-000001.jsonl.gz.new",
             "observer-20240504T140341Z-00000x.jsonl",
+            "observer-20240504-000001.jsonl",
+            "observer-latest-000001.jsonl",
         ] {
             assert_eq!(Part::of(name), None, "{name}");
         }
