@@ -78,6 +78,24 @@ fn of_a_packet_in_fragments_the_first_counts() {
 }
 
 #[test]
+fn of_a_packet_in_fragments_of_ipv6_the_first_counts_and_none_that_is_cut_off_in_its_extensions() {
+    let segments = |extensions: &[u8]| {
+        let mut talk = Talk::v6().opened();
+        talk.send(End::Server, ACK, &[0; 80]);
+        let whole = talk.last().clone();
+        *talk.last() = [&whole[..40], extensions, &whole[40..]].concat();
+        talk.last()[6] = if extensions.len() > 8 { 0 } else { 44 };
+        samples(&tell(&talk)).last().map(|(_, sample)| sample.server.segments)
+    };
+    assert_eq!(segments(&[6, 0, 0, 1, 0, 0, 0, 7]), Some(2), "SYN-ACK and the first fragment");
+    assert_eq!(segments(&[6, 0, 0, 9, 0, 0, 0, 7]), Some(1), "a later one");
+    // Hop-by-hop options before it.
+    assert_eq!(segments(&[44, 0, 1, 4, 0, 0, 0, 0, 6, 0, 0, 9, 0, 0, 0, 7]), Some(1));
+    // A routing header behind it of more bytes than there are.
+    assert_eq!(segments(&[44, 0, 1, 4, 0, 0, 0, 0, 43, 0, 0, 1, 0, 0, 0, 7, 6, 255]), Some(1));
+}
+
+#[test]
 fn a_packet_without_a_length_is_as_long_as_it_was_captured() {
     for talk in [Talk::new(), Talk::v6()] {
         let mut talk = talk.opened();
