@@ -50,7 +50,9 @@ impl Process {
     /// Writes a line to its standard input.
     pub(crate) fn say(&mut self, line: &str) -> anyhow::Result<()> {
         let stdin = self.child.stdin.as_mut().context("standard input is closed")?;
-        writeln!(stdin, "{line}").with_context(|| format!("writing to {}", self.name))
+        // At once: it may have enough of it before its end comes.
+        let line = format!("{line}\n");
+        stdin.write_all(line.as_bytes()).with_context(|| format!("writing to {}", self.name))
     }
 
     /// Waits for a line on standard output for which `found` gives something.
