@@ -35,8 +35,9 @@ pub(super) fn judge(facts: &Facts<'_>) -> Judgement {
     if ending.by == Some(End::Server) && facts.server_died() {
         return because(Cause::Died, Certain);
     }
-    // Its window need not have been closed for that: a network that is gone stops a server too.
-    if ending.by != Some(End::Client) && facts.stall().is_none() && facts.own_wait_ran_out() {
+    // Its window need not have been closed for that. Where nobody answered the server at all, that is why it waited.
+    let waited_in_vain = facts.own_wait_ran_out() && !facts.gave_up_unanswered();
+    if ending.by != Some(End::Client) && facts.stall().is_none() && waited_in_vain {
         return because(Cause::GaveUp(Sign::OwnWait), Certain);
     }
     match (ending.by, ending.reset) {
