@@ -23,6 +23,7 @@ pub mod progress;
 pub mod record;
 pub mod replay;
 pub mod report;
+mod runtime;
 pub mod service;
 pub mod source;
 mod talk;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use observer_core::{Config, Timeout, TimeoutSource};
 
 use super::Outcome;
-use super::watch::{Shown, Watch, in_runtime, needs_lines, watch};
+use super::watch::{Shown, Watch, needs_lines, watch};
 use crate::cli::DemoArgs;
 use crate::demo::{Narration, Story};
 use crate::log::LogFile;
+use crate::runtime::in_runtime;
 use crate::source::live::{self, LiveOptions, ObservationClock};
 
 /// How often sockets are polled: the story is a short one.

@@ -1,9 +1,10 @@
 //! `observer live`: this host, as it is now.
 
-use super::watch::{Shown, Watch, in_runtime, needs_lines, watch};
+use super::watch::{Shown, Watch, needs_lines, watch};
 use super::{Outcome, bpf_log, heap};
 use crate::cli::LiveArgs;
 use crate::log::LogFile;
+use crate::runtime::in_runtime;
 use crate::source::live::{self, ObservationClock};
 
 /// Runs the command.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::stream;
 use tokio::signal::unix::SignalKind;
 
-use super::watch::{Watch, in_runtime, listen, told_to_end};
+use super::watch::{Watch, listen, told_to_end};
 use super::{Outcome, heap};
 use crate::alert::{Alerts, Counts, Origin};
 use crate::cli::RecordArgs;
@@ -17,6 +17,7 @@ use crate::listener::{Listener, Listeners};
 use crate::metrics::{self, Exposition, Gatherer, Serving};
 use crate::plain::Plain;
 use crate::record::{Bundler, Directory, Incidents, Keeper, Rotation};
+use crate::runtime::in_runtime;
 use crate::service;
 use crate::source::live::{self, ObservationClock};
 use crate::talk::say;

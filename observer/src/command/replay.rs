@@ -7,7 +7,7 @@ use futures_util::stream;
 use observer_core::{Config, Severity};
 
 use super::Outcome;
-use super::watch::{in_runtime, needs_lines, show, signals};
+use super::watch::{needs_lines, show, signals};
 use crate::app;
 use crate::cli::ReplayArgs;
 use crate::listener::Listeners;
@@ -16,6 +16,7 @@ use crate::output::Output;
 use crate::plain::Plain;
 use crate::privilege::{self, Uses};
 use crate::replay::{self, Extent, FOLLOW_GRACE, Follower};
+use crate::runtime::in_runtime;
 use crate::source::live::ObservationClock;
 use crate::source::recording::{Options, Origin, Recording, Source, Tail};
 use crate::talk::say;

@@ -52,15 +52,6 @@ pub(super) fn needs_lines(asked_for: bool) -> bool {
     asked_for || !io::stdout().is_terminal() || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Runs `task` in the one thread of the program. A look-up of a name that goes on is not waited for (getaddrinfo(3)).
-pub(super) fn in_runtime<T>(task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("starting the asynchronous runtime")?;
-    let result = runtime.block_on(task);
-    runtime.shutdown_background();
-    result
-}
-
 /// Runs until a key, a signal, the end of the source, or `until` has come.
 ///
 /// # Errors

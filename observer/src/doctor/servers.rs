@@ -1,8 +1,7 @@
 //! Whether the servers that are to be asked answer, and what they may tell.
 
-use anyhow::Context as _;
-
 use super::report::Check;
+use crate::runtime::in_runtime;
 use crate::source::live::server::{Examined, Server, WITHOUT_ALL};
 
 /// One for each server.
@@ -10,12 +9,13 @@ pub(super) fn checks(servers: &[Server]) -> anyhow::Result<Vec<Check>> {
     if servers.is_empty() {
         return Ok(Vec::new());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("starting the asynchronous runtime")?;
-    let checks = servers.iter().map(|server| check(server, runtime.block_on(server.examine()))).collect();
-    // A look-up of a name that goes on is not waited for.
-    runtime.shutdown_background();
-    Ok(checks)
+    in_runtime(async {
+        let mut checks = Vec::new();
+        for server in servers {
+            checks.push(check(server, server.examine().await));
+        }
+        Ok(checks)
+    })
 }
 
 fn check(server: &Server, Examined { found, lacks }: Examined) -> Check {
