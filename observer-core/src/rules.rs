@@ -46,6 +46,13 @@ pub(crate) struct Context<'a> {
     pub(crate) waits: bool,
 }
 
+impl<'a> Context<'a> {
+    /// Where nothing waits.
+    pub(crate) fn new(config: &'a Config, findings: &'a mut VecDeque<Finding>) -> Self {
+        Self { config, findings, waits: false }
+    }
+}
+
 impl Connection {
     /// Takes one event that belongs to this connection.
     pub(crate) fn observe(&mut self, at: Timestamp, event: &SocketEvent, cx: &mut Context<'_>) {

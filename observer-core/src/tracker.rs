@@ -8,7 +8,6 @@ mod room;
 mod servers;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::ops::Bound::{self, Excluded, Included};
 
 use crate::config::Config;
 use crate::connection::{Connection, Phase};
@@ -82,7 +81,7 @@ impl Tracker {
         if let EventKind::Source(SourceEvent::Resumed { looks_for }) = event.kind {
             self.deadlines.wait(event.at, looks_for);
         }
-        self.pass_deadlines(Excluded(event.at));
+        self.pass_deadlines(event.at, false);
         match &event.kind {
             EventKind::Socket(socket) => return self.handle_socket_event(event.at, socket),
             EventKind::Source(SourceEvent::EventsLost { count, lost_by }) => {
@@ -102,14 +101,14 @@ impl Tracker {
     /// Lets time pass: everything that falls due up to `now` happens, each at its own moment, but for what waits after
     /// [`SourceEvent::Resumed`]. The same as [`SourceEvent::TimePassed`].
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.pass_deadlines(Included(now));
+        self.pass_deadlines(now, true);
     }
 
     /// The source has come to its end: what fell due waits for nothing more, and what became of one connection is not told by
     /// what others may still do.
     pub fn finish(&mut self) {
         self.deadlines.wait_no_more();
-        self.pass_deadlines(Included(self.now));
+        self.pass_deadlines(self.now, true);
         let ended: Vec<_> = self
             .connections()
             .filter(|connection| connection.ending().is_some() && !connection.is_told())
@@ -120,7 +119,7 @@ impl Tracker {
             let siblings = self.servers.siblings_of(connection);
             connection.note_siblings(siblings);
             if let Some(due) = connection.verdict_due() {
-                let mut cx = Context { config: &self.config, findings: &mut self.findings, waits: false };
+                let mut cx = Context::new(&self.config, &mut self.findings);
                 connection.tell_verdict(due, siblings, &mut cx);
                 self.settle(id);
             }
@@ -217,7 +216,7 @@ impl Tracker {
         }
         let ending = connection.ending();
         let waits = self.deadlines.wait_at(at);
-        let mut cx = Context { config: &self.config, findings: &mut self.findings, waits };
+        let mut cx = Context { waits, ..Context::new(&self.config, &mut self.findings) };
         connection.observe(at, event, &mut cx);
         self.servers.heard(at, connection, &event.kind);
         if connection.ending() != ending {
@@ -227,14 +226,13 @@ impl Tracker {
         Some(id)
     }
 
-    fn pass_deadlines(&mut self, end: Bound<Timestamp>) {
-        if let Included(now) | Excluded(now) = end {
-            self.now = self.now.max(now);
-        }
-        while let Some((at, id)) = self.deadlines.pass(end) {
+    /// Passes the deadlines before `now`, and at it where that is `included`.
+    fn pass_deadlines(&mut self, now: Timestamp, included: bool) {
+        self.now = self.now.max(now);
+        while let Some((at, id)) = self.deadlines.pass(now, included) {
             let Some(connection) = self.connections.get_mut(id) else { continue };
             connection.timer = None;
-            let mut cx = Context { config: &self.config, findings: &mut self.findings, waits: false };
+            let mut cx = Context::new(&self.config, &mut self.findings);
             if connection.verdict_due().is_some() {
                 connection.tell_verdict(at, self.servers.siblings_of(connection), &mut cx);
                 self.settle(id);
@@ -249,7 +247,7 @@ impl Tracker {
     /// Brings the lists of the few up to date after connection `id` has changed.
     fn settle(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let cx = Context { config: &self.config, findings: &mut self.findings, waits: false };
+        let cx = Context::new(&self.config, &mut self.findings);
         let deadline = connection.verdict_due().or_else(|| connection.deadline(&cx));
         self.servers.count(connection, true);
         if deadline != connection.timer {

@@ -123,6 +123,12 @@ pub(crate) struct Unanswered {
 }
 
 impl Unanswered {
+    /// As it is known by now, after what was known `before`: of the same silence or of another.
+    pub(crate) fn after(self, before: Option<Self>) -> Self {
+        let same = before.filter(|before| (before.by, before.since) == (self.by, self.since));
+        Self { sent_again_before: same.unwrap_or(self).sent_again_before, ..self }
+    }
+
     /// How often something was seen to be sent again since.
     pub(crate) const fn retransmissions(&self) -> u32 {
         self.sent_again.saturating_sub(self.sent_again_before)

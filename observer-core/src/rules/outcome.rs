@@ -72,13 +72,7 @@ impl Connection {
                 .find_map(|(by, sender, peer)| unanswered(at, by, sender, peer));
         let before = self.history.as_ref().and_then(|history| history.unanswered);
         if unanswered.is_some() || before.is_some() {
-            let is_same =
-                |now: &Unanswered, before: &Unanswered| (now.by, now.since) == (before.by, before.since);
-            self.history_mut().unanswered =
-                unanswered.map(|now| match before.filter(|before| is_same(&now, before)) {
-                    Some(before) => Unanswered { sent_again_before: before.sent_again_before, ..now },
-                    None => now,
-                });
+            self.history_mut().unanswered = unanswered.map(|now| now.after(before));
         }
     }
 }

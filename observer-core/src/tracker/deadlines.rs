@@ -1,8 +1,6 @@
 //! What falls due by itself, and when.
 
 use std::collections::BTreeSet;
-use std::ops::Bound::{self, Excluded, Included, Unbounded};
-use std::ops::RangeBounds as _;
 use std::time::Duration;
 
 use crate::flow::ConnectionId;
@@ -45,14 +43,13 @@ impl Deadlines {
         self.waiting = None;
     }
 
-    /// Takes the first deadline, if it lies before the end.
-    pub(super) fn pass(&mut self, end: Bound<Timestamp>) -> Option<(Timestamp, ConnectionId)> {
-        let (Included(now) | Excluded(now)) = end else { return self.due.pop_first() };
+    /// Takes the first deadline, if it lies before `now`, or at it where that is `included`.
+    pub(super) fn pass(&mut self, now: Timestamp, included: bool) -> Option<(Timestamp, ConnectionId)> {
         if self.wait_at(now) {
             return None;
         }
         self.waiting = self.waiting.filter(|(from, _)| now < *from);
-        self.due.first().filter(|(at, _)| (Unbounded, end).contains(at))?;
+        self.due.first().filter(|(at, _)| *at < now || included && *at == now)?;
         self.due.pop_first()
     }
 

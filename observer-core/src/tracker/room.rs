@@ -24,8 +24,7 @@ impl Tracker {
         });
         if let Some(over) = over.map(Connection::id) {
             if let Some(over) = self.connections.get_mut(over) {
-                let mut cx = Context { config: &self.config, findings: &mut self.findings, waits: false };
-                over.closed(at, &mut cx);
+                over.closed(at, &mut Context::new(&self.config, &mut self.findings));
             }
             self.settle(over);
         }
@@ -70,7 +69,7 @@ impl Tracker {
                 self.connections.get_mut(*id).filter(|gone| gone.verdict_due().is_some())
             {
                 let siblings = self.servers.siblings_of(connection);
-                let mut cx = Context { config: &self.config, findings: &mut self.findings, waits: false };
+                let mut cx = Context::new(&self.config, &mut self.findings);
                 connection.tell_verdict(at, siblings, &mut cx);
             }
             self.forget(*id);
