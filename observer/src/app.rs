@@ -217,9 +217,14 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
         Ok(self.output.input(input, &self.tracker, (self.clock)()))
     }
 
+    /// When the next deadline is let pass.
+    fn deadline(&self) -> Option<Timestamp> {
+        self.tracker.poll_timeout().map(|at| at + self.grace)
+    }
+
     /// The next moment at which something falls due by itself.
     fn wake_at(&self) -> Option<Timestamp> {
-        let deadline = self.tracker.poll_timeout().map(|at| at + self.grace);
+        let deadline = self.deadline();
         let flush = self.log.as_ref().and_then(Writer::flush_due);
         [deadline, flush, self.output.next_draw()].into_iter().flatten().min()
     }
@@ -227,7 +232,7 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
     /// Done after everything that happens, so that neither a flood of events nor one of keys can keep it waiting.
     fn do_what_is_due(&mut self) -> anyhow::Result<()> {
         let now = (self.clock)();
-        if self.tracker.poll_timeout().is_some_and(|at| at + self.grace <= now) {
+        if self.deadline().is_some_and(|at| at <= now) {
             let kind = EventKind::Source(SourceEvent::TimePassed);
             self.observe(now, &[Event { at: now - self.grace, kind }])?;
         }
@@ -243,8 +248,7 @@ impl<O: Output, C: Fn() -> Timestamp, L: Sink> App<O, C, L> {
 
     /// What the judgement has to know before all else, if it did not run in time.
     fn resumed(&mut self, now: Timestamp) -> Option<Event> {
-        let due = self.tracker.poll_timeout().map(|at| at + self.grace);
-        let was_stopped = due.is_some_and(|due| due + STOPPED <= now);
+        let was_stopped = self.deadline().is_some_and(|at| at + STOPPED <= now);
         // Where it never runs in time, what falls due has to pass all the same.
         let again = std::mem::replace(&mut self.was_stopped, was_stopped);
         let kind = EventKind::Source(SourceEvent::Resumed { looks_for: STOPPED + LOOKS_FOR });
