@@ -43,25 +43,6 @@ pub(super) struct Segment<'a> {
     header: &'a [u8],
 }
 
-/// Whether one of the extension headers of an IPv6 packet says that it is a fragment and not the first (RFC 8200, 4.5). They may be
-/// cut off, which the library's own iterator does not bear: it takes them for whole, without looking.
-fn is_later_fragment(first: IpNumber, mut extensions: &[u8]) -> bool {
-    let mut kind = first;
-    while let [next, size, high, low, ..] = *extensions {
-        let length = match kind {
-            ip_number::IPV6_FRAG => return u16::from_be_bytes([high, low]) >> 3 != 0,
-            ip_number::IPV6_HOP_BY_HOP | ip_number::IPV6_ROUTE | ip_number::IPV6_DEST_OPTIONS => {
-                (usize::from(size) + 1) * 8
-            }
-            // RFC 4302, 2.2.
-            ip_number::AUTH => (usize::from(size) + 2) * 4,
-            _ => return false,
-        };
-        (kind, extensions) = (IpNumber(next), extensions.get(length..).unwrap_or_default());
-    }
-    false
-}
-
 impl<'a> Segment<'a> {
     /// Reads the headers of a packet that was `length` bytes long from its IP header on, before it was cut off.
     /// `None` for what is not TCP, or not the first fragment of it, or cut off within the headers.
@@ -80,7 +61,7 @@ impl<'a> Segment<'a> {
             }
             LaxIpSlice::Ipv6(ip) => {
                 let extensions = ip.extensions().slice();
-                if ip.is_payload_fragmented() && is_later_fragment(ip.header().next_header(), extensions) {
+                if is_later_fragment(ip.header().next_header(), extensions) {
                     return None;
                 }
                 // Also 0 in packets beyond 64 KiB (RFC 2675).
@@ -166,6 +147,25 @@ impl<'a> Segment<'a> {
         let half = hash as u32;
         half
     }
+}
+
+/// Whether one of the extension headers of an IPv6 packet says that it is a fragment and not the first (RFC 8200, 4.5). They may be
+/// cut off, which the library's own iterator does not bear: it takes them for whole, without looking.
+fn is_later_fragment(first: IpNumber, mut extensions: &[u8]) -> bool {
+    let mut kind = first;
+    while let [next, size, high, low, ..] = *extensions {
+        let length = match kind {
+            ip_number::IPV6_FRAG => return u16::from_be_bytes([high, low]) >> 3 != 0,
+            ip_number::IPV6_HOP_BY_HOP | ip_number::IPV6_ROUTE | ip_number::IPV6_DEST_OPTIONS => {
+                (usize::from(size) + 1) * 8
+            }
+            // RFC 4302, 2.2.
+            ip_number::AUTH => (usize::from(size) + 2) * 4,
+            _ => return false,
+        };
+        (kind, extensions) = (IpNumber(next), extensions.get(length..).unwrap_or_default());
+    }
+    false
 }
 
 /// The scale of the windows that an end advertises (RFC 7323, 2.2).
