@@ -158,12 +158,12 @@ impl Series {
                 for window in &mut windows[next..(bin + 1).max(next)] {
                     *window = smaller(*window, carried);
                 }
-                next = next.max(bin + 1).min(bins);
+                next = next.max(bin + 1);
                 windows[bin] = smaller(windows[bin], point.smallest);
             }
             carried = point.window;
         }
-        for window in &mut windows[next.min(bins)..] {
+        for window in &mut windows[next..] {
             *window = smaller(*window, carried);
         }
         windows
