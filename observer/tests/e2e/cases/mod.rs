@@ -127,7 +127,7 @@ impl Waited {
     /// host makes much of both, but not as much as any other timeout would.
     fn ensure_timeout(&self) -> anyhow::Result<()> {
         let waited = self.aborted.since(self.closed);
-        let is_it = waited >= self.timeout.mul_f64(0.75) && waited < self.timeout * 2;
+        let is_it = waited + CLOSE >= self.timeout && waited < self.timeout * 2;
         ensure!(is_it, "{waited:?} from zero window to abort, the timeout is {:?}", self.timeout);
         Ok(())
     }
