@@ -7,10 +7,11 @@ use crate::step::{run_quietly, step};
 
 /// A package and why it is needed.
 ///
-/// The `-core` packages of MariaDB bring the server without a service: nothing runs that a test did not start.
+/// The `-core` package of MariaDB's server brings it without a service: nothing runs that a test did not start.
 const PACKAGES: &[(&str, &str)] = &[
     ("mariadb-server-core", "MariaDB's server"),
     ("mariadb-client-core", "what MariaDB's set-up of a data directory calls"),
+    ("mariadb-client", "mariadb-binlog, a client that reads the binary log"),
     ("mmdebstrap", "a system that has MySQL's own server, which this one does not"),
     ("iproute2", "network namespaces of the tests"),
     ("openssl", "certificates of the tests' servers"),

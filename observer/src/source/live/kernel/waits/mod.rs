@@ -284,6 +284,10 @@ impl Follower {
         for wait in present {
             let Some(inode) = owners::inode(pid, wait.fd) else { continue };
             let since = timers::begun(&timers, wait.timeout, clocks.asleep_since(pid, wait.tid), now);
+            // If not, its timer may not be among these; it waits anew, which the programs have seen.
+            if !wait.goes_on(pid) {
+                continue;
+            }
             let thread = u64::from(pid) << 32 | u64::from(wait.tid);
             // What is not known may be long ago: it is over for the programs whenever it ends.
             let at = since.map_or(1, |(earliest, _)| earliest);

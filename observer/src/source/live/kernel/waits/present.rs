@@ -18,6 +18,15 @@ pub(super) struct Present {
     pub(super) fd: i32,
     /// In nanoseconds.
     pub(super) timeout: u64,
+    /// How often the thread had gone to sleep by then.
+    sleeps: u64,
+}
+
+impl Present {
+    /// Whether it is the same wait still: the thread has not gone to sleep anew. Then whatever was read meanwhile shows it.
+    pub(super) fn goes_on(&self, pid: u32) -> bool {
+        sleeps(pid, self.tid) == Some(self.sleeps)
+    }
 }
 
 /// The threads of a process that wait now. One that cannot be read has gone, or is none of ours.
@@ -27,11 +36,23 @@ pub(super) fn of(pid: u32) -> Vec<Present> {
     let tids = tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse().ok());
     tids.filter_map(|tid| {
         let call = Call::of(pid, tid)?;
+        let sleeps = sleeps(pid, tid)?;
         let (fd, timeout) = call.read(|at, bytes| memory.read_exact_at(bytes, at).ok())?;
         // It is still the same one: what was read belongs to it.
-        (Call::of(pid, tid)? == call).then_some(Present { tid, fd, timeout })
+        (Call::of(pid, tid)? == call).then_some(Present { tid, fd, timeout, sleeps })
     })
     .collect()
+}
+
+/// How often a thread has gone to sleep.
+fn sleeps(pid: u32, tid: u32) -> Option<u64> {
+    voluntary_switches(&fs::read_to_string(format!("/proc/{pid}/task/{tid}/status")).ok()?)
+}
+
+/// `voluntary_ctxt_switches:	42`.
+fn voluntary_switches(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+    line.trim().parse().ok()
 }
 
 /// A system call that is under way.
@@ -128,6 +149,19 @@ mod tests {
         let call = |timeout: u64| Call { number: libc::SYS_poll, arguments: [0x1000, 1, timeout], stack: 0 };
         assert_eq!(call(5_000).read(peek(4)), Some((42, 5_000_000_000)));
         assert_eq!(call(u64::from(u32::MAX)).read(peek(4)), None);
+    }
+
+    #[test]
+    fn a_wait_goes_on_until_its_thread_has_slept_anew() {
+        let status = "Threads:\t1\nvoluntary_ctxt_switches:\t42\nnonvoluntary_ctxt_switches:\t7\n";
+        assert_eq!(voluntary_switches(status), Some(42));
+        assert_eq!(voluntary_switches("nonvoluntary_ctxt_switches:\t7\n"), None);
+        let (pid, tid) = (std::process::id(), nix::unistd::gettid().as_raw().cast_unsigned());
+        let own = Present { tid, fd: 0, timeout: 0, sleeps: sleeps(pid, tid).unwrap() };
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        assert!(!own.goes_on(pid));
+        let now = Present { sleeps: sleeps(pid, tid).unwrap(), ..own };
+        assert!(now.goes_on(pid));
     }
 
     #[test]
