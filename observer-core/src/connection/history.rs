@@ -19,6 +19,8 @@ pub(crate) struct History {
     pub(crate) stall: Option<Trouble>,
     /// The stalls that are over.
     pub(crate) past: Past,
+    /// When the server was last known not to wait, by the last of these.
+    pub(crate) idle_at: Option<Timestamp>,
     /// When the server's own socket showed that it has closed.
     pub(crate) gave_up: Option<Timestamp>,
     /// Bytes that its socket had yet to send then, or to see acknowledged, by the last poll before.

@@ -23,8 +23,9 @@ impl Connection {
             Some(stall) => stall.closes_again(closed, seen),
             None => {
                 let mut stall = Stall::new(closed, seen);
-                if let Some(read_at) = self.shown_not_to_wait() {
-                    stall.curve.not_waiting_at(read_at);
+                let found = self.history.as_ref().and_then(|history| history.idle_at);
+                if let Some(idle_at) = self.shown_not_to_wait().max(found) {
+                    stall.curve.not_waiting_at(idle_at);
                 }
                 self.stall = Some(Box::new(stall));
             }
@@ -105,6 +106,9 @@ impl Connection {
         self.phase = Phase::Flowing;
         self.drain = None;
         let Some(stall) = self.stall.take().filter(|stall| stall.announced) else { return };
+        if let Some(history) = self.history.as_deref_mut() {
+            history.idle_at = Some(stall.curve.idle_at());
+        }
         let stalled_for = until.since(stall.began);
         let most = stall.used_until(until);
         let (used, clock) = (most.map_or(0.0, |most| most.share), most.map(|most| most.clock));
