@@ -204,13 +204,13 @@ impl Connection {
 
     /// The server is known to have written into its socket last at some time, and not since then until its socket was
     /// read last: its wait began with that, or after something was acknowledged since. That says nothing of a server that
-    /// was found not to wait after that.
+    /// was found not to wait after it wrote.
     fn by_writes(&self, range: TimeRange, stall: &Stall) -> TimeRange {
         let (Some(write), Some((read_at, _))) = (self.last_write.as_deref(), self.server.socket.as_deref())
         else {
             return range;
         };
-        if stall.curve.idle_at() > *read_at {
+        if stall.curve.idle_at() > write.until {
             return range;
         }
         let begun = write.before.map(|before| before.at);
