@@ -58,18 +58,18 @@ pub(super) fn begun(
     asleep_since: Option<u64>,
     now: u64,
 ) -> Option<(u64, u64)> {
-    let starts = || {
-        let fitting = timers.iter().filter(|timer| fits(timer.slack, timeout));
-        fitting.filter_map(|timer| timer.runs_out.checked_sub(timeout)).filter(|start| *start <= now)
-    };
-    let nearest = asleep_since.and_then(|asleep| starts().min_by_key(|start| start.abs_diff(asleep)));
-    // Where none is near, its timer has a slack of its own, as those of real-time threads.
-    let drifted = |start: u64, asleep: u64| start.abs_diff(asleep) <= NEAR + now.saturating_sub(asleep) / DRIFT;
-    if nearest.zip(asleep_since).is_some_and(|(start, asleep)| !drifted(start, asleep)) {
-        return None;
+    let fitting = timers.iter().filter(|timer| fits(timer.slack, timeout));
+    let starts = fitting.filter_map(|timer| timer.runs_out.checked_sub(timeout));
+    let mut starts: Vec<u64> = starts.filter(|start| *start <= now).collect();
+    if let Some(asleep) = asleep_since {
+        let nearest = starts.iter().copied().min_by_key(|start| start.abs_diff(asleep))?;
+        // Where none is near, its timer has a slack of its own, as those of real-time threads.
+        if nearest.abs_diff(asleep) > NEAR + now.saturating_sub(asleep) / DRIFT {
+            return None;
+        }
+        starts.retain(|start| start.abs_diff(nearest) <= NEAR);
     }
-    let is_near = |start: &u64| nearest.is_none_or(|nearest| start.abs_diff(nearest) <= NEAR);
-    let (earliest, latest) = (starts().filter(is_near).min()?, starts().filter(is_near).max()?);
+    let (earliest, latest) = (*starts.iter().min()?, *starts.iter().max()?);
     (latest - earliest <= WIDEST).then_some((earliest, latest))
 }
 
