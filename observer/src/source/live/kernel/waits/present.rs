@@ -49,7 +49,7 @@ fn sleeps(pid: u32, tid: u32) -> Option<u64> {
     voluntary_switches(&fs::read_to_string(format!("/proc/{pid}/task/{tid}/status")).ok()?)
 }
 
-/// `voluntary_ctxt_switches:	42`.
+/// `voluntary_ctxt_switches: 42`, with a tab before the number.
 fn voluntary_switches(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
     line.trim().parse().ok()
