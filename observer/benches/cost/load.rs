@@ -15,6 +15,7 @@ use crate::holders::Holders;
 use crate::live::Live;
 use crate::memory::{cpu_time, status};
 use crate::others::{self, Others};
+use crate::paced::{self, Paced};
 use crate::progress::Progress;
 use crate::statistics::Spread;
 
@@ -39,6 +40,7 @@ pub(crate) struct Load {
     /// CPU time of the observer for each connection of a burst, in microseconds.
     short_cpu: Spread,
     others: Others,
+    paced: Paced,
     open: Open,
 }
 
@@ -61,6 +63,11 @@ impl Load {
     /// Packets of another port that pass beside a stall that is found, in millions a second.
     pub(crate) fn others(&self) -> f64 {
         self.others.millions()
+    }
+
+    /// What is left of the pace of traffic that has one.
+    pub(crate) fn paced(&self) -> Spread {
+        self.paced.ratio()
     }
 
     /// The part of the stalls at once that was found.
@@ -101,7 +108,10 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Load> {
         }
     }
     progress.say("packets of others");
-    let others = others::measure(rounds, &mut crowd, &Halves::new()?)?;
+    let cpus = Halves::new()?;
+    let others = others::measure(rounds, &mut crowd, &cpus)?;
+    progress.say("traffic at a pace");
+    let paced = paced::measure(rounds, &mut crowd, &cpus)?;
     progress.say("many open connections");
     Ok(Load {
         rounds,
@@ -110,6 +120,7 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Load> {
         lost,
         short_cpu: Spread::of(short_cpu),
         others,
+        paced,
         open: open(&mut crowd)?,
     })
 }
@@ -189,7 +200,7 @@ pub(crate) fn loss(lines: &[String]) -> Option<u64> {
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rounds, short, short_ratio, lost, short_cpu, others, open } = self;
+        let Self { rounds, short, short_ratio, lost, short_cpu, others, paced, open } = self;
         writeln!(f, "\nload, {rounds} rounds")?;
         writeln!(f, "  {SHORT} short connections, a second")?;
         writeln!(f, "    nobody              {:.0}", short[0])?;
@@ -200,7 +211,7 @@ impl fmt::Display for Load {
             short[2], short_ratio[1]
         )?;
         writeln!(f, "    its CPU for each    {short_cpu:.1} us")?;
-        write!(f, "{others}")?;
+        write!(f, "{others}{paced}")?;
         let Open { connections, processes, stalled, found, told_after, resident, lost } = open;
         writeln!(
             f,

@@ -26,6 +26,7 @@ mod memory;
 mod noop;
 mod others;
 mod owners;
+mod paced;
 mod packets;
 #[path = "../../tests/support/programs.rs"]
 mod programs;

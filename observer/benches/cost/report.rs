@@ -25,7 +25,7 @@ use crate::traffic::Clients;
 /// What the kernel programs may take above a program that does nothing, in nanoseconds a packet.
 const MATCHED_NANOS: f64 = 150.0;
 const UNMATCHED_NANOS: f64 = 30.0;
-/// What of its throughput a server must keep.
+/// What of its throughput a server must keep, and other traffic of its pace.
 const THROUGHPUT_RATIO: f64 = 0.99;
 /// Resident memory with 1,000 connections, in MiB.
 const RESIDENT_MIB: f64 = 15.0;
@@ -123,6 +123,7 @@ impl Report {
         });
         let heap = self.tracker.as_ref().map(|tracker| once(mib(tracker.heap)));
         let others = self.load.as_ref().map(|load| once(load.others()));
+        let paced = self.load.as_ref().map(Load::paced);
         let found = self.load.as_ref().map(|load| once(load.found()));
         let faster = self.capture.as_ref().map(|reading| reading.ratio);
         let at_most = |what, limit, unit, measured: Option<Spread>| {
@@ -143,6 +144,7 @@ impl Report {
             at_most("heap of 100,000 connections, at most", HEAP_MIB, "MiB", heap),
             at_least("a capture, by tshark, at least", CAPTURE_RATIO, "times", faster),
             at_least("packets of others, at least", OTHERS_MILLIONS, "million a second", others),
+            at_least("traffic at a pace, at least", THROUGHPUT_RATIO, "", paced),
             at_least("stalls found among 20,000, at least", 1.0, "of all", found),
         ];
         self.budgets = budgets.into_iter().flatten().collect();
