@@ -19,8 +19,8 @@ pub(crate) struct History {
     pub(crate) stall: Option<Trouble>,
     /// The stalls that are over.
     pub(crate) past: Past,
-    /// When the server was last known not to wait, by the last of these.
-    pub(crate) idle_at: Option<Timestamp>,
+    /// When the server's own wait, which was seen, ended last, and the server could write.
+    pub(crate) wait_ended: Option<Timestamp>,
     /// When the server's own socket showed that it has closed.
     pub(crate) gave_up: Option<Timestamp>,
     /// Bytes that its socket had yet to send then, or to see acknowledged, by the last poll before.

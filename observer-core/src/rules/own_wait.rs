@@ -35,8 +35,13 @@ impl Connection {
             // It may have opened its window meanwhile, and not told yet that it stood still.
             self.announce(at, cx);
             self.server_gave_up(at, cx);
-        } else if let Some(stall) = self.stall.as_deref_mut() {
-            stall.wait_ends(at);
+        } else {
+            if let Some(stall) = self.stall.as_deref_mut() {
+                stall.wait_ends(at);
+            }
+            if let Some(history) = self.history.as_deref_mut() {
+                history.wait_ended = history.wait_ended.max(Some(at));
+            }
         }
     }
 

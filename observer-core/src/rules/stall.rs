@@ -23,8 +23,10 @@ impl Connection {
             Some(stall) => stall.closes_again(closed, seen),
             None => {
                 let mut stall = Stall::new(closed, seen);
-                let found = self.history.as_ref().and_then(|history| history.idle_at);
-                if let Some(idle_at) = self.shown_not_to_wait().max(found) {
+                // A later closing may be told of later: that says nothing of the time after this one.
+                let own = self.history.as_ref().and_then(|history| history.wait_ended);
+                let own = own.map(|ended| ended.min(closed.earliest));
+                if let Some(idle_at) = self.shown_not_to_wait().max(own) {
                     stall.curve.not_waiting_at(idle_at);
                 }
                 self.stall = Some(Box::new(stall));
@@ -106,9 +108,6 @@ impl Connection {
         self.phase = Phase::Flowing;
         self.drain = None;
         let Some(stall) = self.stall.take().filter(|stall| stall.announced) else { return };
-        if let Some(history) = self.history.as_deref_mut() {
-            history.idle_at = Some(stall.curve.idle_at());
-        }
         let stalled_for = until.since(stall.began);
         let most = stall.used_until(until);
         let (used, clock) = (most.map_or(0.0, |most| most.share), most.map(|most| most.clock));

@@ -65,8 +65,8 @@ impl Load {
         self.others.millions()
     }
 
-    /// What is left of the pace of traffic that has one.
-    pub(crate) fn paced(&self) -> Spread {
+    /// What is left of the pace of traffic that has one and keeps it with nobody.
+    pub(crate) fn paced(&self) -> Option<Spread> {
         self.paced.ratio()
     }
 

@@ -49,10 +49,17 @@ struct Kept {
 }
 
 impl Paced {
-    /// The lower of the two ratios, with what speaks for it.
-    pub(crate) fn ratio(&self) -> Spread {
-        let [one, other] = [self.connections.ratio, self.packets.ratio];
-        if one.median < other.median { one } else { other }
+    /// The lowest of the ratios; none where this host does not keep the pace by itself.
+    pub(crate) fn ratio(&self) -> Option<Spread> {
+        let kept = [&self.connections, &self.packets].into_iter().filter(|kept| kept.is_kept());
+        kept.map(|kept| kept.ratio).min_by(|one, other| one.median.total_cmp(&other.median))
+    }
+}
+
+impl Kept {
+    /// Whether nobody watching is no hindrance.
+    fn is_kept(&self) -> bool {
+        self.per_second[0].median >= 0.999 * self.pace
     }
 }
 
@@ -109,18 +116,24 @@ fn keep(
     time: Duration,
     mut some: impl FnMut() -> anyhow::Result<u64>,
 ) -> anyhow::Result<(f64, f64)> {
-    let (since, mut come, mut slept) = (Instant::now(), 0, Duration::ZERO);
-    while since.elapsed() < time {
-        if come as f64 <= pace * since.elapsed().as_secs_f64() {
+    let since = Instant::now();
+    let (mut come, mut last, mut slept) = (0, Duration::ZERO, Duration::ZERO);
+    loop {
+        let elapsed = since.elapsed();
+        if come as f64 <= pace * elapsed.min(time).as_secs_f64() && last < time {
             come += some()?;
-        } else {
+            last = since.elapsed();
+        } else if elapsed < time {
             let before = Instant::now();
             thread::sleep(REST);
             slept += before.elapsed();
+        } else {
+            break;
         }
     }
-    let took = since.elapsed().as_secs_f64();
-    Ok((come as f64 / took, 1.0 - slept.as_secs_f64() / took))
+    // Whoever is late comes to less in that time; the rest of the last sleep is none of it.
+    let took = last.max(time).as_secs_f64();
+    Ok((come as f64 / took, 1.0 - slept.as_secs_f64() / since.elapsed().as_secs_f64()))
 }
 
 impl fmt::Display for Paced {

@@ -123,7 +123,7 @@ impl Report {
         });
         let heap = self.tracker.as_ref().map(|tracker| once(mib(tracker.heap)));
         let others = self.load.as_ref().map(|load| once(load.others()));
-        let paced = self.load.as_ref().map(Load::paced);
+        let paced = self.load.as_ref().and_then(Load::paced);
         let found = self.load.as_ref().map(|load| once(load.found()));
         let faster = self.capture.as_ref().map(|reading| reading.ratio);
         let at_most = |what, limit, unit, measured: Option<Spread>| {

@@ -87,11 +87,11 @@ fn abort(setup: &Setup, dialect: Dialect, way: &Way) -> anyhow::Result<()> {
     for share in [0.5, 0.8] {
         let (at, clock) = passed(&log, client, share)?;
         ensure!(clock.timeout == OWN, "the clock runs with {:?}", clock.timeout);
-        waited.ensure_used(share, at, &clock)?;
+        waited.ensure_used(share, at)?;
     }
     let lost = log.finding(client, is_lost)?;
     let FindingKind::Lost { clock, .. } = &lost.kind else { bail!("{lost:?} is no loss") };
-    waited.ensure_used(1.0, lost.at, clock)
+    waited.ensure_lost(lost.at, clock)
 }
 
 /// When this share of the timeout was used, and by which clock.

@@ -51,6 +51,9 @@ const MORE: &str = "waits of more servers";
 /// How long waits are followed after the last client has read on: who stopped once often stops again.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// How often waits that were under way are looked for at most: of a server whose clients all move some are always over.
+const LOOKS: u8 = 3;
+
 /// What may wait for the thread; it is told again.
 const WAITING: usize = 64;
 
@@ -273,19 +276,32 @@ impl Follower {
         }
     }
 
+    /// Looks for the waits of a process that are under way; again where one was over before all of it was read: its thread may
+    /// have been woken within the same call, which the programs do not see.
     fn find_present(&mut self, pid: u32, clocks: &mut CpuClocks) {
+        for _ in 0..LOOKS {
+            if self.read_present(pid, clocks) {
+                return;
+            }
+        }
+    }
+
+    /// Whether all that were found went on until they were read.
+    fn read_present(&mut self, pid: u32, clocks: &mut CpuClocks) -> bool {
         /// `BPF_NOEXIST`: a wait that has begun meanwhile counts.
         const NO_EXIST: u64 = 1;
         let present = present::of(pid);
         if present.is_empty() {
-            return;
+            return true;
         }
         let (timers, now) = (timers::read(), timers::now());
+        let mut all = true;
         for wait in present {
             let Some(inode) = owners::inode(pid, wait.fd) else { continue };
             let since = timers::begun(&timers, wait.timeout, clocks.asleep_since(pid, wait.tid), now);
-            // If not, its timer may not be among these; it waits anew, which the programs have seen.
+            // If not, its timer may not be among these.
             if !wait.goes_on(pid) {
+                all = false;
                 continue;
             }
             let thread = u64::from(pid) << 32 | u64::from(wait.tid);
@@ -297,6 +313,7 @@ impl Follower {
                 self.known.insert((thread, wait.at), Known::new(wait, since, inode));
             }
         }
+        all
     }
 
     /// Looks which waits there are, and tells those of connections that are known.

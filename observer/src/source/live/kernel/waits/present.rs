@@ -18,14 +18,16 @@ pub(super) struct Present {
     pub(super) fd: i32,
     /// In nanoseconds.
     pub(super) timeout: u64,
+    call: Call,
     /// How often the thread had gone to sleep by then.
     sleeps: u64,
 }
 
 impl Present {
-    /// Whether it is the same wait still: the thread has not gone to sleep anew. Then whatever was read meanwhile shows it.
+    /// Whether it is the same wait still: the thread sleeps, and has not gone to sleep anew. Then whatever was read meanwhile
+    /// shows it.
     pub(super) fn goes_on(&self, pid: u32) -> bool {
-        sleeps(pid, self.tid) == Some(self.sleeps)
+        Call::of(pid, self.tid) == Some(self.call) && sleeps(pid, self.tid) == Some(self.sleeps)
     }
 }
 
@@ -39,7 +41,8 @@ pub(super) fn of(pid: u32) -> Vec<Present> {
         let sleeps = sleeps(pid, tid)?;
         let (fd, timeout) = call.read(|at, bytes| memory.read_exact_at(bytes, at).ok())?;
         // It is still the same one: what was read belongs to it.
-        (Call::of(pid, tid)? == call).then_some(Present { tid, fd, timeout, sleeps })
+        let wait = Present { tid, fd, timeout, call, sleeps };
+        wait.goes_on(pid).then_some(wait)
     })
     .collect()
 }
@@ -114,6 +117,8 @@ fn is_poll(number: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
 
     /// A process's memory that begins at 0x1000: a `pollfd` of descriptor 42, and a `timespec` of 60.5 s.
@@ -152,16 +157,37 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_goes_on_until_its_thread_has_slept_anew() {
+    fn how_often_a_thread_has_slept_is_read() {
         let status = "Threads:\t1\nvoluntary_ctxt_switches:\t42\nnonvoluntary_ctxt_switches:\t7\n";
         assert_eq!(voluntary_switches(status), Some(42));
         assert_eq!(voluntary_switches("nonvoluntary_ctxt_switches:\t7\n"), None);
-        let (pid, tid) = (std::process::id(), nix::unistd::gettid().as_raw().cast_unsigned());
-        let own = Present { tid, fd: 0, timeout: 0, sleeps: sleeps(pid, tid).unwrap() };
-        std::thread::sleep(std::time::Duration::from_millis(1));
-        assert!(!own.goes_on(pid));
-        let now = Present { sleeps: sleeps(pid, tid).unwrap(), ..own };
-        assert!(now.goes_on(pid));
+    }
+
+    #[test]
+    fn a_wait_that_another_has_followed_does_not_go_on() {
+        let (mut wakes, slept) = std::io::pipe().unwrap();
+        let (told, tid) = std::sync::mpsc::channel();
+        let sleeper = std::thread::spawn(move || {
+            told.send(nix::unistd::gettid().as_raw().cast_unsigned()).unwrap();
+            // It sleeps once for each byte.
+            let mut byte = [0];
+            while wakes.read(&mut byte).unwrap() > 0 {}
+        });
+        let (pid, tid) = (std::process::id(), tid.recv().unwrap());
+        let asleep = || loop {
+            if let Some(call) = Call::of(pid, tid).filter(|call| call.number == libc::SYS_read) {
+                return Present { tid, fd: 0, timeout: 0, call, sleeps: sleeps(pid, tid).unwrap() };
+            }
+        };
+        let first = asleep();
+        assert!(first.goes_on(pid));
+        (&slept).write_all(b"x").unwrap();
+        while first.goes_on(pid) {}
+        let second = asleep();
+        assert!(second.call == first.call && second.goes_on(pid) && !first.goes_on(pid));
+        drop(slept);
+        sleeper.join().unwrap();
+        assert!(!second.goes_on(pid));
     }
 
     #[test]

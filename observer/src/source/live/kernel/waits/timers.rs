@@ -3,7 +3,7 @@
 //! The kernel keeps a timer for it, which `/proc/timer_list` shows with the moment it runs out, on `CLOCK_MONOTONIC`: the
 //! timeout before that the wait began. Whose timer it is is not shown. But `poll` gives it a slack that belongs to the
 //! timeout (`select_estimate_accuracy`, fs/select.c), and when the thread went to sleep its `sched` file tells nearly,
-//! by the clock of its CPU (`rq_clock_task`), which leaves out what a hypervisor has taken.
+//! by the clock of its CPU (`rq_clock_task`), which leaves out what a hypervisor and interrupts have taken.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,8 +15,8 @@ use nix::unistd::Pid;
 /// A thread went to sleep so long after its timer was set, in nanoseconds: the two clocks may have drifted apart since.
 const NEAR: u64 = 50_000_000;
 
-/// And by this part of the time since then, which a hypervisor may have taken.
-const DRIFT: u64 = 8;
+/// And by a quarter of the time since then, which a hypervisor or interrupts may have taken.
+const DRIFT: u64 = 4;
 
 /// What is told is no wider than this: otherwise the samples of the socket may know better.
 const WIDEST: u64 = 100_000_000;
