@@ -7,6 +7,7 @@
 mod support;
 
 use std::fs::{self, File};
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -48,6 +49,27 @@ fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
 fn missing(report: &Value) -> Vec<&str> {
     let checks = report["checks"].as_array().unwrap();
     checks.iter().filter(|check| check["ok"] == false).map(|check| check["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn what_is_found_is_found_also_where_nobody_reads_of_it() {
+    /// A pipe whose reader has gone.
+    struct Gone;
+
+    impl io::Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    for json in [false, true] {
+        let options = DoctorOptions { ports: vec![3306], servers: Vec::new(), json };
+        assert_eq!(run(&options, &mut Gone).unwrap(), run(&options, &mut io::sink()).unwrap());
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The host's traffic beside the observer when there is much of it: connections that come and go, packets of others, a ring buffer that nobody empties; and what the observer finds and takes when many are open.
+//! The host's traffic beside the observer when there is much of it: connections that come and go, packets of others, a ring
+//! buffer that nobody empties; and what the observer finds and takes when many are open.
 
 use std::collections::HashSet;
 use std::fmt;

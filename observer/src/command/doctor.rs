@@ -1,6 +1,6 @@
 //! `observer doctor`: what is there and what is missing.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use super::Outcome;
 use crate::cli::DoctorArgs;
@@ -10,10 +10,7 @@ use crate::doctor::{self, DoctorOptions, Status};
 pub(super) fn run(args: DoctorArgs) -> anyhow::Result<Outcome> {
     let servers = args.asked.servers()?;
     let options = DoctorOptions { ports: args.ports, servers, json: args.json };
-    let mut stdout = io::stdout().lock();
-    let status = doctor::run(&options, &mut stdout)?;
-    stdout.flush()?;
-    Ok(match status {
+    Ok(match doctor::run(&options, &mut io::stdout().lock())? {
         Status::Full => Outcome::Clean,
         Status::Degraded => Outcome::Found,
     })

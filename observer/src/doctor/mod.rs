@@ -12,6 +12,7 @@ use std::io::Write;
 
 use anyhow::Context as _;
 
+use crate::output::is_broken_pipe;
 use crate::source::live::server::Server;
 
 pub use report::{Check, NamespaceSockets, Report};
@@ -41,11 +42,15 @@ pub enum Status {
 /// # Errors
 ///
 /// When the examination itself fails, which is not the same as finding something missing, or when `out` cannot be
-/// written to.
+/// written to. What was found was found, also where whoever read of it has seen enough.
 pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> anyhow::Result<Status> {
     let report = examine(options)?;
-    if options.json { render::json(&report, out) } else { render::text(&report, out) }
-        .context("writing the report")?;
+    let written = if options.json { render::json(&report, out) } else { render::text(&report, out) };
+    if let Err(error) = written.and_then(|()| out.flush()).context("writing the report")
+        && !is_broken_pipe(&error)
+    {
+        return Err(error);
+    }
     Ok(if report.is_full() { Status::Full } else { Status::Degraded })
 }
 

@@ -16,7 +16,8 @@ const TORN: &str = "cut off: the end of the line is missing";
 /// Reads a log line by line. Errors name the line, counted from 1.
 ///
 /// A last line without its end is what a writer that was killed leaves behind: it is a [`Gap`], and so is a line of a
-/// kind that was added later. Parts of one recording may stand one after the other. Everything else that is no line of a log is an error, after which nothing follows.
+/// kind that was added later. Parts of one recording may stand one after the other. Everything else that is no line of a log
+/// is an error, after which nothing follows.
 #[derive(Debug)]
 pub struct Reader<R> {
     input: R,

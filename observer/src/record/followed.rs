@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use observer_core::{ConnectionId, Finding, FindingKind, Severity};
 
+use crate::talk::say;
+
 /// Incidents that are followed at once. More of them at one moment are one of the server, and the log has them all.
 const MOST: usize = 256;
 
@@ -12,6 +14,8 @@ const MOST: usize = 256;
 pub(super) struct Followed {
     level: Severity,
     incidents: HashMap<ConnectionId, Incident>,
+    /// Whether it was said that there is no room for more.
+    has_said_full: bool,
 }
 
 #[derive(Debug)]
@@ -24,7 +28,7 @@ struct Incident {
 impl Followed {
     /// None yet; findings of `level` and above make one.
     pub(super) fn new(level: Severity) -> Self {
-        Self { level, incidents: HashMap::new() }
+        Self { level, incidents: HashMap::new(), has_said_full: false }
     }
 
     /// The name of the incident that a finding about a connection makes, or of the one that it tells more of. A new one has
@@ -62,7 +66,13 @@ impl Followed {
                 recovered.min_by_key(|(_, incident)| &incident.name).map(|(connection, _)| *connection);
             oldest.map(|connection| self.incidents.remove(&connection));
         }
-        self.incidents.len() < MOST
+        let has_room = self.incidents.len() < MOST;
+        if !has_room && !std::mem::replace(&mut self.has_said_full, true) {
+            say(format_args!(
+                "{MOST} incidents go on at once: further ones are in the log alone, as long as none of these ends or recovers"
+            ));
+        }
+        has_room
     }
 }
 
@@ -138,7 +148,9 @@ mod tests {
         let mut followed = Followed::new(Severity::Lost);
         let all = 0..MOST as u64;
         assert!(all.clone().all(|n| name(&mut followed, n, 0, &lost()).is_some()));
+        assert!(!followed.has_said_full);
         assert_eq!(name(&mut followed, 1000, 1, &lost()), None, "all of them go on");
+        assert!(followed.has_said_full);
         for recovered_one in [20, 10] {
             assert!(name(&mut followed, recovered_one, 1, &recovered()).is_some());
         }

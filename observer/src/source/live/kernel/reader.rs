@@ -70,8 +70,9 @@ pub(crate) struct Inputs {
     pub(crate) end: oneshot::Receiver<()>,
 }
 
-/// Reads until the end, and then what is from before it; or until nobody listens any more. While the listener is behind nothing is read: the ring buffer fills, and the
-/// kernel counts what it has no place for. What was polled is told in its place among the records.
+/// Reads until the end, and then what is from before it; or until nobody listens any more. While the listener is behind
+/// nothing is read: the ring buffer fills, and the kernel counts what it has no place for. What was polled is told in its
+/// place among the records.
 ///
 /// # Errors
 ///
