@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use observer_core::{FindingKind, TimeRange, Timestamp, WriteClock};
+use observer_core::{FindingKind, TimeRange, Timestamp};
 
 use crate::harness::Setup;
 
@@ -135,23 +135,10 @@ impl Waited {
     /// Fails unless `at` is when this share of the timeout was used: of a wait that began when the window closed, of the true
     /// one, or of any between. Who does not see the server's wait knows of it by the window only.
     fn ensure_used(&self, share: f64, at: Timestamp) -> anyhow::Result<()> {
-        self.ensure_between(share, at, Duration::ZERO)
-    }
-
-    /// The same of the loss, which is told when the time is up for certain: it is as late as the server may have begun to wait
-    /// later, by `clock`. On a busy host its buffer is slow to fill.
-    fn ensure_lost(&self, at: Timestamp, clock: &WriteClock) -> anyhow::Result<()> {
-        self.ensure_between(1.0, at, clock.started.width().min(CLOSE))
-    }
-
-    fn ensure_between(&self, share: f64, at: Timestamp, late: Duration) -> anyhow::Result<()> {
         let earliest = self.closed + self.timeout.mul_f64(share);
         let latest = self.aborted - self.timeout.mul_f64(1.0 - share);
-        let is_it = earliest - CLOSE <= at && at <= latest + CLOSE + late;
-        ensure!(
-            is_it,
-            "{share} of the timeout at {at}, in truth between {earliest} and {latest}, and {late:?}"
-        );
+        let is_it = earliest - CLOSE <= at && at <= latest + CLOSE;
+        ensure!(is_it, "{share} of the timeout at {at}, in truth between {earliest} and {latest}");
         Ok(())
     }
 }

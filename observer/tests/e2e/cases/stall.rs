@@ -182,7 +182,7 @@ impl Stall {
                 // What follows from what is found by looking is not as late as the look.
                 FindingKind::Warning { .. } => waited.ensure_used(0.5, finding.at)?,
                 FindingKind::Critical { .. } => waited.ensure_used(0.8, finding.at)?,
-                FindingKind::Lost { clock, .. } => waited.ensure_lost(finding.at, clock)?,
+                FindingKind::Lost { .. } => waited.ensure_used(1.0, finding.at)?,
                 FindingKind::ServerClosed { reset, .. } => {
                     ensure!(*reset == (self.dialect == Dialect::MariaDb), "{finding:?}");
                     self.ensure_found(finding, self.end(truth)?.at)?;
